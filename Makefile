@@ -1,0 +1,38 @@
+# Each of `demo`, `test` and `lint` sets up what it needs, in any order, from a clean clone.
+VENV ?= .venv
+PYTHON ?= python3
+BIN = $(VENV)/bin
+# A wheel that the machine has, else the index of PyTorch's CPU builds, else the plain package.
+TORCH = 2.13.0
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+.PHONY: demo test lint format clean
+
+demo: $(VENV)/.ready
+	$(BIN)/edgeseal demo -o edgeseal-demo --overwrite
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) edgeseal-demo dist build .pytest_cache .mypy_cache .ruff_cache
+
+$(VENV)/.ready: pyproject.toml constraints.txt requirements-oracle.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet 'torch==$(TORCH)+cpu' \
+	  || $(BIN)/pip install --quiet --index-url $(TORCH_INDEX) 'torch==$(TORCH)' \
+	  || $(BIN)/pip install --quiet 'torch==$(TORCH)'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[convert,dev]'
+	$(BIN)/pip install --quiet --no-deps -r requirements-oracle.txt
+	touch $@

@@ -1,0 +1,220 @@
+"""From a loaded PyTorch part to a float graph that is proven equal to it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edgeseal._native import native_output_held_back
+from edgeseal.cards import Part
+from edgeseal.convert._carrier import ExportableCarrierEmbedder
+from edgeseal.convert._structure import structural_problems
+from edgeseal.convert._unet import ExportableUNetEmbedder
+from edgeseal.convert._vit import ExportableViTDetector
+from edgeseal.data import photo_paths
+from edgeseal.errors import ConversionError, MissingExtraError
+from edgeseal.graph import Model, read_model, write_model
+from edgeseal.models import CarrierEmbedder, LoadedPart, UNetEmbedder, ViTDetector
+from edgeseal.runtime import ModelInfo, attach_info, open_session, read_image, resize
+
+__all__ = ["Conversion", "convert_part", "describe", "exportable", "sample_inputs", "to_litert"]
+
+Float = NDArray[np.float32]
+
+# Largest difference allowed, on the scale of the larger of 1 and the largest value.
+REWRITE_TOLERANCE = 1e-5  # the form that is exported against the plain definition
+RUNTIME_TOLERANCE = 1e-4  # LiteRT against PyTorch
+
+_SIGNATURE = "serving_default"
+_INPUT_NAMES = {Part.DETECTOR: ("image",), Part.EMBEDDER: ("image", "message")}
+_OUTPUT_NAME = {Part.DETECTOR: "logits", Part.EMBEDDER: "delta"}
+_TOOLS = ("edgeseal", "torch", "litert-torch", "ai-edge-litert")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A converted part.
+
+    Attributes:
+        model: the float graph, with its description attached.
+        info: that description.
+        rewrite_difference: largest difference of the exported form from the plain definition.
+        runtime_difference: largest difference of LiteRT's results from PyTorch's, on photographs.
+    """
+
+    model: Model
+    info: ModelInfo
+    rewrite_difference: float
+    runtime_difference: float
+
+
+def convert_part(loaded: LoadedPart) -> Conversion:
+    """Convert a part to a float graph and prove it equal.
+
+    Raises:
+        ConversionError: the result differs from the definition by more than rounding, or has a
+            structure that delegates or quantizers cannot take; all such problems are listed.
+        MissingExtraError: litert-torch is not installed.
+    """
+    module = exportable(loaded.module, loaded.card.image_size)
+    samples = sample_inputs(loaded)
+    with torch.inference_mode():
+        plain = [_plain_result(loaded, sample) for sample in samples]
+        rewritten = [module(*sample).numpy() for sample in samples]
+    rewrite_difference = _difference(rewritten, plain)
+    model = to_litert(module, samples[0])
+    info = describe(model, loaded, recipe="float32")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "converted.tflite"
+        write_model(model, path)
+        results = _litert_results(path, loaded.part, samples)
+    runtime_difference = _difference(results, plain)
+    conversion = Conversion(model, info, rewrite_difference, runtime_difference)
+    problems = list(_problems(conversion))
+    if problems:
+        what = f"{loaded.card.name} {loaded.part.value}"
+        raise ConversionError("\n  ".join([f"{what}: the conversion is not faithful:", *problems]))
+    return conversion
+
+
+def _problems(conversion: Conversion) -> Iterator[str]:
+    yield from structural_problems(conversion.model)
+    for what, difference, tolerance in (
+        (
+            "the exported form's from the definition's",
+            conversion.rewrite_difference,
+            REWRITE_TOLERANCE,
+        ),
+        ("LiteRT's from PyTorch's", conversion.runtime_difference, RUNTIME_TOLERANCE),
+    ):
+        if not difference <= tolerance:
+            yield f"results differ, {what}: by {difference:.1e}, more than {tolerance:.0e}"
+
+
+def exportable(module: nn.Module, image_size: int) -> nn.Module:
+    """Return the form of a plain module that is exported, in evaluation mode.
+
+    Args:
+        module: a detector or an embedder of :mod:`edgeseal.models`.
+        image_size: side of the square input, in pixels.
+
+    Returns:
+        A module of the same function on NHWC pictures, batch size 1.
+    """
+    if isinstance(module, ViTDetector):
+        return ExportableViTDetector(module).eval()
+    if isinstance(module, UNetEmbedder):
+        return ExportableUNetEmbedder(module, image_size).eval()
+    if isinstance(module, CarrierEmbedder):
+        return ExportableCarrierEmbedder(module).eval()
+    raise TypeError(f"no exportable form of {type(module).__name__}")
+
+
+def to_litert(module: nn.Module, sample: Sequence[Tensor]) -> Model:
+    """Convert a module with litert-torch.
+
+    Args:
+        module: takes and returns tensors of fixed shapes.
+        sample: arguments of those shapes.
+
+    Raises:
+        MissingExtraError: litert-torch is not installed.
+    """
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "raw.tflite"
+        with native_output_held_back(show_on_failure=True):
+            _litert_torch().convert(module, tuple(sample)).export(str(path))
+        return read_model(path)
+
+
+def describe(model: Model, loaded: LoadedPart, *, recipe: str) -> ModelInfo:
+    """Name a graph's inputs and outputs as the runtime expects, and attach its description.
+
+    Args:
+        model: a conversion of ``loaded``, changed in place.
+        loaded: where it comes from.
+        recipe: how it was quantized.
+    """
+    signature = model.signatures[0]
+    signature.key = _SIGNATURE
+    signature.inputs = dict(zip(_INPUT_NAMES[loaded.part], model.main.inputs, strict=True))
+    signature.outputs = {_OUTPUT_NAME[loaded.part]: model.main.outputs[0]}
+    card, provenance = loaded.card, loaded.provenance
+    info = ModelInfo(
+        card=card.name,
+        part=loaded.part.value,
+        recipe=recipe,
+        bits=card.bits,
+        image_size=card.image_size,
+        scaling_w=card.scaling_w,
+        scaling_i=card.scaling_i,
+        attenuation=card.attenuation,
+        step_size=card.step_size,
+        # the name alone: a folder says more of its owner than of the weights
+        checkpoint=None if provenance.seed is not None else Path(provenance.source).name,
+        checkpoint_sha256=provenance.sha256,
+        random_seed=provenance.seed,
+        tools={name: importlib.metadata.version(name) for name in _TOOLS},
+    )
+    attach_info(model, info)
+    return info
+
+
+def _litert_torch() -> Any:
+    try:
+        import litert_torch
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("converting a PyTorch model", "convert") from error
+    return litert_torch
+
+
+def sample_inputs(loaded: LoadedPart) -> list[tuple[Tensor, ...]]:
+    """Return arguments of the exported form: bundled photographs, and a message for each.
+
+    Returns:
+        Pictures float32 [1, size, size, 3] in 0..1; for an embedder each with a message float32
+        [1, bits].
+    """
+    size = loaded.card.image_size
+    generator = torch.Generator().manual_seed(0)
+    samples = []
+    for path in photo_paths()[:2]:
+        picture = torch.from_numpy(resize(read_image(path), size, size))[None]
+        message = torch.randint(0, 2, (1, loaded.card.bits), generator=generator).float()
+        samples.append((picture, message)[: len(_INPUT_NAMES[loaded.part])])
+    return samples
+
+
+def _plain_result(loaded: LoadedPart, sample: tuple[Tensor, ...]) -> Float:
+    picture, *message = sample
+    result: Tensor = loaded.module(picture.permute(0, 3, 1, 2), *message)
+    return (result.permute(0, 2, 3, 1) if result.ndim == 4 else result).numpy()
+
+
+def _litert_results(path: Path, part: Part, samples: Sequence[tuple[Tensor, ...]]) -> list[Float]:
+    session = open_session(path, part.value, threads=1)
+    names = _INPUT_NAMES[part]
+    return [
+        session.run(dict(zip(names, (value.numpy() for value in sample), strict=True)))[
+            _OUTPUT_NAME[part]
+        ]
+        for sample in samples
+    ]
+
+
+def _difference(results: Sequence[Float], expected: Sequence[Float]) -> float:
+    """Return the largest difference, on the scale of the larger of 1 and the largest value."""
+    scale = max(1.0, *(float(np.abs(value).max()) for value in expected))
+    pairs = zip(results, expected, strict=True)
+    return max(float(np.abs(result - value).max()) for result, value in pairs) / scale

@@ -1,0 +1,62 @@
+"""The usual way, for comparison: plain definition, stock converter, stock INT8 recipe."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from edgeseal._native import native_output_held_back
+from edgeseal.convert._convert import describe, sample_inputs, to_litert
+from edgeseal.errors import MissingExtraError
+from edgeseal.graph import Model
+from edgeseal.models import LoadedPart
+
+__all__ = ["stock_conversion", "stock_dynamic_int8"]
+
+
+def stock_conversion(loaded: LoadedPart) -> Model:
+    """Convert a detector as it is defined, with a transpose in front, and describe it.
+
+    Raises:
+        MissingExtraError: litert-torch is not installed.
+    """
+    model = to_litert(_ChannelsLast(loaded.module).eval(), sample_inputs(loaded)[0])
+    describe(model, loaded, recipe="float32")
+    return model
+
+
+def stock_dynamic_int8(source: Path, target: Path) -> None:
+    """Quantize a float ``.tflite`` with ai-edge-quantizer's own dynamic INT8 recipe.
+
+    Args:
+        source: the float file.
+        target: the file to write; LiteRT may well refuse it.
+
+    Raises:
+        MissingExtraError: ai-edge-quantizer is not installed.
+    """
+    quantizer, recipe = _ai_edge_quantizer()
+    with native_output_held_back(show_on_failure=True):
+        result = quantizer.Quantizer(os.fspath(source), recipe.dynamic_wi8_afp32()).quantize()
+        result.export_model(os.fspath(target), overwrite=True)
+
+
+class _ChannelsLast(nn.Module):
+    def __init__(self, detector: nn.Module) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.detector(images.permute(0, 3, 1, 2))
+        return logits
+
+
+def _ai_edge_quantizer() -> tuple[Any, Any]:
+    try:
+        from ai_edge_quantizer import quantizer, recipe
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("the stock quantizer", "convert") from error
+    return quantizer, recipe

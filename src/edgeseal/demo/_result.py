@@ -1,0 +1,111 @@
+"""What the demo found, and its gates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.table import Table
+
+__all__ = ["DemoResult", "DemoRow"]
+
+MIN_PSNR_DB = 40.0
+MIN_CLEAN_BITS = 0.99
+MAX_LOST_BITS = 0.003
+MAX_SIZE_RATIO = 0.30
+_SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRow:
+    """One way to run the detector.
+
+    Attributes:
+        name: for people.
+        runs: whether it runs at all.
+        size_mib: of the model file; None for a checkpoint.
+        ratio: time per picture by that of the stock float conversion, one thread; None if it
+            was not timed.
+        latency_ms: median time per picture on this machine, one thread.
+        bits: share of bits read by attack, 0..1; empty if it does not run.
+        error: LiteRT's own words if it does not run.
+    """
+
+    name: str
+    runs: bool
+    size_mib: float | None = None
+    ratio: float | None = None
+    latency_ms: float | None = None
+    bits: dict[str, float] | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """The demo's table, and whether every gate was passed.
+
+    Attributes:
+        rows: the detectors that were compared: PyTorch first, ours in INT8 last.
+        psnr_db: of each marked photograph, by name.
+        versions: of the packages involved.
+    """
+
+    rows: tuple[DemoRow, ...]
+    psnr_db: dict[str, float]
+    versions: dict[str, str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate was passed."""
+        return not list(self.failures())
+
+    def failures(self) -> Iterator[str]:
+        """Yield each gate that was missed, with the figure."""
+        worst = min(self.psnr_db, key=self.psnr_db.__getitem__)
+        if self.psnr_db[worst] < MIN_PSNR_DB:
+            yield f"PSNR of {worst} is {self.psnr_db[worst]:.2f} dB, less than {MIN_PSNR_DB}"
+        reference, integer = self.rows[0], self.rows[-1]
+        stock = self.rows[1]
+        if not integer.runs or integer.bits is None or reference.bits is None:
+            yield f"the INT8 detector does not run: {integer.error}"
+            return
+        if integer.bits["clean"] < MIN_CLEAN_BITS:
+            yield f"INT8 reads {integer.bits['clean']:.2%} of clean bits, not {MIN_CLEAN_BITS:.0%}"
+        lost = _mean(reference.bits) - _mean(integer.bits)
+        if lost > MAX_LOST_BITS:
+            yield f"INT8 loses {100 * lost:.2f} points of bits on average"
+        ratio = (integer.size_mib or 0) / (stock.size_mib or 1)
+        if ratio > MAX_SIZE_RATIO:
+            yield f"INT8 takes {ratio:.0%} of the float file, more than {MAX_SIZE_RATIO:.0%}"
+
+    def table(self) -> Table:
+        """Return the comparison as a table."""
+        attacks = list((self.rows[0].bits or {}).keys())
+        table = Table("detector", "MiB", "time", "ms", *attacks, title="Bits read by each detector")
+        for row in self.rows:
+            shares = [f"{row.bits[attack]:.2%}" if row.bits else "" for attack in attacks]
+            if not row.runs:
+                shares = ["cannot run", *[""] * (len(attacks) - 1)]
+            cells = (_number(row.size_mib), _number(row.ratio), _number(row.latency_ms))
+            table.add_row(row.name, *cells, *shares)
+        return table
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything, for ``json.dumps``."""
+        return {
+            "schema_version": _SCHEMA_VERSION,
+            "passed": self.passed,
+            "failures": list(self.failures()),
+            "rows": [asdict(row) for row in self.rows],
+            "psnr_db": self.psnr_db,
+            "versions": self.versions,
+        }
+
+
+def _mean(shares: dict[str, float]) -> float:
+    return sum(shares.values()) / len(shares)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"

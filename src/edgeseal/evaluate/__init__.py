@@ -1,0 +1,6 @@
+"""How well a detector still reads a message after something happened to the picture."""
+
+from edgeseal.evaluate._attacks import ATTACKS, Attack
+from edgeseal.evaluate._bits import Detector, MarkedPicture, model_input, share_of_bits
+
+__all__ = ["ATTACKS", "Attack", "Detector", "MarkedPicture", "model_input", "share_of_bits"]

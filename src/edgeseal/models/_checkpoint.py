@@ -1,0 +1,312 @@
+"""Loads a checkpoint strictly: all of the wanted part, and nothing that is unaccounted for.
+
+Upstream loads with ``strict=False``, so a checkpoint that does not fit passes in silence and leaves
+random weights behind. Here all that does not fit is listed in one error.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor, nn
+
+from edgeseal.cards import Card, Part, UNetSpec
+from edgeseal.errors import CheckpointError
+from edgeseal.models._build import LoadedPart, Provenance, build
+from edgeseal.models._checkpoint_file import read_torch_file
+from edgeseal.models._fetch import Progress, Resolved, fetch
+
+__all__ = ["Checkpoint", "load_checkpoint", "read_checkpoint"]
+
+# What else upstream's model registers: the perceptual map and the colour conversion.
+_SHARED_PREFIXES = ("attenuation.", "rgb2yuv.")
+_FLOAT_DTYPES = (torch.float16, torch.bfloat16, torch.float32)
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint file, opened but not yet fitted to a card.
+
+    Attributes:
+        file: where it was found, and its checksum.
+        tensors: what its entry ``model`` holds, by key, mapped from the file.
+        args: its own record of how it was trained; empty if it has none.
+        stray: tensors beside the entry ``model``, which nothing accounts for.
+    """
+
+    file: Resolved
+    tensors: Mapping[str, Tensor]
+    args: Mapping[str, object]
+    stray: tuple[str, ...] = ()
+
+    def load(self, card: Card, part: Part, *, allow_unexpected: bool = False) -> LoadedPart:
+        """Build a part of a card and fill it.
+
+        Args:
+            card: what the checkpoint should hold.
+            part: which network to take.
+            allow_unexpected: accept tensors that belong to neither part, nor to the perceptual map
+                or the colour conversion; they are named in the provenance and not used.
+
+        Returns:
+            The network, in evaluation mode, float32.
+
+        Raises:
+            CheckpointError: tensors are missing, mis-shaped, of a wrong type, not finite or
+                unexpected, copies of one tensor differ, or the training record contradicts the
+                card. All is listed.
+        """
+        with torch.random.fork_rng(devices=[]):
+            module = build(card, part)
+        aliases = _aliases(module)
+        self._refuse_foreign(card, part, aliases)
+        chosen, problems = self._choose(part, aliases)
+        unexpected = self._unexpected(part, aliases)
+        if not allow_unexpected:
+            problems.extend(f"{key}: unexpected" for key in unexpected)
+        problems = [*_contradictions(self.args, card, part), *problems]
+        if problems:
+            fit = f"{len(chosen)} of {len(aliases)} tensors do"
+            only_unexpected = len(unexpected) == len(problems) and not allow_unexpected
+            where = f"{self.file.path}: does not fit the {part.value} of {card.name} ({fit})"
+            raise _does_not_fit(where, problems, only_unexpected=only_unexpected)
+        with torch.no_grad():
+            for own, value in chosen:
+                own.copy_(value)
+        provenance = Provenance(
+            source=self.file.source,
+            path=self.file.path,
+            sha256=self.file.sha256,
+            args=self.args,
+            unexpected=unexpected,
+        )
+        return LoadedPart(module.requires_grad_(False), card, part, provenance)
+
+    def _refuse_foreign(
+        self, card: Card, part: Part, aliases: list[tuple[Tensor, list[str]]]
+    ) -> None:
+        """Raise if the checkpoint has not a single tensor of the part: it is another model's."""
+        wanted = {_key(part, name) for _, names in aliases for name in names}
+        if wanted & self.tensors.keys():
+            return
+        has = ", ".join(list(self.tensors)[:_SHOWN]) or "nothing"
+        raise CheckpointError(
+            f"{self.file.path}: holds no {part.value} of {card.name}: 0 of {len(wanted)} keys fit. "
+            f"Expected keys such as {min(wanted)}; it has {len(self.tensors)}, such as {has}"
+        )
+
+    def _choose(
+        self, part: Part, aliases: list[tuple[Tensor, list[str]]]
+    ) -> tuple[list[tuple[Tensor, Tensor]], list[str]]:
+        """Pair each tensor of the network with one of the checkpoint, and list what is wrong."""
+        chosen: list[tuple[Tensor, Tensor]] = []
+        problems: list[str] = []
+        for own, names in aliases:
+            copies = [_key(part, name) for name in names if _key(part, name) in self.tensors]
+            if not copies:
+                problems.append(f"{_key(part, names[0])}: missing, {_describe(own)} expected")
+                continue
+            found = list(_mismatches(own, {key: self.tensors[key] for key in copies}))
+            problems.extend(found)
+            if not found:
+                chosen.append((own, self.tensors[copies[0]]))
+        return chosen, problems
+
+    def _unexpected(self, part: Part, aliases: list[tuple[Tensor, list[str]]]) -> tuple[str, ...]:
+        """Return the keys that neither the part nor anything known uses."""
+        wanted = {_key(part, name) for _, names in aliases for name in names}
+        fine = (f"{part.other.value}.", *_SHARED_PREFIXES)
+        unused = (key for key in self.tensors if key not in wanted and not key.startswith(fine))
+        return (*unused, *self.stray)
+
+
+def load_checkpoint(
+    source: str | os.PathLike[str] | None,
+    card: Card,
+    part: Part,
+    *,
+    allow_unexpected: bool = False,
+    progress: Progress | None = None,
+) -> LoadedPart:
+    """Fetch a checkpoint and load one part of it.
+
+    Args:
+        source: a path, an ``http(s)://`` address, ``package:NAME``, or None for the card's own.
+        card: what the checkpoint should hold.
+        part: which network to take.
+        allow_unexpected: see :meth:`Checkpoint.load`.
+        progress: called with the bytes that are there and the total, if known.
+
+    Raises:
+        CheckpointError: it is damaged, foreign or does not fit; see :meth:`Checkpoint.load`.
+        DownloadError: it cannot be fetched, or has the wrong checksum.
+    """
+    checkpoint = read_checkpoint(source, card, progress=progress)
+    return checkpoint.load(card, part, allow_unexpected=allow_unexpected)
+
+
+def read_checkpoint(
+    source: str | os.PathLike[str] | None, card: Card, *, progress: Progress | None = None
+) -> Checkpoint:
+    """Fetch and open a checkpoint, to load both parts from it.
+
+    Args:
+        source: as for :func:`load_checkpoint`.
+        card: names its own checkpoint if ``source`` is None.
+        progress: as for :func:`load_checkpoint`.
+
+    Raises:
+        CheckpointError: it is damaged or no checkpoint.
+        DownloadError: it cannot be fetched, or has the wrong checksum.
+    """
+    file = fetch(source, card, progress=progress)
+    data = read_torch_file(file.path)
+    if not isinstance(data, Mapping):
+        raise CheckpointError(
+            f"{file.path}: holds a {type(data).__name__}; expected a dictionary with the entry "
+            "'model'"
+        )
+    tensors = _model_entry(file, data)
+    args = data.get("args")
+    return Checkpoint(
+        file=file,
+        tensors=MappingProxyType(tensors),
+        args=MappingProxyType(dict(args) if isinstance(args, Mapping) else {}),
+        stray=tuple(str(key) for key, value in data.items() if isinstance(value, Tensor)),
+    )
+
+
+def _model_entry(file: Resolved, data: Mapping[object, object]) -> dict[str, Tensor]:
+    """Return the state dict in a checkpoint."""
+    if "model" not in data:
+        names = [str(key) for key in data]
+        has = ", ".join(names[:_SHOWN]) or "nothing"
+        bare = any(isinstance(value, Tensor) for value in data.values())
+        fit = sum(name.startswith(tuple(f"{part.value}." for part in Part)) for name in names)
+        hint = (
+            f"It looks like a bare state dict, of whose {len(names)} keys {fit} begin with "
+            "'detector.' or 'embedder.'. If it is of the right model, wrap it: "
+            "torch.save({'model': state_dict}, path)"
+            if bare
+            else "It may be a checkpoint of another project"
+        )
+        raise CheckpointError(f"{file.path}: has no entry 'model'; it has {has}. {hint}")
+    model = data["model"]
+    if not isinstance(model, Mapping) or not model:
+        raise CheckpointError(f"{file.path}: its entry 'model' is no dictionary of tensors")
+    strange = [str(key) for key, value in model.items() if not isinstance(value, Tensor)]
+    if strange:
+        shown = ", ".join(strange[:_SHOWN])
+        raise CheckpointError(
+            f"{file.path}: {len(strange)} of {len(model)} entries in 'model' are no tensors, "
+            f"such as {shown}"
+        )
+    return {str(key): value for key, value in model.items()}
+
+
+def _aliases(module: nn.Module) -> list[tuple[Tensor, list[str]]]:
+    """Return each tensor of a network once, with all the names it is registered under."""
+    groups: dict[int, tuple[Tensor, list[str]]] = {}
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        groups.setdefault(id(tensor), (tensor, []))[1].append(name)
+    return list(groups.values())
+
+
+def _mismatches(own: Tensor, copies: Mapping[str, Tensor]) -> Iterator[str]:
+    """Yield why tensors of a checkpoint cannot take the place of a network's tensor."""
+    sound = True
+    for key, value in copies.items():
+        problem = _mismatch(own, value)
+        if problem:
+            sound = False
+            yield f"{key}: {problem}"
+    (first, reference), *others = copies.items()
+    for key, value in others if sound else ():
+        if not torch.equal(reference, value):
+            yield f"{key}: differs from {first}, which is the same tensor registered twice"
+
+
+def _mismatch(own: Tensor, value: Tensor) -> str | None:
+    """Say why one tensor cannot take the place of another, or None if it can."""
+    if value.shape != own.shape:
+        return f"shape {list(own.shape)} expected, {list(value.shape)} found"
+    dtypes = _FLOAT_DTYPES if own.is_floating_point() else (own.dtype,)
+    if value.dtype not in dtypes or value.layout != torch.strided:
+        expected = " or ".join(_name(dtype) for dtype in dtypes)
+        layout = "" if value.layout == torch.strided else f" ({value.layout})"
+        return f"{expected} expected, {_name(value.dtype)}{layout} found"
+    bad = value.numel() - int(torch.isfinite(value).sum())
+    return f"{bad} of {value.numel()} values are not finite" if bad else None
+
+
+def _contradictions(args: Mapping[str, object], card: Card, part: Part) -> Iterator[str]:
+    """Yield where a checkpoint's training record says otherwise than the card."""
+    for name, expected, agrees in _expectations(args, card, part):
+        if name in args and not agrees(args[name]):
+            yield f"args.{name}: {expected} expected by the card, {args[name]!r} found"
+    recorded = args.get(part.value)
+    if isinstance(recorded, Mapping):
+        yield from _architecture_contradictions(recorded, card, part)
+
+
+def _architecture_contradictions(
+    recorded: Mapping[str, object], card: Card, part: Part
+) -> Iterator[str]:
+    """Yield where the architecture that a checkpoint records is not the card's.
+
+    Our own checkpoints record it. Some of it, such as the strength of a carrier embedder, shows in
+    no tensor.
+    """
+    expected = {"bits": card.bits, "image_size": card.image_size, **asdict(card.spec(part))}
+    for name, value in expected.items():
+        found = recorded.get(name, value)
+        if (tuple(found) if isinstance(found, list) else found) != value:
+            yield f"args.{part.value}.{name}: {value} expected by the card, {found!r} found"
+
+
+def _expectations(
+    args: Mapping[str, object], card: Card, part: Part
+) -> Iterator[tuple[str, object, Callable[[object], bool]]]:
+    """Yield entries of a training record, what the card expects there, and how to compare.
+
+    The size is the one that upstream's ``setup_model`` goes by. Strength and attenuation act on the
+    watermark only, so a detector does not depend on them.
+    """
+    sizes = ("img_size_proc", "img_size_extractor", "img_size")
+    size = next((name for name in sizes if name in args), sizes[-1])
+    yield "nbits", card.bits, lambda value: value == card.bits
+    yield size, card.image_size, lambda value: value == card.image_size
+    if part is Part.DETECTOR:
+        return
+    if isinstance(card.embedder, UNetSpec):
+        ratio = card.embedder.hidden_size / card.bits
+        yield "hidden_size_multiplier", ratio, lambda value: value == ratio
+    yield "scaling_w", card.scaling_w, lambda value: value == card.scaling_w
+    yield "scaling_i", card.scaling_i, lambda value: value == card.scaling_i
+    name = (card.attenuation or "none").lower()
+    yield "attenuation", name, lambda value: str(value or "none").lower() == name
+
+
+def _does_not_fit(where: str, problems: list[str], *, only_unexpected: bool) -> CheckpointError:
+    count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
+    advice = "Check that the checkpoint and the card belong together"
+    if only_unexpected:
+        advice = "Use --allow-unexpected (allow_unexpected=True) to leave unexpected tensors out"
+    return CheckpointError("\n  ".join([f"{where}, {count}:", *problems]) + f"\n{advice}")
+
+
+def _key(part: Part, name: str) -> str:
+    return f"{part.value}.{name}"
+
+
+def _describe(tensor: Tensor) -> str:
+    return f"{_name(tensor.dtype)} {list(tensor.shape)}"
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -1,0 +1,84 @@
+"""Takes a dominant diagonal out of a layer, so that INT8 can resolve the rest.
+
+A layer that passes every channel on to itself, such as a convolution trained from an identity,
+has one weight near 1 per output channel and all others hundreds of times smaller. With one scale
+per channel those others round to zero and the layer forgets what it learned. Exactly the same
+function without the problem: y = dense(x) + diagonal * x, where the diagonal, a handful of
+numbers, stays float.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseal.graph import Operator, Subgraph, Tensor, new_operator
+from edgeseal.quantize._layers import WeightedLayer, weighted_layers
+from edgeseal.quantize._terms import add_term, float_constant
+from edgeseal.quantize._weights import constant
+
+__all__ = ["split_dominant_diagonals"]
+
+# Worth two more operators when the dense part's grid gets finer by at least this factor.
+_MIN_GAIN = 4.0
+
+Float = NDArray[np.float32]
+
+
+def split_dominant_diagonals(subgraph: Subgraph) -> set[int]:
+    """Rewrite the layers whose diagonal dominates; exact up to float rounding.
+
+    Returns:
+        The ``id`` of each diagonal's tensor: constants that have to stay float.
+    """
+    diagonals = (_split(subgraph, layer) for layer in list(weighted_layers(subgraph)))
+    return {id(diagonal) for diagonal in diagonals if diagonal is not None}
+
+
+def _split(subgraph: Subgraph, layer: WeightedLayer) -> Tensor | None:
+    operator, weights = layer.operator, constant(layer.weights)
+    if operator.kind not in ("FULLY_CONNECTED", "CONV_2D"):
+        return None
+    if weights.shape[0] != weights.shape[-1]:
+        return None
+    channels = np.arange(weights.shape[0])
+    dense = weights.copy()
+    dense[channels, ..., channels] = 0
+    if _step(weights) < _MIN_GAIN * _step(dense):
+        return None
+    name = layer.weights.name
+    operator.inputs[1] = float_constant(f"{name}/dense", dense)
+    diagonal = float_constant(name, np.moveaxis(weights[channels, ..., channels], 0, -1))
+    add_term(subgraph, operator, _diagonal_product(operator, diagonal))
+    return diagonal
+
+
+def _step(weights: Float) -> float:
+    """Return the typical largest weight of an output channel, to which INT8's step belongs."""
+    return float(np.median(np.abs(weights).reshape(weights.shape[0], -1).max(axis=1)))
+
+
+def _diagonal_product(operator: Operator, diagonal: Tensor) -> Operator:
+    """Return an operator that multiplies ``operator``'s input by its diagonal.
+
+    ``diagonal`` is float32 [channels] of a FULLY_CONNECTED or [height, width, channels] of a
+    CONV_2D, which gives a depthwise convolution of the same stride and padding.
+    """
+    source = operator.inputs[0]
+    result = Tensor(f"{operator.outputs[0].name}/diagonal", operator.outputs[0].shape, "FLOAT32")
+    if operator.kind == "FULLY_CONNECTED":
+        return new_operator("MUL", [source, diagonal], [result], fusedActivationFunction=0)
+    no_bias = np.zeros(diagonal.shape[-1], np.float32)
+    diagonal.shape = (1, *diagonal.shape)
+    options = operator.options
+    return new_operator(
+        "DEPTHWISE_CONV_2D",
+        [source, diagonal, float_constant(f"{diagonal.name}/no_bias", no_bias)],
+        [result],
+        padding=options.padding,
+        strideH=options.strideH,
+        strideW=options.strideW,
+        dilationHFactor=options.dilationHFactor,
+        dilationWFactor=options.dilationWFactor,
+        depthMultiplier=1,
+    )

@@ -1,0 +1,98 @@
+"""INT8 weights, activations quantized while running: the recipe ``dynamic-int8``.
+
+What the stock recipe of a quantizer does, and three things that it does not:
+
+- A constant that is not a layer's weight stays float (as FLOAT16 in the file). The stock recipe
+  turns constants on the left of BATCH_MATMUL into INT8 too, which LiteRT's kernel refuses.
+- A layer that reads a picture gets two INT8 terms: W = W1 + W2, where W2 is what rounding W1
+  left over. Such a layer cancels the picture, which is large, to leave the watermark, which is
+  one or two grey levels; one INT8 term is too coarse for that and two are as good as float, at
+  half its size and on integer kernels.
+- A dominant diagonal is taken out of a layer first (:mod:`edgeseal.quantize._diagonal`).
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+
+from edgeseal.errors import ModelError
+from edgeseal.graph import Buffer, Model, Operator, Subgraph, Tensor, new_operator
+from edgeseal.quantize._diagonal import split_dominant_diagonals
+from edgeseal.quantize._layers import WeightedLayer, input_layers, weighted_layers
+from edgeseal.quantize._terms import add_term, float_constant
+from edgeseal.quantize._weights import constant, round_to_nearest, write_weights
+
+__all__ = ["quantize_dynamic_int8"]
+
+# Operators whose float constants are stored as FLOAT16, and the size from which that pays.
+_HALVED_OPERATORS = ("ADD", "BATCH_MATMUL", "MUL", "SUB")
+_HALVED_MIN_BYTES = 4096
+_NO_ACTIVATION = 0
+_BIAS_INPUT = 2
+
+
+def quantize_dynamic_int8(model: Model) -> None:
+    """Quantize a float model in place; see the module for what that does.
+
+    Raises:
+        ModelError: the model has no layer with constant float weights.
+    """
+    if not any(True for subgraph in model.subgraphs for _ in weighted_layers(subgraph)):
+        raise ModelError("has nothing to quantize: no layer has constant float32 weights")
+    for subgraph in model.subgraphs:
+        diagonals = split_dominant_diagonals(subgraph)
+        for layer in input_layers(subgraph):
+            if id(layer.weights) not in diagonals:
+                _add_second_term(subgraph, layer)
+        for layer in weighted_layers(subgraph):
+            if id(layer.weights) not in diagonals:
+                write_weights(layer.weights, round_to_nearest(constant(layer.weights), layer.axis))
+        _halve_constants(subgraph)
+
+
+def _add_second_term(subgraph: Subgraph, layer: WeightedLayer) -> None:
+    """Add to a layer a twin that applies what INT8 rounding will cut off its weights."""
+    operator, weights = layer.operator, constant(layer.weights)
+    rest = weights - round_to_nearest(weights, layer.axis).dequantized()
+    result = operator.outputs[0]
+    operands = [operator.inputs[0], float_constant(f"{layer.weights.name}/rest", rest)]
+    if len(operator.inputs) > _BIAS_INPUT and operator.inputs[_BIAS_INPUT] is not None:
+        bias = np.zeros(weights.shape[layer.axis], np.float32)
+        operands.append(float_constant(f"{layer.weights.name}/no_bias", bias))
+    twin = Operator(
+        kind=operator.kind,
+        inputs=operands,
+        outputs=[Tensor(f"{result.name}/rest", result.shape, result.dtype)],
+        version=operator.version,
+        options=copy.copy(operator.options),
+    )
+    twin.options.fusedActivationFunction = _NO_ACTIVATION
+    add_term(subgraph, operator, twin)
+
+
+def _halve_constants(subgraph: Subgraph) -> None:
+    """Store the larger float operands of plain arithmetic as FLOAT16.
+
+    The runtime widens them once, when it prepares the model.
+    """
+    widened: dict[int, Tensor] = {}
+    for operator in list(subgraph.operators):
+        if operator.kind not in _HALVED_OPERATORS:
+            continue
+        for position, tensor in enumerate(operator.inputs):
+            if tensor is None or tensor.dtype != "FLOAT32" or tensor.size_bytes < _HALVED_MIN_BYTES:
+                continue
+            if id(tensor) not in widened:
+                widened[id(tensor)] = _widened(subgraph, operator, tensor)
+            operator.inputs[position] = widened[id(tensor)]
+
+
+def _widened(subgraph: Subgraph, reader: Operator, tensor: Tensor) -> Tensor:
+    """Return the result of a DEQUANTIZE, put before ``reader``, of a FLOAT16 copy."""
+    half = constant(tensor).astype(np.float16)
+    stored = Tensor(f"{tensor.name}/float16", tensor.shape, "FLOAT16", Buffer.of(half))
+    result = Tensor(tensor.name, tensor.shape, "FLOAT32")
+    subgraph.insert_before(reader, new_operator("DEQUANTIZE", [stored], [result]))
+    return result

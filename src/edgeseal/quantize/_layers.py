@@ -1,0 +1,58 @@
+"""The layers of a graph that have weights to quantize."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgeseal.graph import Operator, Subgraph, Tensor
+
+__all__ = ["WeightedLayer", "input_layers", "weighted_layers"]
+
+# where an operator keeps its weights' output channels
+_CHANNEL_AXIS = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "TRANSPOSE_CONV": 0, "DEPTHWISE_CONV_2D": 3}
+_WEIGHTS_INPUT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedLayer:
+    """An operator with constant FLOAT32 weights.
+
+    Attributes:
+        operator: the operator.
+        weights: its weights.
+        axis: the output-channel dimension of the weights.
+    """
+
+    operator: Operator
+    weights: Tensor
+    axis: int
+
+
+def weighted_layers(subgraph: Subgraph) -> Iterator[WeightedLayer]:
+    """Iterate over the layers with constant FLOAT32 weights, in execution order."""
+    for operator in subgraph.operators:
+        axis = _CHANNEL_AXIS.get(operator.kind)
+        if axis is None or operator.is_custom:
+            continue
+        weights = operator.inputs[_WEIGHTS_INPUT]
+        if weights is not None and weights.buffer is not None and weights.dtype == "FLOAT32":
+            yield WeightedLayer(operator, weights, axis)
+
+
+def input_layers(subgraph: Subgraph) -> list[WeightedLayer]:
+    """Return the layers that read a picture: no other weighted layer lies before them.
+
+    A rank-4 input is taken for a picture; a message is a vector.
+    """
+    layers = {id(layer.operator): layer for layer in weighted_layers(subgraph)}
+    reached = {id(tensor) for tensor in subgraph.inputs if tensor.rank == 4}
+    found = []
+    for operator in subgraph.operators:
+        if not any(id(tensor) in reached for tensor in operator.inputs if tensor is not None):
+            continue
+        if id(operator) in layers:
+            found.append(layers[id(operator)])
+        else:
+            reached.update(id(tensor) for tensor in operator.outputs)
+    return found

@@ -1,0 +1,82 @@
+"""Integer weights: rounding to a grid, and writing the result into a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseal.graph import Buffer, Quantization, Tensor, numpy_dtype
+
+__all__ = ["IntegerWeights", "constant", "round_to_nearest", "symmetric_scale", "write_weights"]
+
+_INT8_MAX = 127  # symmetric: -128 is not used, as LiteRT's kernels require
+
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerWeights:
+    """Weights on an INT8 grid with a scale per output channel and no offset.
+
+    Attributes:
+        values: int8, the weights' shape, -127..127.
+        scale: float32 [channels]; real = scale * value along ``axis``.
+        axis: the output-channel dimension.
+    """
+
+    values: NDArray[np.int8]
+    scale: Float
+    axis: int
+
+    def dequantized(self) -> Float:
+        """Return the real values, float32."""
+        shape = [1] * self.values.ndim
+        shape[self.axis] = -1
+        real: Float = self.values.astype(np.float32) * self.scale.reshape(shape)
+        return real
+
+
+def symmetric_scale(weights: Float, axis: int) -> Float:
+    """Return the scale per channel that just holds the largest weight, float32 [channels]."""
+    others = tuple(dim for dim in range(weights.ndim) if dim != axis)
+    largest = np.abs(weights).max(axis=others)
+    scale: Float = np.where(largest > 0, largest / _INT8_MAX, 1.0).astype(np.float32)
+    return scale
+
+
+def round_to_nearest(weights: Float, axis: int, scale: Float | None = None) -> IntegerWeights:
+    """Round each weight to the nearest point of its channel's grid.
+
+    Args:
+        weights: float32, any shape.
+        axis: the output-channel dimension.
+        scale: float32 [channels], or None for :func:`symmetric_scale`.
+    """
+    if scale is None:
+        scale = symmetric_scale(weights, axis)
+    shape = [1] * weights.ndim
+    shape[axis] = -1
+    values = np.rint(weights / scale.reshape(shape)).clip(-_INT8_MAX, _INT8_MAX)
+    return IntegerWeights(values.astype(np.int8), scale, axis)
+
+
+def constant(tensor: Tensor) -> Float:
+    """Return the values of a FLOAT32 constant, in its shape, as a view into the file."""
+    dtype = numpy_dtype(tensor.dtype)
+    if tensor.buffer is None or dtype is None:
+        raise ValueError(f"{tensor!r} is no constant that numpy can hold")
+    values: Float = tensor.buffer.data.view(dtype).reshape(tensor.shape)
+    return values
+
+
+def write_weights(tensor: Tensor, weights: IntegerWeights) -> None:
+    """Turn a FLOAT32 constant into an INT8 one."""
+    tensor.dtype = "INT8"
+    tensor.buffer = Buffer.of(weights.values)
+    tensor.quantization = Quantization(
+        scale=weights.scale,
+        zero_point=np.zeros(weights.scale.size, np.int64),
+        axis=weights.axis,
+    )

@@ -1,0 +1,318 @@
+"""Reading pictures of every kind into one form.
+
+A picture is a path, a PIL image or a numpy array. Rotation noted in EXIF is applied. Colours are
+taken as they are: grey becomes RGB, CMYK and other colour models are converted without colour
+management, profiles are carried along and not applied. Of animations and documents of several
+pages the first frame is read.
+"""
+
+from __future__ import annotations
+
+import stat
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from edgeseal.errors import FileError, ImageError
+from edgeseal.runtime._resize import resize_plane
+
+__all__ = ["MAX_PIXELS", "ImageInput", "Picture", "read_image", "read_picture"]
+
+MAX_PIXELS = 250_000_000
+"""Larger pictures are refused before they are decoded: a small file can claim any size."""
+
+ImageInput: TypeAlias = str | Path | Image.Image | NDArray[Any]
+"""A path, a PIL image, or an array [H, W], [H, W, 1], [H, W, 3] or [H, W, 4]: uint8, uint16, bool,
+or floating point in 0..1."""
+
+_ORIENTATION = 0x0112  # the EXIF tag
+# TIFF's tags on how the pixels lie in the file: true of the source only
+_STORAGE_TAGS = (
+    *range(254, 260), 262, 266, 273, 277, 278, 279, 284, 317, *range(320, 326), 330, 332, 338, 339,
+    347, *range(512, 522), 529, 530, 531, 532, 34675,
+)  # fmt: skip
+_VECTOR_FORMATS = ("EPS", "WMF")  # Pillow hands these to other programs
+_SEVERAL_VIEWS = ("MPO",)  # one picture with previews or a second eye's view, no animation
+_RGB_PROFILE = b"RGB "
+_pillow_limit = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A decoded picture in the depth that it came in.
+
+    Attributes:
+        name: what messages call it.
+        pixels: uint8, uint16 or float32 [H, W, 3], RGB; 0..255, 0..65535 or 0..1.
+        alpha: the same dtype and range, [H, W], or None for an opaque picture.
+        exif: EXIF block without orientation, or empty.
+        icc_profile: profile of RGB colours, or empty.
+    """
+
+    name: str
+    pixels: NDArray[Any]
+    alpha: NDArray[Any] | None = None
+    exif: bytes = b""
+    icc_profile: bytes = b""
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.pixels.shape[1])
+
+    def plane(self, channel: int) -> NDArray[np.float32]:
+        """Return one channel: float32 [H, W], 0..1."""
+        return _unit(self.pixels[..., channel])
+
+    def rgb(self) -> NDArray[np.float32]:
+        """Return the picture: float32 [H, W, 3], RGB, 0..1."""
+        return _unit(self.pixels)
+
+    def resized(self, size: int) -> NDArray[np.float32]:
+        """Return the picture at a model's size: float32 [size, size, 3], RGB, 0..1."""
+        small = np.empty((size, size, 3), np.float32)
+        for channel in range(3):
+            small[..., channel] = resize_plane(self.plane(channel), size, size)
+        return small
+
+
+def read_image(image: ImageInput) -> NDArray[np.float32]:
+    """Read a picture.
+
+    Args:
+        image: a path, a PIL image or an array; see :data:`ImageInput`. Transparency is ignored.
+
+    Returns:
+        float32 [H, W, 3], RGB, 0..1.
+
+    Raises:
+        FileError: the file is missing, a folder, or cannot be opened.
+        ImageError: it is no picture, cut short, larger than :data:`MAX_PIXELS`, or an array of the
+            wrong shape, type or range.
+    """
+    return read_picture(image).rgb()
+
+
+def read_picture(image: ImageInput, *, one_frame: bool = False) -> Picture:
+    """Read a picture with what :func:`read_image` leaves out.
+
+    Args:
+        image: see :data:`ImageInput`.
+        one_frame: whether to refuse animations and documents of several pages.
+
+    Raises:
+        FileError, ImageError: as :func:`read_image`.
+    """
+    if isinstance(image, str | Path):
+        return _read_file(Path(image), one_frame=one_frame)
+    if isinstance(image, Image.Image):
+        name = str(getattr(image, "filename", "")) or "the picture"
+        return _decode(image, name, one_frame=one_frame)
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    raise ImageError(
+        f"the picture: expected a path, a PIL image or a numpy array, got {type(image).__name__}"
+    )
+
+
+def _read_file(path: Path, *, one_frame: bool) -> Picture:
+    with _open_file(path) as file:
+        try:
+            image = _open(file)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise ImageError(
+                f"{path}: has more pixels than the limit of {MAX_PIXELS / 1e6:.0f} megapixels; "
+                "make it smaller first"
+            ) from error
+        except UnidentifiedImageError as error:
+            raise ImageError(
+                f"{path}: not a picture in a format that Pillow reads; convert it to PNG or JPEG"
+            ) from error
+        except Exception as error:  # Pillow's readers raise whatever damaged headers lead them to
+            raise _unreadable(str(path), error) from error
+        with image:
+            return _decode(image, str(path), one_frame=one_frame)
+
+
+def _open_file(path: Path) -> IO[bytes]:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+            raise FileError(f"{path}: is {kind}; give the path of a picture")
+        if status.st_size == 0:
+            raise ImageError(f"{path}: the file is empty; fetch it again")
+        return path.open("rb")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"{path}: cannot be read ({reason})") from error
+
+
+def _open(file: IO[bytes]) -> Image.Image:
+    """Read the header only, under our limit of pixels instead of Pillow's.
+
+    Pillow's limit is a module variable, lower than ours, and partly a mere warning; it is back
+    before anything is decoded.
+    """
+    with _pillow_limit:
+        before = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # warns above, raises at twice: both are refused
+        try:
+            return Image.open(file)
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _decode(image: Image.Image, name: str, *, one_frame: bool) -> Picture:
+    _check_header(image, name)
+    try:
+        if one_frame:
+            _check_frames(image, name)
+        image.load()
+        exif, image = _upright(image)
+        picture = _from_pil(image, name)
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever damaged data leads them to
+        raise _unreadable(name, error) from error
+    return replace(picture, exif=exif, icc_profile=_rgb_profile(image))
+
+
+def _check_header(image: Image.Image, name: str) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"{name}: {width} x {height} pixels are more than the limit of "
+            f"{MAX_PIXELS / 1e6:.0f} megapixels; make it smaller first"
+        )
+    if width * height == 0:
+        raise ImageError(f"{name}: {width} x {height} pixels: there is nothing in it")
+    if image.format in _VECTOR_FORMATS:
+        raise ImageError(f"{name}: {image.format} is a drawing, no picture; render it to PNG first")
+
+
+def _check_frames(image: Image.Image, name: str) -> None:
+    frames = int(getattr(image, "n_frames", 1))
+    if frames > 1 and image.format not in _SEVERAL_VIEWS:
+        raise ImageError(
+            f"{name}: has {frames} frames, expected 1; save the one to mark by itself first"
+        )
+
+
+def _upright(image: Image.Image) -> tuple[bytes, Image.Image]:
+    """Apply the rotation that EXIF notes, and return EXIF without it."""
+    try:
+        exif = image.getexif()
+        orientation = exif.get(_ORIENTATION, 1)
+    except Exception:  # a damaged EXIF block makes no picture unreadable: go without
+        return b"", image
+    if orientation not in (None, 1):
+        image = ImageOps.exif_transpose(image)
+    return _exif_bytes(image), image
+
+
+def _exif_bytes(image: Image.Image) -> bytes:
+    try:
+        exif = Image.Exif()
+        exif.load(image.getexif().tobytes())  # a copy: the caller's stays as it is
+        for tag in (_ORIENTATION, *_STORAGE_TAGS):
+            exif.pop(tag, None)
+        return exif.tobytes() if len(exif) else b""
+    except Exception:  # a field that cannot be written again: go without, as above
+        return b""
+
+
+def _rgb_profile(image: Image.Image) -> bytes:
+    """Return the colour profile, unless it describes other colours than RGB (grey, CMYK)."""
+    profile = image.info.get("icc_profile") or b""
+    return profile if profile[16:20] == _RGB_PROFILE else b""
+
+
+def _from_pil(image: Image.Image, name: str) -> Picture:
+    if image.mode.startswith("I"):
+        return Picture(name, _grey(_sixteen_bits(np.asarray(image), name)))
+    if image.mode == "F":
+        plane = np.asarray(image, np.float32)
+        _check_range(plane, name)
+        return Picture(name, _grey(plane))
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.has_transparency_data:
+        rgba = np.asarray(image.convert("RGBA"))
+        return Picture(name, rgba[..., :3], rgba[..., 3])
+    if image.mode in ("1", "L"):
+        return Picture(name, _grey(np.asarray(image.convert("L"))))
+    return Picture(name, np.asarray(image.convert("RGB")))
+
+
+def _sixteen_bits(plane: NDArray[Any], name: str) -> NDArray[np.uint16]:
+    low, high = int(plane.min()), int(plane.max())
+    if low < 0 or high > 65535:
+        raise ImageError(
+            f"{name}: expected integers in 0..65535 in a picture of one 16 or 32 bit channel, got "
+            f"{low}..{high}; scale it first"
+        )
+    return plane.astype(np.uint16)
+
+
+def _from_array(array: NDArray[Any]) -> Picture:
+    name = f"the array {array.dtype} {list(array.shape)}"
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        hint = (
+            "; move the channels to the end" if array.ndim == 3 and array.shape[0] in (1, 3) else ""
+        )
+        raise ImageError(f"{name}: expected [H, W], [H, W, 1], [H, W, 3] or [H, W, 4]{hint}")
+    if array.size == 0:
+        raise ImageError(f"{name}: there is nothing in it")
+    array = _known_type(array, name)
+    if array.ndim == 2 or array.shape[2] == 1:
+        return Picture(name, _grey(array.reshape(array.shape[:2])))
+    alpha = array[..., 3] if array.shape[2] == 4 else None
+    return Picture(name, array[..., :3], alpha)
+
+
+def _known_type(array: NDArray[Any], name: str) -> NDArray[Any]:
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        return array.astype(np.uint16, copy=False)  # in the machine's byte order
+    if array.dtype.kind == "f":
+        _check_range(array, name)
+        return array.astype(np.float32, copy=False)
+    raise ImageError(f"{name}: expected uint8, uint16, bool, or floating point in 0..1")
+
+
+def _check_range(array: NDArray[Any], name: str) -> None:
+    if not np.isfinite(array).all():
+        raise ImageError(f"{name}: has values that are not finite; expected 0..1")
+    low, high = float(array.min()), float(array.max())
+    if low < 0 or high > 1:
+        hint = "; divide it by 255" if low >= 0 and 1 < high <= 255 else ""
+        raise ImageError(f"{name}: expected values in 0..1, got {low:.6g}..{high:.6g}{hint}")
+
+
+def _grey(plane: NDArray[Any]) -> NDArray[Any]:
+    return np.broadcast_to(plane[..., None], (*plane.shape, 3))
+
+
+def _unit(values: NDArray[Any]) -> NDArray[np.float32]:
+    if values.dtype == np.float32:
+        return values
+    return values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
+
+
+def _unreadable(name: str, error: Exception) -> ImageError:
+    reason = str(error) or type(error).__name__
+    return ImageError(f"{name}: cannot be decoded ({reason}); it may be damaged or cut short")

@@ -1,0 +1,197 @@
+"""LiteRT interpreters for one file, one per thread that uses them at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from edgeseal._native import native_output_held_back
+from edgeseal.errors import ModelError, RuntimeRefusalError, UsageError
+from edgeseal.graph import Model, Tensor, read_model
+from edgeseal.runtime._info import EMBEDDER, ModelInfo, read_info
+
+__all__ = ["Session", "open_session", "refusal"]
+
+_SIGNATURE = "serving_default"
+_Shapes: TypeAlias = Mapping[str, tuple[int, ...]]  # without the batch, by name
+
+
+class Session:
+    """A model ready to run; safe to use from several threads.
+
+    Every thread that runs at the same time has an interpreter of its own (with its own packed
+    weights: count the file's size in memory for each). They are kept for the next run.
+
+    Attributes:
+        path: the file.
+        info: its description.
+        batch: pictures per run, from the file.
+    """
+
+    def __init__(self, path: Path, info: ModelInfo, *, batch: int, threads: int) -> None:
+        """Prepare the first interpreter.
+
+        Raises:
+            RuntimeRefusalError: LiteRT cannot load or prepare the model.
+        """
+        self.path = path
+        self.info = info
+        self.batch = batch
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._idle: list[Any] = [self._prepare()]
+
+    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        """Run any number of items, in runs of the file's batch size.
+
+        Args:
+            inputs: float32 [N, ...] by the signature's names, the same N of at least 1 for each.
+
+        Returns:
+            float32 [N, ...] by the signature's names.
+
+        Raises:
+            RuntimeRefusalError: LiteRT fails while running.
+            ModelError: the result has values that are not finite.
+        """
+        total = len(next(iter(inputs.values())))
+        runs = [
+            self._run_once({name: values[i : i + self.batch] for name, values in inputs.items()})
+            for i in range(0, total, self.batch)
+        ]
+        results = {name: np.concatenate([run[name] for run in runs])[:total] for name in runs[0]}
+        for name, values in results.items():
+            if not np.isfinite(values).all():
+                raise ModelError(
+                    f"{self.path}: {name!r} has values that are not finite: the file is broken; "
+                    "convert or quantize it again"
+                )
+        return results
+
+    def _run_once(self, inputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        with self._lock:
+            runner = self._idle.pop() if self._idle else None
+        if runner is None:
+            runner = self._prepare()
+        try:
+            results: dict[str, NDArray[np.float32]] = runner(
+                **{name: self._filled(values) for name, values in inputs.items()}
+            )
+        except (RuntimeError, ValueError) as error:
+            raise self._refusal("run", error) from error
+        with self._lock:
+            self._idle.append(runner)
+        return results
+
+    def _filled(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Fill the last, incomplete batch up with zeros."""
+        missing = self.batch - len(values)
+        if missing:
+            values = np.concatenate([values, np.zeros((missing, *values.shape[1:]), np.float32)])
+        return np.ascontiguousarray(values)
+
+    def _prepare(self) -> Any:
+        try:
+            interpreter = _new_interpreter(self.path, threads=self._threads)
+            return interpreter.get_signature_runner(_SIGNATURE)
+        except (RuntimeError, ValueError) as error:
+            raise self._refusal("prepare", error) from error
+
+    def _refusal(self, verb: str, error: Exception) -> RuntimeRefusalError:
+        return RuntimeRefusalError(
+            f"{self.path}: LiteRT cannot {verb} this model: {str(error).strip().rstrip('.')}; see "
+            "what is in it with `edgeseal inspect`, or make one that runs with `edgeseal quantize`"
+        )
+
+
+def refusal(path: str | Path) -> str | None:
+    """Return why LiteRT cannot prepare a model, in its own words; None if it can.
+
+    Works for any ``.tflite`` file.
+    """
+    try:
+        _new_interpreter(Path(path), threads=1)
+    except (RuntimeError, ValueError) as error:
+        return str(error).strip()
+    return None
+
+
+def open_session(path: str | Path, part: str, *, threads: int) -> Session:
+    """Open a file and check that it is what its description says.
+
+    Args:
+        path: a ``.tflite`` file written by Edgeseal.
+        part: ``detector`` or ``embedder``, whichever is wanted.
+        threads: threads per run.
+
+    Raises:
+        UsageError: ``threads`` is below 1.
+        FileError: the file cannot be read.
+        ModelError: it is no model, was not written by Edgeseal, or is another part.
+        RuntimeRefusalError: LiteRT cannot prepare it.
+    """
+    if threads < 1:
+        raise UsageError(f"threads: expected 1 or more, got {threads}")
+    path = Path(path)
+    model = read_model(path)
+    info = read_info(model, source=str(path))
+    if info.part != part:
+        raise ModelError(
+            f"{path}: holds the {info.part} of {info.card}, expected {_with_article(part)}; make "
+            f"one with `edgeseal convert {info.card} --part {part} -o DIR`"
+        )
+    batch = _check_contract(model, info, path)
+    return Session(path, info, batch=batch, threads=threads)
+
+
+def _new_interpreter(path: Path, *, threads: int) -> Any:
+    # LiteRT announces its delegate on stderr with every interpreter.
+    with native_output_held_back(show_on_failure=False):
+        interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        interpreter.allocate_tensors()
+    return interpreter
+
+
+def _check_contract(model: Model, info: ModelInfo, path: Path) -> int:
+    """Compare names, types and shapes with the description; return the batch size."""
+    signature = next((s for s in model.signatures if s.key == _SIGNATURE), None)
+    if signature is None:
+        raise ModelError(f"{path}: lacks the signature {_SIGNATURE!r}; convert it again")
+    picture = (info.image_size, info.image_size, 3)
+    inputs: _Shapes = {"image": picture}
+    outputs: _Shapes = {"logits": (1 + info.bits,)}
+    if info.part == EMBEDDER:
+        inputs, outputs = {**inputs, "message": (info.bits,)}, {"delta": picture}
+    image = signature.inputs.get("image")
+    batch = image.shape[0] if image is not None and image.shape else 1
+    found = _describe(signature.inputs), _describe(signature.outputs)
+    expected = _expectation(inputs, batch), _expectation(outputs, batch)
+    if found != expected:
+        raise ModelError(
+            f"{path}: the {info.part} does not fit its description: expected {_listed(expected)}, "
+            f"got {_listed(found)}; convert it again"
+        )
+    return batch
+
+
+def _describe(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    return {name: f"{t.dtype} {list(t.shape)}" for name, t in sorted(tensors.items())}
+
+
+def _expectation(shapes: _Shapes, batch: int) -> dict[str, str]:
+    return {name: f"FLOAT32 {[batch, *shape]}" for name, shape in sorted(shapes.items())}
+
+
+def _listed(sides: tuple[dict[str, str], dict[str, str]]) -> str:
+    texts = [", ".join(f"{name} {kind}" for name, kind in side.items()) for side in sides]
+    return " -> ".join(texts)
+
+
+def _with_article(part: str) -> str:
+    return f"an {part}" if part[0] in "aeiou" else f"a {part}"
