@@ -1,0 +1,206 @@
+r"""What dynamic-int8 costs and gains: size, time, agreement at random weights, bits read.
+
+::
+
+    python benchmarks/dynamic_int8.py random
+    python benchmarks/dynamic_int8.py trained --card reference --images PHOTOS
+    python benchmarks/dynamic_int8.py trained --card videoseal_0.0 --checkpoint X.pth \
+        --images PHOTOS
+
+``random`` measures the full-size VideoSeal 0.0 detector against its stock conversion: the rows of
+size, time, sign agreement and error. ``trained`` marks photographs and counts the bits that are
+read after attacks. ``--checkpoint`` may hold a plain carrier embedder (``embedder.carriers``
+alone); the card's own embedder is used otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import platform
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from edgeseal.bench import measure_interleaved
+from edgeseal.cards import Part, load_card
+from edgeseal.convert import convert_part, stock_conversion
+from edgeseal.evaluate import (
+    ATTACKS,
+    MarkedPicture,
+    image_nmse,
+    share_of_bits,
+    sign_agreement,
+)
+from edgeseal.graph import read_model, write_model
+from edgeseal.models import CarrierEmbedder, LoadedPart, load_checkpoint, random_weights
+from edgeseal.quantize import find_recipe, quantize
+from edgeseal.runtime import (
+    LiteRTDetector,
+    Message,
+    find_pictures,
+    load_detector,
+    load_embedder,
+    read_image,
+    resize,
+)
+
+_SEED = 0
+_RECIPE = "dynamic-int8"
+_CONSOLE = Console(width=120)
+
+Float = NDArray[np.float32]
+
+
+def main() -> None:
+    arguments = _parse()
+    _say_versions(arguments.command)
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.command == "random":
+            _random(Path(folder), arguments.pictures, arguments.rounds)
+        else:
+            _trained(Path(folder), arguments)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    untrained = commands.add_parser("random")
+    untrained.add_argument("--pictures", type=int, default=16)
+    untrained.add_argument("--rounds", type=int, default=40)
+    trained = commands.add_parser("trained")
+    trained.add_argument("--card", required=True)
+    trained.add_argument("--checkpoint")
+    trained.add_argument("--images", required=True, type=Path)
+    trained.add_argument("--psnr-db", type=float, default=42.0, help="of a plain carrier embedder")
+    trained.add_argument("--messages", type=int, default=2, help="per photograph")
+    return parser.parse_args()
+
+
+def _say_versions(command: str) -> None:
+    names = ("edgeseal", "torch", "litert-torch", "ai-edge-litert")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    _CONSOLE.print(f"{command}: {versions}, Python {platform.python_version()}, one thread")
+
+
+def _random(folder: Path, pictures: int, rounds: int) -> None:
+    loaded = random_weights(load_card("videoseal_0.0"), Part.DETECTOR, _SEED)
+    stock = folder / "stock.tflite"
+    write_model(stock_conversion(loaded), stock)
+    files = {"stock float32": stock, **_files(loaded, folder)}
+    detectors = {name: load_detector(path) for name, path in files.items()}
+    batch = _pink_noise(pictures, loaded.card.image_size)
+    expected = detectors["stock float32"].logits(batch)
+    calls = {name: _call(detector, batch[:1]) for name, detector in detectors.items()}
+    latencies = measure_interleaved(calls, rounds=rounds)
+    table = Table("detector", "MiB", "time", "ms", "NMSE(img)", "sign")
+    for name, detector in detectors.items():
+        logits = detector.logits(batch)
+        table.add_row(
+            name,
+            f"{files[name].stat().st_size / 2**20:.2f}",
+            f"{latencies[name].ratio:.3f}",
+            f"{latencies[name].median_ms:.1f}",
+            f"{image_nmse(logits, expected):.5f}",
+            f"{sign_agreement(logits, expected):.4f}",
+        )
+    _CONSOLE.print(f"{pictures} pink-noise pictures, seed {_SEED}, {rounds} interleaved rounds")
+    _CONSOLE.print(table)
+
+
+def _trained(folder: Path, arguments: argparse.Namespace) -> None:
+    card = load_card(arguments.card)
+    loaded = load_checkpoint(arguments.checkpoint, card, Part.DETECTOR)
+    paths = find_pictures(arguments.images)
+    pictures = _marked(arguments, folder, paths)
+    detectors = {name: load_detector(path) for name, path in _files(loaded, folder).items()}
+    table = Table("attack", *detectors, "lost (points)")
+    shares = []
+    for name, attack in ATTACKS.items():
+        read = [
+            100 * share_of_bits(d, pictures, attack, image_size=card.image_size, seed=_SEED)
+            for d in detectors.values()
+        ]
+        shares.append(read)
+        table.add_row(name, *(f"{share:.2f}" for share in read), f"{read[0] - read[1]:+.2f}")
+    mean = np.mean(shares, axis=0)
+    table.add_row("mean", *(f"{share:.2f}" for share in mean), f"{mean[0] - mean[1]:+.2f}")
+    bits = sum(picture.bits.size for picture in pictures)
+    _CONSOLE.print(
+        f"{len(paths)} photographs, {bits} bits per attack, seed {_SEED}; bits read in %"
+    )
+    _CONSOLE.print(table)
+
+
+def _files(loaded: LoadedPart, folder: Path) -> dict[str, Path]:
+    files = {name: folder / f"{name}.tflite" for name in ("float32", _RECIPE)}
+    write_model(convert_part(loaded).model, files["float32"])
+    model = read_model(files["float32"])
+    quantize(model, find_recipe(_RECIPE))
+    write_model(model, files[_RECIPE])
+    return files
+
+
+def _call(detector: LiteRTDetector, batch: Float) -> Callable[[], object]:
+    return lambda: detector.logits(batch)
+
+
+def _marked(
+    arguments: argparse.Namespace, folder: Path, paths: Sequence[Path]
+) -> list[MarkedPicture]:
+    """Mark every photograph ``--messages`` times."""
+    card = load_card(arguments.card)
+    draws = [
+        (path, Message.random(card.bits, seed=_SEED + index))
+        for index, path in enumerate(path for path in paths for _ in range(arguments.messages))
+    ]
+    if arguments.checkpoint is not None:
+        embedder = _plain_carriers(arguments.checkpoint, arguments.psnr_db)
+        return [_mark_at_model_size(embedder, path, message) for path, message in draws]
+    loaded = load_checkpoint(None, card, Part.EMBEDDER)
+    write_model(convert_part(loaded).model, folder / "embedder.tflite")
+    session = load_embedder(folder / "embedder.tflite")
+    return [
+        MarkedPicture(np.asarray(session.embed(path, message).image), message.array())
+        for path, message in draws
+    ]
+
+
+def _plain_carriers(checkpoint: str, psnr_db: float) -> CarrierEmbedder:
+    weights = torch.load(checkpoint, weights_only=True)["model"]["embedder.carriers"]
+    embedder = CarrierEmbedder(
+        bits=weights.shape[0], image_size=256, psnr_db=psnr_db, cancellation=False
+    )
+    embedder.load_state_dict({"carriers": weights.float()})
+    return embedder.eval()
+
+
+def _mark_at_model_size(embedder: CarrierEmbedder, path: Path, message: Message) -> MarkedPicture:
+    picture = resize(read_image(path), embedder.image_size, embedder.image_size)
+    with torch.inference_mode():
+        batch = torch.from_numpy(picture).permute(2, 0, 1)[None]
+        delta = embedder(batch, torch.from_numpy(message.array())[None])
+        marked = (batch + delta).clamp(0, 1)[0].permute(1, 2, 0).numpy()
+    return MarkedPicture(np.rint(marked * 255).astype(np.uint8), message.array())
+
+
+def _pink_noise(count: int, size: int) -> Float:
+    """Return pictures float32 [count, size, size, 3] whose spectrum falls like a photograph's."""
+    rng = np.random.default_rng(_SEED)
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None])
+    falloff = 1 / np.maximum(frequency, 1 / size)
+    spectrum = np.fft.fft2(rng.normal(size=(count, 3, size, size))) * falloff
+    noise = np.fft.ifft2(spectrum).real.transpose(0, 2, 3, 1)
+    noise /= noise.std(axis=(1, 2, 3), keepdims=True)
+    pictures: Float = (0.5 + 0.2 * noise).clip(0, 1).astype(np.float32)
+    return pictures
+
+
+if __name__ == "__main__":
+    main()

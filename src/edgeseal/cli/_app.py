@@ -1,0 +1,115 @@
+"""The verbs, and what happens when one fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from edgeseal import __version__
+from edgeseal.cli._console import error, open_stderr
+from edgeseal.cli._convert import convert
+from edgeseal.cli._demo import demo
+from edgeseal.cli._detect import detect
+from edgeseal.cli._embed import embed
+from edgeseal.cli._inspect import inspect
+from edgeseal.cli._interrupt import heeding_interrupts
+from edgeseal.cli._models import models
+from edgeseal.cli._quantize import quantize
+from edgeseal.errors import EdgesealError
+
+__all__ = ["app"]
+
+_COULD_NOT_RUN = 2
+_DEBUG = "EDGESEAL_DEBUG"
+
+
+class _Group(TyperGroup):
+    """Runs a verb and turns what goes wrong into one message and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb that was parsed."""
+        open_stderr()
+        with _reporting_failures(), heeding_interrupts():
+            return super().invoke(ctx)
+
+
+# Plain help and usage errors: boxes would break long paths apart.
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    epilog="Exit status: 0 good, 1 a check failed or some pictures could not be read, "
+    f"2 could not run. {_DEBUG}=1 shows where an error comes from.",
+)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"edgeseal {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def edgeseal(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """INT8 watermark detectors that run: VideoSeal models from PyTorch to LiteRT."""
+
+
+for _verb in (demo, models, convert, quantize, inspect, embed, detect):
+    app.command()(_verb)
+
+
+@contextlib.contextmanager
+def _reporting_failures() -> Iterator[None]:
+    """Print an expected failure in one piece and exit with 2.
+
+    Raises:
+        typer.Exit: after a failure, or as the verb asks for.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except EdgesealError as failure:
+        _fail(str(failure))
+    except KeyboardInterrupt:
+        _fail("interrupted", prefix="")
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        _drop_stdout()
+        raise typer.Exit(_COULD_NOT_RUN) from None
+    except MemoryError:
+        _fail("out of memory; close other programs, or give fewer --workers or smaller pictures")
+    except OSError as failure:
+        where = f"{failure.filename}: " if failure.filename is not None else ""
+        _drop_stdout()
+        _fail(f"{where}{failure.strerror or failure}")
+
+
+def _fail(text: str, *, prefix: str = "Error: ") -> None:
+    if os.environ.get(_DEBUG):
+        traceback.print_exc()
+    error(prefix + text)
+    raise typer.Exit(_COULD_NOT_RUN) from None
+
+
+def _drop_stdout() -> None:
+    """Keep Python from failing again on its last flush, if stdout is what cannot be written."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        return
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

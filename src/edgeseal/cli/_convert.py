@@ -1,0 +1,200 @@
+"""``edgeseal convert``."""
+
+from __future__ import annotations
+
+import copy
+import enum
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgeseal.cli._console import (
+    busy,
+    download_bar,
+    mib,
+    new_table,
+    note,
+    print_json,
+    print_table,
+    printable,
+)
+from edgeseal.cli._outputs import check_outputs, output_folder
+from edgeseal.cli._runs import load_converter, require_conversion, runtime_refusal
+from edgeseal.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgeseal.cards import Card, Part
+    from edgeseal.models import LoadedPart
+    from edgeseal.quantize import Recipe
+
+__all__ = ["convert"]
+
+_DEFAULT_RECIPES = ["float32", "dynamic-int8"]
+
+
+class _Parts(str, enum.Enum):
+    DETECTOR = "detector"
+    EMBEDDER = "embedder"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A file that was written; the differences are those of the part before quantization."""
+
+    path: str
+    part: str
+    recipe: str
+    size_bytes: int
+    rewrite_difference: float
+    runtime_difference: float
+    refusal: str | None
+
+
+def convert(
+    card_name: Annotated[
+        str, typer.Argument(metavar="CARD", help="Model card; `edgeseal models` lists them.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")
+    ],
+    part: Annotated[_Parts, typer.Option("--part", help="What to convert.")] = _Parts.BOTH,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(metavar="PATH|URL", help="Weights; without it the card's own are fetched."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--random-weights", metavar="SEED", help="Random weights, for trying out."),
+    ] = None,
+    recipes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--recipe",
+            metavar="NAME",
+            help="How to quantize; may be repeated. [default: float32 and dynamic-int8]",
+        ),
+    ] = None,
+    allow_unexpected: Annotated[
+        bool,
+        typer.Option("--allow-unexpected", help="Leave out tensors that nothing accounts for."),
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Convert a PyTorch checkpoint to LiteRT.
+
+    Writes CARD_PART_RECIPE.tflite for each part and recipe.
+    """
+    if checkpoint is not None and seed is not None:
+        raise UsageError("--checkpoint and --random-weights contradict each other; give one")
+    card, chosen = _choose(card_name, recipes)
+    parts = _parts(part)
+    names = [_file_name(card, one, recipe) for one in parts for recipe in chosen]
+    check_outputs(output, names, overwrite=overwrite)
+    require_conversion("edgeseal convert")
+    load_converter()
+    load = _loader(card, checkpoint, seed, allow_unexpected=allow_unexpected)
+    written: list[_Written] = []
+    with output_folder(output):
+        # Everything that can be wrong with the weights shows before the first conversion.
+        for loaded in [load(one) for one in parts]:
+            written += _write_part(loaded, chosen, output, overwrite=overwrite)
+    _show(card, written, as_json=as_json)
+    if any(file.refusal is not None for file in written):
+        raise typer.Exit(1)
+
+
+def _choose(card_name: str, names: list[str] | None) -> tuple[Card, list[Recipe]]:
+    """Look up the card and the recipes; what is wrong with any of them is said together."""
+    from edgeseal.cards import load_card
+    from edgeseal.quantize import find_recipe
+
+    problems: list[str] = []
+    chosen: dict[str, Recipe] = {}
+    for name in names or _DEFAULT_RECIPES:
+        try:
+            chosen[name] = find_recipe(name)
+        except UsageError as failure:
+            problems.append(str(failure))
+    try:
+        card = load_card(card_name)
+    except UsageError as failure:
+        raise UsageError("\n  ".join([str(failure), *problems])) from None
+    if problems:
+        raise UsageError("\n  ".join(problems))
+    return card, list(chosen.values())
+
+
+def _parts(choice: _Parts) -> list[Part]:
+    from edgeseal.cards import Part
+
+    return list(Part) if choice is _Parts.BOTH else [Part(choice.value)]
+
+
+def _file_name(card: Card, part: Part, recipe: Recipe) -> str:
+    return f"{card.name}_{part.value}_{recipe.name}.tflite"
+
+
+def _loader(
+    card: Card, checkpoint: str | None, seed: int | None, *, allow_unexpected: bool
+) -> Callable[[Part], LoadedPart]:
+    """Return what loads a part: from one checkpoint, read now, or from a seed."""
+    from edgeseal.models import random_weights, read_checkpoint
+
+    if seed is not None:
+        return lambda part: random_weights(card, part, seed)
+    source = checkpoint or card.checkpoint.source
+    with download_bar(source) as progress:
+        opened = read_checkpoint(source, card, progress=progress)
+    return lambda part: opened.load(card, part, allow_unexpected=allow_unexpected)
+
+
+def _write_part(
+    loaded: LoadedPart, recipes: list[Recipe], folder: Path, *, overwrite: bool
+) -> Iterator[_Written]:
+    """Convert a part once, and quantize and write it with each recipe."""
+    from edgeseal.convert import convert_part
+    from edgeseal.graph import write_model
+    from edgeseal.quantize import quantize
+
+    if loaded.provenance.unexpected:
+        note(f"left out, as allowed: {', '.join(loaded.provenance.unexpected)}")
+    with busy(f"converting the {loaded.part.value} of {loaded.card.name}"):
+        conversion = convert_part(loaded)
+    for recipe in recipes:
+        path = folder / _file_name(loaded.card, loaded.part, recipe)
+        with busy(f"writing {path.name}"):
+            model = conversion.model
+            if recipe is not recipes[-1]:
+                model = copy.deepcopy(model)  # quantization is done in place
+            quantize(model, recipe)
+            write_model(model, path, overwrite=overwrite)
+            refusal = runtime_refusal(path)
+        if refusal is not None:
+            note(f"{path}: LiteRT cannot prepare this model: {refusal}")
+        yield _Written(
+            str(path),
+            loaded.part.value,
+            recipe.name,
+            path.stat().st_size,
+            conversion.rewrite_difference,
+            conversion.runtime_difference,
+            refusal,
+        )
+
+
+def _show(card: Card, written: list[_Written], *, as_json: bool) -> None:
+    if as_json:
+        print_json("convert", {"card": card.name, "files": [asdict(file) for file in written]})
+        return
+    columns = "file", "size", "rewritten - plain", "LiteRT - PyTorch", "runs"
+    table = new_table(*columns, right=columns[1:4])
+    for file in written:
+        differences = file.rewrite_difference, file.runtime_difference
+        row = [mib(file.size_bytes), *(f"{value:.1e}" for value in differences)]
+        table.add_row(printable(file.path), *row, "yes" if file.refusal is None else "NO")
+    print_table(table)

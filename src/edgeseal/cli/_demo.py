@@ -1,0 +1,38 @@
+"""``edgeseal demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeseal.cli._console import note, print_json, print_table
+from edgeseal.cli._runs import load_converter, require_conversion
+
+__all__ = ["demo"]
+
+
+def demo(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder for the files.", metavar="DIR")
+    ] = Path("edgeseal-demo"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Do the whole job on bundled weights and photographs.
+
+    Exits with 1 if one of its gates fails.
+    """
+    require_conversion("edgeseal demo")
+    load_converter()
+    from edgeseal.demo import run_demo
+
+    result = run_demo(output, overwrite=overwrite, report=note)
+    if as_json:
+        print_json("demo", result.to_json())
+    else:
+        print_table(result.table())
+    if not result.passed:
+        note("a gate of the demo failed")
+        raise typer.Exit(1)

@@ -1,0 +1,51 @@
+"""Ctrl-C, also where a library swallows it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+__all__ = ["heeding_interrupts", "stop_if_interrupted"]
+
+_was_interrupted = False
+
+
+@contextlib.contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """Remember Ctrl-C while the body runs.
+
+    Python raises KeyboardInterrupt wherever it happens to be, and native callbacks and bare
+    ``except`` clauses of other packages drop it. :func:`stop_if_interrupted` raises it again.
+    """
+    global _was_interrupted
+    _was_interrupted = False
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # ignored, as in the background of a shell, or someone else's business
+        return
+    try:
+        signal.signal(signal.SIGINT, _remember)
+    except ValueError:  # only the main thread may do that, and only it is interrupted
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def stop_if_interrupted() -> None:
+    """Raise an interrupt that was swallowed.
+
+    Raises:
+        KeyboardInterrupt: there was one since the command started.
+    """
+    if _was_interrupted:
+        raise KeyboardInterrupt
+
+
+def _remember(_signal: int, _frame: FrameType | None) -> None:
+    global _was_interrupted
+    _was_interrupted = True
+    raise KeyboardInterrupt

@@ -1,0 +1,100 @@
+"""Outputs are checked before any work, all of them, and folders appear only with files in them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from edgeseal._files import check_output, make_folder
+from edgeseal.errors import FileError, OutputExistsError, UsageError
+
+__all__ = ["check_outputs", "check_sources", "output_folder"]
+
+_SHOWN = 10
+
+
+def check_outputs(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
+    """Refuse outputs in a folder, which need not exist yet, that could not be written later.
+
+    Raises:
+        OutputExistsError: files exist and ``overwrite`` is False; all are listed.
+        FileError: the folder cannot be made or written, or folders are in the way.
+    """
+    parent = _existing(folder)
+    if not parent.is_dir():
+        raise FileError(f"{folder}: cannot be made: {parent} is no folder; choose another output")
+    if parent != folder:
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise FileError(f"{folder}: the folder {parent} is not writable; choose another output")
+        return
+    failures: list[FileError] = []
+    for name in names:
+        try:
+            check_output(folder / name, overwrite=overwrite)
+        except FileError as failure:
+            failures.append(failure)
+    if not failures:
+        return
+    exist = all(isinstance(failure, OutputExistsError) for failure in failures)
+    lines = [str(failure) for failure in failures]
+    if len(lines) > _SHOWN:
+        lines[_SHOWN:] = [f"and {len(lines) - _SHOWN} more"]
+    raise (OutputExistsError if exist else FileError)("\n  ".join(lines))
+
+
+def check_sources(outputs: Mapping[Path, Path]) -> None:
+    """Refuse outputs that fall together or on a source.
+
+    Args:
+        outputs: the output of each source.
+
+    Raises:
+        UsageError: listing all such outputs.
+    """
+    sources: defaultdict[str, list[Path]] = defaultdict(list)
+    for source, output in outputs.items():
+        sources[os.path.normcase(output)].append(source)
+    problems = [
+        f"{Path(output).name}: would be written for {' and for '.join(map(str, several))}; "
+        "rename one, or give them in separate runs with other folders"
+        for output, several in sources.items()
+        if len(several) > 1
+    ]
+    problems += [
+        f"{output}: is the source itself; choose another output"
+        for output in outputs.values()
+        if any(_same(source, output) for source in outputs)
+    ]
+    if problems:
+        raise UsageError("\n  ".join(problems))
+
+
+@contextlib.contextmanager
+def output_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder for the body's files; if it fails, folders that are still empty go again.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    make_folder(folder)
+    try:
+        yield folder
+    except BaseException:
+        with contextlib.suppress(OSError):  # not empty, or gone
+            for path in made:
+                path.rmdir()
+        raise
+
+
+def _existing(path: Path) -> Path:
+    """Return the path, or the nearest one above that exists."""
+    candidates = (path, *path.absolute().parents)
+    return next((candidate for candidate in candidates if os.path.lexists(candidate)), path)
+
+
+def _same(first: Path, second: Path) -> bool:
+    return first.exists() and second.exists() and first.samefile(second)

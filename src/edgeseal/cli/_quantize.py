@@ -1,0 +1,91 @@
+"""``edgeseal quantize``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgeseal.cli._console import mib, note, print_json, print_text
+from edgeseal.cli._outputs import check_sources
+from edgeseal.cli._runs import runtime_refusal
+from edgeseal.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from edgeseal.graph import Model
+    from edgeseal.quantize import Recipe
+
+__all__ = ["quantize"]
+
+
+def quantize(
+    source: Annotated[
+        Path, typer.Argument(metavar="FLOAT.tflite", help="A float32 model, from any converter.")
+    ],
+    recipe_name: Annotated[
+        str, typer.Option("--recipe", metavar="NAME", help="How to quantize, such as dynamic-int8.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT.tflite", help="File to write.")
+    ],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Quantize a float model; needs no PyTorch.
+
+    Exits with 1 if there is nothing to quantize, or LiteRT cannot prepare the result.
+    """
+    from edgeseal._files import check_output
+    from edgeseal.graph import read_model, write_model
+    from edgeseal.quantize import find_recipe
+
+    recipe = find_recipe(recipe_name)
+    if recipe.name == "float32":
+        raise UsageError("recipe float32 quantizes nothing; name another, such as dynamic-int8")
+    check_sources({source: output})
+    check_output(output, overwrite=overwrite)
+    model = read_model(source)
+    before_bytes = source.stat().st_size
+    if not _apply(model, recipe, source):
+        note(f"{source}: has nothing to quantize; {output} was not written")
+        raise typer.Exit(1)
+    write_model(model, output, overwrite=overwrite)
+    after_bytes = output.stat().st_size
+    refusal = runtime_refusal(output)
+    if as_json:
+        record = {"source": str(source), "path": str(output), "recipe": recipe.name}
+        sizes = {"size_bytes_before": before_bytes, "size_bytes": after_bytes}
+        print_json("quantize", {**record, **sizes, "refusal": refusal})
+    else:
+        ratio = after_bytes / before_bytes
+        print_text(f"{output}: {mib(before_bytes)} -> {mib(after_bytes)} ({ratio:.1%})")
+    if refusal is not None:
+        note(f"{output}: LiteRT cannot prepare this model: {refusal}")
+        raise typer.Exit(1)
+
+
+def _apply(model: Model, recipe: Recipe, source: Path) -> bool:
+    """Quantize in place and say whether that changed a constant.
+
+    Raises:
+        ModelError: naming the file.
+    """
+    from edgeseal.quantize import quantize
+
+    before = _constant_types(model)
+    try:
+        quantize(model, recipe)
+    except ModelError as error:
+        raise ModelError(f"{source}: {error}") from error
+    return _constant_types(model) != before
+
+
+def _constant_types(model: Model) -> Counter[str]:
+    return Counter(
+        tensor.dtype
+        for subgraph in model.subgraphs
+        for tensor in subgraph.tensors()
+        if tensor.buffer is not None
+    )
