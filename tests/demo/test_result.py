@@ -52,3 +52,9 @@ def test_table_says_cannot_run_when_a_detector_is_refused() -> None:
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(changed(runs=False, bits=None, error="div.cc").table())
     assert "cannot run" in console.export_text()
+
+
+def test_markdown_has_a_row_per_detector_when_written() -> None:
+    lines = GOOD.markdown().splitlines()
+    assert lines[0] == "| detector | MiB | time | ms | PSNR (dB) | clean | JPEG 75 |"
+    assert lines[-1] == "| int8 | 2.90 |  |  | 40.2..41.0 | 99.90% | 95.70% |"

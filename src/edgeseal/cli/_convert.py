@@ -21,8 +21,8 @@ from edgeseal.cli._console import (
     print_table,
     printable,
 )
+from edgeseal.cli._converter import load_converter, require_conversion
 from edgeseal.cli._outputs import check_outputs, output_folder
-from edgeseal.cli._runs import load_converter, require_conversion, runtime_refusal
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -160,6 +160,7 @@ def _write_part(
     from edgeseal.convert import convert_part
     from edgeseal.graph import write_model
     from edgeseal.quantize import quantize
+    from edgeseal.runtime import refusal
 
     if loaded.provenance.unexpected:
         note(f"left out, as allowed: {', '.join(loaded.provenance.unexpected)}")
@@ -173,9 +174,9 @@ def _write_part(
                 model = copy.deepcopy(model)  # quantization is done in place
             quantize(model, recipe)
             write_model(model, path, overwrite=overwrite)
-            refusal = runtime_refusal(path)
-        if refusal is not None:
-            note(f"{path}: LiteRT cannot prepare this model: {refusal}")
+            reason = refusal(path)
+        if reason is not None:
+            note(f"{path}: LiteRT cannot prepare this model: {reason}")
         yield _Written(
             str(path),
             loaded.part.value,
@@ -183,7 +184,7 @@ def _write_part(
             path.stat().st_size,
             conversion.rewrite_difference,
             conversion.runtime_difference,
-            refusal,
+            reason,
         )
 
 

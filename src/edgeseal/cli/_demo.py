@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgeseal.cli._console import note, print_json, print_table
-from edgeseal.cli._runs import load_converter, require_conversion
+from edgeseal.cli._converter import load_converter, require_conversion
 
 __all__ = ["demo"]
 
@@ -34,5 +34,6 @@ def demo(
     else:
         print_table(result.table())
     if not result.passed:
-        note("a gate of the demo failed")
+        for failure in result.failures():
+            note(f"gate failed: {failure}")
         raise typer.Exit(1)

@@ -10,7 +10,6 @@ import typer
 
 from edgeseal.cli._console import mib, note, print_json, print_text
 from edgeseal.cli._outputs import check_sources
-from edgeseal.cli._runs import runtime_refusal
 from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ def quantize(
     from edgeseal._files import check_output
     from edgeseal.graph import read_model, write_model
     from edgeseal.quantize import find_recipe
+    from edgeseal.runtime import refusal
 
     recipe = find_recipe(recipe_name)
     if recipe.name == "float32":
@@ -53,16 +53,16 @@ def quantize(
         raise typer.Exit(1)
     write_model(model, output, overwrite=overwrite)
     after_bytes = output.stat().st_size
-    refusal = runtime_refusal(output)
+    reason = refusal(output)
     if as_json:
         record = {"source": str(source), "path": str(output), "recipe": recipe.name}
         sizes = {"size_bytes_before": before_bytes, "size_bytes": after_bytes}
-        print_json("quantize", {**record, **sizes, "refusal": refusal})
+        print_json("quantize", {**record, **sizes, "refusal": reason})
     else:
         ratio = after_bytes / before_bytes
         print_text(f"{output}: {mib(before_bytes)} -> {mib(after_bytes)} ({ratio:.1%})")
-    if refusal is not None:
-        note(f"{output}: LiteRT cannot prepare this model: {refusal}")
+    if reason is not None:
+        note(f"{output}: LiteRT cannot prepare this model: {reason}")
         raise typer.Exit(1)
 
 

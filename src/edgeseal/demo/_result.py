@@ -80,16 +80,30 @@ class DemoResult:
             yield f"INT8 takes {ratio:.0%} of the float file, more than {MAX_SIZE_RATIO:.0%}"
 
     def table(self) -> Table:
-        """Return the comparison as a table."""
-        attacks = list((self.rows[0].bits or {}).keys())
-        table = Table("detector", "MiB", "time", "ms", *attacks, title="Bits read by each detector")
-        for row in self.rows:
-            shares = [f"{row.bits[attack]:.2%}" if row.bits else "" for attack in attacks]
-            if not row.runs:
-                shares = ["cannot run", *[""] * (len(attacks) - 1)]
-            cells = (_number(row.size_mib), _number(row.ratio), _number(row.latency_ms))
-            table.add_row(row.name, *cells, *shares)
+        """Return the comparison as a table for the terminal."""
+        head, *body = self._cells()
+        table = Table(*head, title="Bits read by each detector")
+        for cells in body:
+            table.add_row(*cells)
         return table
+
+    def markdown(self) -> str:
+        """Return the comparison as a Markdown table."""
+        head, *body = self._cells()
+        lines = [head, ["---"] * len(head), *body]
+        return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+    def _cells(self) -> Iterator[list[str]]:
+        attacks = list(self.rows[0].bits or {})
+        yield ["detector", "MiB", "time", "ms", "PSNR (dB)", *attacks]
+        psnr_db = f"{min(self.psnr_db.values()):.1f}..{max(self.psnr_db.values()):.1f}"
+        for row in self.rows:
+            figures = [_number(value) for value in (row.size_mib, row.ratio, row.latency_ms)]
+            if row.runs and row.bits is not None:
+                shares = [psnr_db, *(f"{row.bits[attack]:.2%}" for attack in attacks)]
+            else:
+                shares = ["", "cannot run", *[""] * (len(attacks) - 1)]
+            yield [row.name, *figures, *shares]
 
     def to_json(self) -> dict[str, Any]:
         """Return everything, for ``json.dumps``."""

@@ -31,6 +31,7 @@ _ATTACKS = ("clean", "JPEG 75", "resize 70 %")
 _SEED = 7
 _TIMED_ROUNDS = 25
 _RESULTS = "results.json"
+_TABLE = "table.md"
 _SHEET = "watermarks.png"
 _VERSIONS = ("edgeseal", "torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert")
 
@@ -72,6 +73,8 @@ def run_demo(folder: Path, *, overwrite: bool, report: Report) -> DemoResult:
     result = DemoResult(rows, psnr_db, versions)
     with replacing(folder / _RESULTS, overwrite=True) as temporary:
         temporary.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
+    with replacing(folder / _TABLE, overwrite=True) as temporary:
+        temporary.write_text(result.markdown(), encoding="utf-8")
     return result
 
 

@@ -1,15 +1,14 @@
-"""What needs to be there for a command, and whether its result runs."""
+"""The packages of the extra ``convert``: asked for before any work, loaded once."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from pathlib import Path
 
 from edgeseal.cli._console import busy
 from edgeseal.errors import MissingExtraError
 
-__all__ = ["load_converter", "require_conversion", "runtime_refusal"]
+__all__ = ["load_converter", "require_conversion"]
 
 _CONVERTER = ("torch", "litert_torch")
 
@@ -35,21 +34,7 @@ def load_converter() -> None:
     """
     from edgeseal._native import native_output_held_back
 
-    with busy("loading PyTorch and LiteRT's converter"):
-        with native_output_held_back(show_on_failure=False):
-            for package in _CONVERTER:
-                importlib.import_module(package)
-
-
-def runtime_refusal(path: Path) -> str | None:
-    """Return LiteRT's own words if it cannot prepare a model of any kind, or None if it can."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    from edgeseal._native import native_output_held_back
-
-    try:
-        with native_output_held_back(show_on_failure=False):
-            Interpreter(model_path=str(path), num_threads=1).allocate_tensors()
-    except (RuntimeError, ValueError) as error:
-        return str(error).strip()
-    return None
+    quiet = native_output_held_back(show_on_failure=False)
+    with busy("loading PyTorch and LiteRT's converter"), quiet:
+        for package in _CONVERTER:
+            importlib.import_module(package)

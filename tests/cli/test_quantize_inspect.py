@@ -1,0 +1,167 @@
+"""``edgeseal quantize`` and ``edgeseal inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.commands import BITS, SIZE, Run
+from edgeseal.graph import read_model
+from edgeseal.runtime import read_info
+
+
+def test_sizes_are_told_when_a_file_of_edgeseal_is_quantized(
+    run: Run, detector: Path, converted: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "q.tflite"
+    arguments = ["quantize", detector, "--recipe", "dynamic-int8", "-o", output]
+    record = run(*arguments, "--json").json
+    assert record["schema_version"] == 1
+    assert record["size_bytes_before"] == detector.stat().st_size
+    assert record["size_bytes"] == output.stat().st_size < detector.stat().st_size
+    assert record["refusal"] is None
+    assert read_info(read_model(output)).recipe == "dynamic-int8"
+    twin = converted / "tiny_detector_dynamic-int8.tflite"
+    assert output.stat().st_size == pytest.approx(twin.stat().st_size, rel=0.01)
+    assert "exists already" in run(*arguments).refused()
+    done = run(*arguments, "--overwrite")
+    assert done.status == 0
+    assert f"{output}: " in done.out
+    assert " MiB -> " in done.out
+
+
+def test_weights_shrink_when_the_file_is_foreign(run: Run, foreign: Path, tmp_path: Path) -> None:
+    output = tmp_path / "q.tflite"
+    done = run("quantize", foreign, "--recipe", "dynamic-int8", "-o", output)
+    assert done.status == 0, done.err
+    assert output.stat().st_size < 0.6 * foreign.stat().st_size
+
+
+def test_status_is_1_when_there_is_nothing_to_quantize(
+    run: Run, not_quantizable: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "q.tflite"
+    done = run("quantize", not_quantizable, "--recipe", "dynamic-int8", "-o", output)
+    assert done.status == 1
+    assert "nothing to quantize" in done.err
+    assert not output.exists()
+
+
+def test_kernel_speaks_when_the_result_cannot_run(
+    run: Run, refused_model: Path, foreign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgeseal import runtime
+
+    genuine = runtime.refusal(refused_model)
+    assert genuine is not None
+    monkeypatch.setattr(runtime, "refusal", lambda path: genuine)
+    arguments = ["quantize", foreign, "--recipe", "dynamic-int8", "-o", tmp_path / "q.tflite"]
+    done = run(*arguments, "--json")
+    assert done.status == 1
+    assert done.json["refusal"] == genuine
+    assert "BATCH_MATMUL" in done.err
+
+
+def test_source_is_kept_when_it_is_named_as_the_output(run: Run, foreign: Path) -> None:
+    before = foreign.read_bytes()
+    arguments = ["quantize", foreign, "--recipe", "dynamic-int8", "-o", foreign, "--overwrite"]
+    assert "is the source itself" in run(*arguments).refused()
+    assert foreign.read_bytes() == before
+
+
+@pytest.mark.parametrize("recipe", ["float32", "int7"])
+def test_recipe_is_refused_when_it_quantizes_nothing(
+    recipe: str, run: Run, foreign: Path, tmp_path: Path
+) -> None:
+    arguments = ["quantize", foreign, "--recipe", recipe, "-o", tmp_path / "q.tflite"]
+    assert recipe in run(*arguments).refused()
+
+
+def test_model_is_refused_when_it_is_quantized_already(
+    run: Run, converted: Path, tmp_path: Path
+) -> None:
+    source = converted / "tiny_detector_dynamic-int8.tflite"
+    arguments = ["quantize", source, "--recipe", "dynamic-int8", "-o", tmp_path / "q.tflite"]
+    assert f"{source}: is quantized already" in run(*arguments).refused()
+
+
+@pytest.mark.parametrize("verb", ["quantize", "inspect", "embed", "detect"])
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, "cannot be read"),
+        (b"hello, I am a text\n", "not a .tflite model"),
+        (b"", "empty"),
+        ("cut", "damaged"),
+    ],
+)
+def test_model_is_refused_when_it_is_no_model(
+    verb: str, content: bytes | str | None, expected: str, run: Run, detector: Path,
+    photos: Path, tmp_path: Path,
+) -> None:  # fmt: skip
+    path = tmp_path / "notes [x].tflite"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else detector.read_bytes()[:600])
+    out = tmp_path / "out"
+    more = {
+        "quantize": [path, "--recipe", "dynamic-int8", "-o", out],
+        "inspect": [path],
+        "embed": [photos, "--model", path, "--message", "random", "-o", out],
+        "detect": [photos, "--model", path],
+    }
+    error = run(verb, *more[verb]).refused()
+    assert f"{path}: " in error
+    assert expected in error
+    assert not out.exists()
+
+
+def test_inspection_shows_everything_when_the_file_is_described(run: Run, converted: Path) -> None:
+    path = converted / "tiny_detector_dynamic-int8.tflite"
+    done = run("inspect", path)
+    assert done.status == 0
+    expected = (
+        str(path), "tiny, detector, recipe dynamic-int8, 16 bits", "random weights, seed 1",
+        "signature serving_default: image FLOAT32", "FULLY_CONNECTED", "INT8", "highest rank 4",
+        "0 BROADCAST_TO", "schema version 3",
+    )  # fmt: skip
+    assert all(text in done.out for text in expected), done.out
+
+
+def test_inspection_counts_agree_when_printed_as_json(run: Run, detector: Path) -> None:
+    record = run("inspect", detector, "--ops", "--json").json
+    model = record["model"]
+    assert record["schema_version"] == 1
+    assert record["size_bytes"] == detector.stat().st_size
+    assert record["description"]["bits"] == BITS
+    (signature,) = model["signatures"]
+    assert signature["inputs"][0]["shape"] == [1, SIZE, SIZE, 3]
+    assert signature["outputs"][0]["name"] == "logits"
+    assert len(model["operators"]) == sum(kind["count"] for kind in model["kinds"])
+    constants = sum(kind["constant_bytes"] for kind in model["types"])
+    assert 0.8 * record["size_bytes"] < constants < record["size_bytes"]
+    assert model["highest_rank"] == 4
+    assert model["broadcast_to"] == 0
+
+
+def test_inspection_works_when_the_file_is_foreign_or_refused(
+    run: Run, foreign: Path, refused_model: Path
+) -> None:
+    done = run("inspect", foreign)
+    assert done.status == 0
+    assert "not described by edgeseal" in done.out
+    assert "no signature: " in done.out
+    done = run("inspect", refused_model, "--ops")
+    assert done.status == 0
+    assert "const INT8 [1, 4, 4], FLOAT32 [1, 4, 4]" in done.out
+
+
+def test_inspection_goes_on_when_the_description_is_damaged(
+    run: Run, detector: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "odd.tflite"
+    path.write_bytes(detector.read_bytes().replace(b'"bits": 16', b'"bits": -1'))
+    done = run("inspect", path)
+    assert done.status == 0
+    assert "warning: " in done.err
+    assert "schema version 3" in done.out

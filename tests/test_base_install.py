@@ -1,0 +1,39 @@
+"""Everything but conversion works where torch is not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+_BLOCK = """
+import sys
+for name in ("torch", "litert_torch", "ai_edge_quantizer", "matplotlib", "skimage", "scipy"):
+    sys.modules[name] = None  # importing it now raises ModuleNotFoundError
+"""
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", _BLOCK + code], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("room", ["cards", "graph", "runtime", "quantize", "evaluate", "bench"])
+def test_room_imports_when_torch_is_missing(room: str) -> None:
+    result = run(f"import edgeseal.{room}")
+    assert result.returncode == 0, result.stderr
+
+
+def test_missing_extra_is_one_clear_line_when_converting_without_torch() -> None:
+    code = "sys.argv = ['edgeseal', 'convert', 'reference', '--part', 'detector', '-o', '/tmp']\n"
+    result = run(code + "from edgeseal.cli import main; sys.exit(main())")
+    assert result.returncode == 2
+    assert "pip install 'edgeseal[convert]'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_public_names_are_importable_when_listed() -> None:
+    result = run("import edgeseal\nfor name in edgeseal.__all__: getattr(edgeseal, name)")
+    assert result.returncode == 0, result.stderr

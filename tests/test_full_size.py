@@ -1,0 +1,57 @@
+"""The full-size VideoSeal 0.0 detector at random weights: only its real size shows these."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeseal.cards import Part, load_card
+from edgeseal.convert import (
+    convert_part,
+    stock_conversion,
+    stock_dynamic_int8,
+    structural_problems,
+)
+from edgeseal.data import photo_paths
+from edgeseal.evaluate import image_nmse, sign_agreement
+from edgeseal.graph import read_model, write_model
+from edgeseal.models import LoadedPart, random_weights
+from edgeseal.quantize import find_recipe, quantize
+from edgeseal.runtime import load_detector, read_image, refusal, resize
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def loaded() -> LoadedPart:
+    return random_weights(load_card("videoseal_0.0"), Part.DETECTOR, 0)
+
+
+def test_dynamic_int8_is_small_and_agrees_when_detector_is_full_size(
+    loaded: LoadedPart, tmp_path: Path
+) -> None:
+    write_model(convert_part(loaded).model, tmp_path / "float.tflite")
+    model = read_model(tmp_path / "float.tflite")
+    quantize(model, find_recipe("dynamic-int8"))
+    write_model(model, tmp_path / "int8.tflite")
+    photographs = np.stack([resize(read_image(path), 256, 256) for path in photo_paths()])
+    expected, logits = (
+        load_detector(tmp_path / name, threads=2).logits(photographs)
+        for name in ("float.tflite", "int8.tflite")
+    )
+    assert (tmp_path / "int8.tflite").stat().st_size <= 24.9 * 2**20
+    assert sign_agreement(logits, expected) >= 0.995
+    assert image_nmse(logits, expected) <= 0.002
+
+
+def test_stock_int8_fails_by_24_left_constants_when_detector_is_full_size(
+    loaded: LoadedPart, tmp_path: Path
+) -> None:
+    stock = stock_conversion(loaded)
+    problems = list(structural_problems(stock))
+    assert sum("constant on the left" in problem for problem in problems) == 24
+    write_model(stock, tmp_path / "stock.tflite")
+    stock_dynamic_int8(tmp_path / "stock.tflite", tmp_path / "int8.tflite")
+    assert "BATCH_MATMUL" in (refusal(tmp_path / "int8.tflite") or "")
