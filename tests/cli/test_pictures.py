@@ -215,6 +215,6 @@ def test_output_is_refused_when_a_file_is_in_its_way(
 def test_names_are_printed_as_they_are_when_they_look_like_markup(
     run: Run, detector: Path, photos: Path
 ) -> None:
-    odd = photos / ("[red]" + 90 * "long " + "[/red].png")
+    odd = photos / ("[red]" + 40 * "long " + "[/red].png")
     (photos / "a.png").rename(odd)
     assert str(odd) in run("detect", odd, "--model", detector).out

@@ -6,8 +6,8 @@ import copy
 
 import pytest
 import torch
-from conversions import loaded_part
 
+from conversions import loaded_part
 from edgeseal.cards import Part
 from edgeseal.convert import (
     Conversion,
@@ -55,7 +55,9 @@ def test_conversion_is_refused_when_exported_form_differs() -> None:
     loaded = loaded_part(Part.DETECTOR)
     plain = copy.deepcopy(loaded.module.forward)
     loaded.module.forward = lambda images: plain(images) + 0.01  # type: ignore[method-assign]
-    with pytest.raises(ConversionError, match=r"small detector.*\n.*definition.s: by .*, more than 1e-05"):
+    with pytest.raises(
+        ConversionError, match=r"small detector.*\n.*definition.s: by .*, more than 1e-05"
+    ):
         convert_part(loaded)
 
 

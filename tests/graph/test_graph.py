@@ -59,7 +59,9 @@ def test_everything_is_kept_when_read_and_written(tmp_path: Path) -> None:
     assert model.description == "a test"
     assert list(model.signatures[0].inputs) == ["in"]
     assert [operator.kind for operator in model.operators()] == ["FULLY_CONNECTED"]
-    assert run(tmp_path / "b.tflite", [2, 3]).tolist() == run(tmp_path / "a.tflite", [2, 3]).tolist()
+    assert (
+        run(tmp_path / "b.tflite", [2, 3]).tolist() == run(tmp_path / "a.tflite", [2, 3]).tolist()
+    )
 
 
 def test_constants_are_aligned_when_written(tmp_path: Path) -> None:
@@ -112,7 +114,9 @@ def test_constants_behind_the_flatbuffer_are_read_when_offsets_are_given(tmp_pat
         read_model(tmp_path / "cut.tflite")
 
 
-@pytest.mark.parametrize("content", [b"", b"hello, I am text", b"\0" * 64, b"\x1c\0\0\0TFL3garbage"])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello, I am text", b"\0" * 64, b"\x1c\0\0\0TFL3garbage"]
+)
 def test_model_error_names_file_when_it_is_no_model(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.tflite"
     path.write_bytes(content)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conversions import converted
 
+from conversions import converted
 from edgeseal.cards import Part
 from edgeseal.convert import stock_dynamic_int8
 from edgeseal.errors import ModelError, UsageError
@@ -72,7 +72,6 @@ def test_embedder_runs_and_agrees_with_float_when_quantized(embedder: Path, tmp_
 
 def test_stock_recipe_cannot_run_when_constants_are_on_the_left(tmp_path: Path) -> None:
     from conversions import loaded_part
-
     from edgeseal.convert import stock_conversion
 
     write_model(stock_conversion(loaded_part(Part.DETECTOR)), tmp_path / "stock.tflite")
@@ -96,7 +95,9 @@ def layer_model(kind: str, weights: np.ndarray, **options: object) -> Model:
     hidden = Tensor("hidden", shape, "FLOAT32")
     y = Tensor("y", (*shape[:-1], weights.shape[0]), "FLOAT32")
     w = Tensor("w", weights.shape, "FLOAT32", Buffer.of(weights))
-    b = Tensor("b", (weights.shape[0],), "FLOAT32", Buffer.of(np.ones(weights.shape[0], np.float32)))
+    b = Tensor(
+        "b", (weights.shape[0],), "FLOAT32", Buffer.of(np.ones(weights.shape[0], np.float32))
+    )
     first = new_operator("ABS", [x], [hidden])
     main = Subgraph("main", [x], [y], [first, new_operator(kind, [hidden, w, b], [y], **options)])
     return Model([main], [Signature("serving_default", main, {"x": x}, {"y": y})])

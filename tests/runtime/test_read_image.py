@@ -300,7 +300,7 @@ def test_bomb_is_refused_when_larger_than_the_limit(tmp_path: Path, side: int) -
     before = Image.MAX_IMAGE_PIXELS
     with pytest.raises(ImageError, match=r"bomb\.png.*250 megapixels"):
         read_image(path)
-    assert Image.MAX_IMAGE_PIXELS == before
+    assert before == Image.MAX_IMAGE_PIXELS
 
 
 def test_bomb_is_refused_when_opened_by_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,4 +320,4 @@ def test_pillows_limit_is_back_when_read_by_many_threads(write_photo: Callable[.
         thread.start()
     for thread in threads:
         thread.join()
-    assert Image.MAX_IMAGE_PIXELS == before
+    assert before == Image.MAX_IMAGE_PIXELS

@@ -23,7 +23,7 @@ from edgeseal.cli._console import (
 )
 from edgeseal.cli._converter import load_converter, require_conversion
 from edgeseal.cli._outputs import check_outputs, output_folder
-from edgeseal.errors import UsageError
+from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from edgeseal.cards import Card, Part
@@ -172,7 +172,10 @@ def _write_part(
             model = conversion.model
             if recipe is not recipes[-1]:
                 model = copy.deepcopy(model)  # quantization is done in place
-            quantize(model, recipe)
+            try:
+                quantize(model, recipe)
+            except ModelError as failure:
+                raise ModelError(f"{path}: {failure}") from failure
             write_model(model, path, overwrite=overwrite)
             reason = refusal(path)
         if reason is not None:

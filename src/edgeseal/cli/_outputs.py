@@ -74,7 +74,7 @@ def check_sources(outputs: Mapping[Path, Path]) -> None:
 
 @contextlib.contextmanager
 def output_folder(folder: Path) -> Iterator[Path]:
-    """Make a folder for the body's files; if it fails, folders that are still empty go again.
+    """Make a folder for the body's files; folders that are empty after it go again.
 
     Raises:
         FileError: it cannot be made.
@@ -83,11 +83,10 @@ def output_folder(folder: Path) -> Iterator[Path]:
     make_folder(folder)
     try:
         yield folder
-    except BaseException:
+    finally:
         with contextlib.suppress(OSError):  # not empty, or gone
             for path in made:
                 path.rmdir()
-        raise
 
 
 def _existing(path: Path) -> Path:

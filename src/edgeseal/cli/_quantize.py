@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,9 +47,7 @@ def quantize(
     check_output(output, overwrite=overwrite)
     model = read_model(source)
     before_bytes = source.stat().st_size
-    if not _apply(model, recipe, source):
-        note(f"{source}: has nothing to quantize; {output} was not written")
-        raise typer.Exit(1)
+    _apply(model, recipe, source)
     write_model(model, output, overwrite=overwrite)
     after_bytes = output.stat().st_size
     reason = refusal(output)
@@ -66,26 +63,24 @@ def quantize(
         raise typer.Exit(1)
 
 
-def _apply(model: Model, recipe: Recipe, source: Path) -> bool:
-    """Quantize in place and say whether that changed a constant.
+def _apply(model: Model, recipe: Recipe, source: Path) -> None:
+    """Quantize in place.
 
     Raises:
-        ModelError: naming the file.
+        ModelError: the model is quantized already; names the file.
+        typer.Exit: with 1, if there is nothing to quantize in a sound float model.
     """
     from edgeseal.quantize import quantize
 
-    before = _constant_types(model)
-    try:
-        quantize(model, recipe)
-    except ModelError as error:
-        raise ModelError(f"{source}: {error}") from error
-    return _constant_types(model) != before
-
-
-def _constant_types(model: Model) -> Counter[str]:
-    return Counter(
-        tensor.dtype
+    is_float = not any(
+        tensor.buffer is not None and tensor.quantization is not None
         for subgraph in model.subgraphs
         for tensor in subgraph.tensors()
-        if tensor.buffer is not None
     )
+    try:
+        quantize(model, recipe)
+    except ModelError as failure:
+        if not is_float:
+            raise ModelError(f"{source}: {failure}") from failure
+        note(f"{source}: {failure}")
+        raise typer.Exit(1) from failure

@@ -283,7 +283,8 @@ def _from_array(array: NDArray[Any]) -> Picture:
 
 def _known_type(array: NDArray[Any], name: str) -> NDArray[Any]:
     if array.dtype == np.bool_:
-        return array.astype(np.uint8) * np.uint8(255)
+        levels: NDArray[np.uint8] = array.astype(np.uint8) * np.uint8(255)
+        return levels
     if array.dtype == np.uint8:
         return array
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
@@ -310,7 +311,8 @@ def _grey(plane: NDArray[Any]) -> NDArray[Any]:
 def _unit(values: NDArray[Any]) -> NDArray[np.float32]:
     if values.dtype == np.float32:
         return values
-    return values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
+    unit: NDArray[np.float32] = values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
+    return unit
 
 
 def _unreadable(name: str, error: Exception) -> ImageError:
