@@ -6,34 +6,44 @@ import contextlib
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 
 __all__ = ["native_output_held_back"]
 
+_STDOUT, _STDERR = 1, 2
+
+# The descriptors are the process's: threads that swapped them in turn would lose them.
+_one_at_a_time = threading.RLock()
+
 
 @contextlib.contextmanager
-def native_output_held_back(*, show_on_failure: bool) -> Iterator[None]:
-    """Keep stdout and stderr quiet, native code included, which no logging configuration reaches.
+def native_output_held_back(*, stdout: bool, show_on_failure: bool) -> Iterator[None]:
+    """Keep stderr quiet, native code included, which no logging configuration reaches.
 
     Args:
-        show_on_failure: print what was held back to stderr if the body raises.
+        stdout: keep stdout quiet too. Not where other threads may be printing results.
+        show_on_failure: print what was held back to stderr if the body fails.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
-    with tempfile.TemporaryFile() as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-        failed = True
+    with _one_at_a_time, tempfile.TemporaryFile() as log, contextlib.ExitStack() as restore:
+        for descriptor in (_STDOUT, _STDERR) if stdout else (_STDERR,):
+            _redirect(descriptor, log.fileno(), restore)
         try:
             yield
-            failed = False
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for descriptor, copy in enumerate(saved, start=1):
-                os.dup2(copy, descriptor)
-                os.close(copy)
-            if failed and show_on_failure:
+        except Exception:  # not Ctrl-C: its answer is one line
+            if show_on_failure:
+                restore.close()
                 log.seek(0)
-                os.write(2, log.read())
+                os.write(_STDERR, log.read())
+            raise
+
+
+def _redirect(descriptor: int, target: int, restore: contextlib.ExitStack) -> None:
+    """Let a descriptor lead to ``target`` until ``restore`` closes."""
+    stream = sys.stdout if descriptor == _STDOUT else sys.stderr
+    stream.flush()
+    saved = os.dup(descriptor)
+    restore.callback(os.close, saved)
+    restore.callback(os.dup2, saved, descriptor)
+    restore.callback(stream.flush)
+    os.dup2(target, descriptor)

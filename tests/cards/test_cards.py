@@ -68,7 +68,7 @@ def test_close_name_is_suggested_when_a_card_is_unknown() -> None:
 
 @pytest.mark.parametrize("name", ["zzz", "", "../data/reference", "reference.json"])
 def test_known_cards_are_listed_when_a_card_is_unknown(name: str) -> None:
-    with pytest.raises(UsageError, match=r"Known cards: .*videoseal_0\.0"):
+    with pytest.raises(UsageError, match=r"known cards: .*videoseal_0\.0"):
         load_card(name)
 
 

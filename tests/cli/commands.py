@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import torch
+
+from edgeseal.cards import Card, Part
+from edgeseal.models import random_weights
 
 BITS = 16
 SIZE = 64
@@ -35,3 +41,13 @@ class Done:
 
 
 Run = Callable[..., Done]
+
+
+def save_checkpoint(card: Card, path: Path, **more: torch.Tensor) -> Path:
+    """Write a checkpoint of random weights, with more tensors in it, and return its path."""
+    state: dict[str, torch.Tensor] = dict(more)
+    for part in Part:
+        weights = random_weights(card, part, 4).module.state_dict()
+        state |= {f"{part.value}.{name}": tensor.clone() for name, tensor in weights.items()}
+    torch.save({"model": state}, path)
+    return path

@@ -9,29 +9,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from cli.commands import Run
+from cli.commands import Done, Run, save_checkpoint
 from edgeseal.cards import Card
 from edgeseal.graph import read_model
-from edgeseal.models import random_weights
 from edgeseal.runtime import read_info
 
 pytestmark = pytest.mark.usefixtures("known_tiny")
 
 
-class _Bomb:
+class _Code:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, ("touch /tmp/edgeseal-must-not-exist",)
-
-
-def _save_checkpoint(card: Card, path: Path, **more: torch.Tensor) -> Path:
-    from edgeseal.cards import Part
-
-    state: dict[str, torch.Tensor] = dict(more)
-    for part in Part:
-        weights = random_weights(card, part, 4).module.state_dict()
-        state |= {f"{part.value}.{name}": tensor.clone() for name, tensor in weights.items()}
-    torch.save({"model": state}, path)
-    return path
+        return os.mkdir, (str(self.folder),)
 
 
 def test_every_part_and_recipe_is_written_when_nothing_is_chosen(converted: Path) -> None:
@@ -44,29 +37,33 @@ def test_every_part_and_recipe_is_written_when_nothing_is_chosen(converted: Path
     for name in names:
         info = read_info(read_model(converted / name))
         assert name == f"{info.card}_{info.part}_{info.recipe}.tflite"
-        assert info.random_seed == 1
+        assert info.checkpoint == "tiny.pth"
+        assert info.checkpoint_sha256 is not None
 
 
-def test_json_tells_the_files_when_converted_from_a_checkpoint(
+def test_json_is_alone_on_stdout_when_the_converter_prints_too(conversion: Done) -> None:
+    record = conversion.json
+    assert (record["schema_version"], record["card"]) == (1, "tiny")
+    for file in record["files"]:
+        path = Path(file["path"])
+        assert path.name == f"tiny_{file['part']}_{file['recipe']}.tflite"
+        assert file["size_bytes"] == path.stat().st_size
+        assert file["refusal"] is None
+        assert file["runtime_difference"] < 1e-4
+    lines = conversion.err.splitlines()
+    assert lines.count("left out, as allowed: odd") == 2
+    assert all(line.endswith((" ...", "odd")) for line in lines)
+
+
+def test_stray_tensors_are_listed_when_they_were_not_allowed(
     run: Run, tiny_card: Card, tmp_path: Path
 ) -> None:
-    checkpoint = _save_checkpoint(tiny_card, tmp_path / "c.pth", odd=torch.ones(1))
-    options = ["--part", "embedder", "--checkpoint", checkpoint, "-o", tmp_path / "out", "--json"]
-    done = run("convert", "tiny", *options)
-    assert (done.status, done.out) == (2, "")
-    assert "--allow-unexpected" in done.err
+    checkpoint = save_checkpoint(tiny_card, tmp_path / "c.pth", odd=torch.ones(1))
+    options = ["--part", "embedder", "--checkpoint", checkpoint, "-o", tmp_path / "out"]
+    error = run("convert", "tiny", *options).refused()
+    assert "odd: unexpected" in error
+    assert "--allow-unexpected" in error
     assert not (tmp_path / "out").exists()
-
-    done = run("convert", "tiny", *options, "--recipe", "float32", "--allow-unexpected")
-    assert done.status == 0, done.err
-    assert "left out, as allowed: odd" in done.err
-    (file,) = done.json["files"]
-    assert done.json["schema_version"] == 1
-    assert Path(file["path"]).stat().st_size == file["size_bytes"]
-    assert file["part"] == "embedder"
-    assert file["recipe"] == "float32"
-    assert file["runtime_difference"] < 1e-4
-    assert file["refusal"] is None
 
 
 def test_everything_wrong_is_listed_when_card_and_recipes_are_unknown(
@@ -116,28 +113,24 @@ def test_checkpoint_is_refused_when_it_is_bad(
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content == "truncated":
-        whole = _save_checkpoint(tiny_card, path).read_bytes()
+        whole = save_checkpoint(tiny_card, path).read_bytes()
         path.write_bytes(whole[: len(whole) // 2])
     elif content == "foreign":
         torch.save({"model": {"conv.weight": torch.ones(2)}}, path)
     elif content == "code":
-        path.write_bytes(pickle.dumps({"model": _Bomb()}, protocol=2))
+        path.write_bytes(pickle.dumps({"model": _Code(tmp_path / "ran")}, protocol=2))
     options = ["--part", "embedder", "--checkpoint", path, "-o", tmp_path / "out"]
-    done = run("convert", "tiny", *options)
-    assert done.status == 2
-    assert f"Error: {path}: " in done.err
-    assert expected in done.err
-    assert "Traceback" not in done.err
+    error = run("convert", "tiny", *options).refused()
+    assert error.startswith(f"Error: {path}: ")
+    assert expected in error
     assert not (tmp_path / "out").exists()
-    assert not Path("/tmp/edgeseal-must-not-exist").exists()
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("address", ["ftp://host/c.pth", "https:///c.pth", "http://127.0.0.1:9/c"])
 def test_address_is_named_when_it_cannot_be_fetched(address: str, run: Run, tmp_path: Path) -> None:
     options = ["--checkpoint", address, "-o", tmp_path / "out"]
-    done = run("convert", "tiny", *options)
-    assert done.status == 2
-    assert address in done.err
+    assert address in run("convert", "tiny", *options).refused()
     assert not (tmp_path / "out").exists()
 
 

@@ -87,10 +87,10 @@ def test_failure_is_one_line_when_the_system_refuses(
 
 def test_traceback_is_shown_when_debugging(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGESEAL_DEBUG", "1")
-    done = run("inspect", "/nowhere/x.tflite")
+    done = run("inspect", "nowhere/x.tflite")
     assert done.status == 2
     assert "Traceback" in done.err
-    assert done.err.rstrip().splitlines()[-1].startswith("Error: /nowhere/x.tflite")
+    assert done.err.rstrip().splitlines()[-1].startswith("Error: nowhere/x.tflite")
 
 
 def test_fault_is_reported_with_status_2_when_a_verb_is_broken(

@@ -58,9 +58,9 @@ def many(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "0.png").write_text("no picture")
     noise = np.random.default_rng(0).integers(0, 256, (1500, 1500, 3)).astype(np.uint8)
-    Image.fromarray(noise).save(folder / "1.png")
+    Image.fromarray(noise).save(folder / "1.bmp")
     for i in range(1000):
-        (folder / f"2-{i}.png").hardlink_to(folder / "1.png")
+        (folder / f"2-{i}.bmp").hardlink_to(folder / "1.bmp")
     return folder
 
 

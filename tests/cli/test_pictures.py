@@ -88,6 +88,32 @@ def test_results_arrive_when_several_workers_prepare_at_once(
         assert len(done.json["results"]) == 43
 
 
+HELD_BACK = """
+import sys, threading, time
+from edgeseal._native import native_output_held_back
+second_is_in = threading.Event()
+def first():
+    with native_output_held_back(stdout=True, show_on_failure=False):
+        second_is_in.wait(0.3)
+def second():
+    with native_output_held_back(stdout=True, show_on_failure=False):
+        second_is_in.set()
+        time.sleep(0.3)
+threads = [threading.Thread(target=work) for work in (first, second)]
+for thread in threads:
+    thread.start()
+    time.sleep(0.1)
+for thread in threads:
+    thread.join()
+print("result")
+"""
+
+
+def test_output_comes_back_when_two_threads_held_it_back(spawn: Run) -> None:
+    done = spawn(HELD_BACK)
+    assert (done.status, done.out) == (0, "result\n")
+
+
 def test_bad_pictures_leave_nothing_when_marking_goes_on(
     run: Run, embedder: Path, bad_photos: Path, tmp_path: Path
 ) -> None:
@@ -215,6 +241,6 @@ def test_output_is_refused_when_a_file_is_in_its_way(
 def test_names_are_printed_as_they_are_when_they_look_like_markup(
     run: Run, detector: Path, photos: Path
 ) -> None:
-    odd = photos / ("[red]" + 40 * "long " + "[/red].png")
+    odd = photos / ("[red]" + 40 * "long " + "[bold].png")
     (photos / "a.png").rename(odd)
     assert str(odd) in run("detect", odd, "--model", detector).out

@@ -39,5 +39,5 @@ def load_card(name: str) -> Card:
 
 def _suggestion(name: str, names: tuple[str, ...]) -> str:
     close = difflib.get_close_matches(name.lower(), names, n=1)
-    question = f"; did you mean {close[0]}?" if close else ";"
-    return f"{question} Known cards: {', '.join(names)}"
+    question = f"did you mean {close[0]}? " if close else ""
+    return f"; {question}known cards: {', '.join(names)}"

@@ -67,12 +67,11 @@ def new_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 
 
 def print_table(table: Table) -> None:
-    """Print a table; where stdout is no terminal, as wide as it needs to be."""
+    """Print a table as wide as it needs to be: paths and messages stay whole, to be copied."""
     from rich.console import Console
 
     console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
-        console.width = max(20, console.measure(table, options=_unlimited(console)).maximum)
+    console.width = max(20, console.measure(table, options=_unlimited(console)).maximum)
     with console.capture() as captured:
         console.print(table)
     lines = (line.rstrip() for line in captured.get().splitlines())

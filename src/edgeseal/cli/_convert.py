@@ -96,12 +96,13 @@ def convert(
     names = [_file_name(card, one, recipe) for one in parts for recipe in chosen]
     check_outputs(output, names, overwrite=overwrite)
     require_conversion("edgeseal convert")
-    load_converter()
     load = _loader(card, checkpoint, seed, allow_unexpected=allow_unexpected)
+    # Everything that can be wrong with the weights shows before the first conversion.
+    networks = [load(one) for one in parts]
+    load_converter()
     written: list[_Written] = []
     with output_folder(output):
-        # Everything that can be wrong with the weights shows before the first conversion.
-        for loaded in [load(one) for one in parts]:
+        for loaded in networks:
             written += _write_part(loaded, chosen, output, overwrite=overwrite)
     _show(card, written, as_json=as_json)
     if any(file.refusal is not None for file in written):

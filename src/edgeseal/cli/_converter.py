@@ -34,7 +34,7 @@ def load_converter() -> None:
     """
     from edgeseal._native import native_output_held_back
 
-    quiet = native_output_held_back(show_on_failure=False)
+    quiet = native_output_held_back(stdout=True, show_on_failure=False)
     with busy("loading PyTorch and LiteRT's converter"), quiet:
         for package in _CONVERTER:
             importlib.import_module(package)

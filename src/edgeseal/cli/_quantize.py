@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from edgeseal.cli._console import mib, note, print_json, print_text
 from edgeseal.cli._outputs import check_sources
 from edgeseal.errors import ModelError, UsageError
-
-if TYPE_CHECKING:
-    from edgeseal.graph import Model
-    from edgeseal.quantize import Recipe
 
 __all__ = ["quantize"]
 
@@ -33,11 +29,12 @@ def quantize(
 ) -> None:
     """Quantize a float model; needs no PyTorch.
 
-    Exits with 1 if there is nothing to quantize, or LiteRT cannot prepare the result.
+    Exits with 1 if LiteRT cannot prepare the result.
     """
     from edgeseal._files import check_output
     from edgeseal.graph import read_model, write_model
     from edgeseal.quantize import find_recipe
+    from edgeseal.quantize import quantize as apply_recipe
     from edgeseal.runtime import refusal
 
     recipe = find_recipe(recipe_name)
@@ -47,7 +44,10 @@ def quantize(
     check_output(output, overwrite=overwrite)
     model = read_model(source)
     before_bytes = source.stat().st_size
-    _apply(model, recipe, source)
+    try:
+        apply_recipe(model, recipe)
+    except ModelError as error:
+        raise ModelError(f"{source}: {error}") from error
     write_model(model, output, overwrite=overwrite)
     after_bytes = output.stat().st_size
     reason = refusal(output)
@@ -61,26 +61,3 @@ def quantize(
     if reason is not None:
         note(f"{output}: LiteRT cannot prepare this model: {reason}")
         raise typer.Exit(1)
-
-
-def _apply(model: Model, recipe: Recipe, source: Path) -> None:
-    """Quantize in place.
-
-    Raises:
-        ModelError: the model is quantized already; names the file.
-        typer.Exit: with 1, if there is nothing to quantize in a sound float model.
-    """
-    from edgeseal.quantize import quantize
-
-    is_float = not any(
-        tensor.buffer is not None and tensor.quantization is not None
-        for subgraph in model.subgraphs
-        for tensor in subgraph.tensors()
-    )
-    try:
-        quantize(model, recipe)
-    except ModelError as failure:
-        if not is_float:
-            raise ModelError(f"{source}: {failure}") from failure
-        note(f"{source}: {failure}")
-        raise typer.Exit(1) from failure

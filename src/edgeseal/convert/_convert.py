@@ -133,7 +133,7 @@ def to_litert(module: nn.Module, sample: Sequence[Tensor]) -> Model:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(folder) / "raw.tflite"
-        with native_output_held_back(show_on_failure=True):
+        with native_output_held_back(stdout=True, show_on_failure=True):
             _litert_torch().convert(module, tuple(sample)).export(str(path))
         return read_model(path)
 

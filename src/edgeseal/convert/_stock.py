@@ -39,7 +39,7 @@ def stock_dynamic_int8(source: Path, target: Path) -> None:
         MissingExtraError: ai-edge-quantizer is not installed.
     """
     quantizer, recipe = _ai_edge_quantizer()
-    with native_output_held_back(show_on_failure=True):
+    with native_output_held_back(stdout=True, show_on_failure=True):
         result = quantizer.Quantizer(os.fspath(source), recipe.dynamic_wi8_afp32()).quantize()
         result.export_model(os.fspath(target), overwrite=True)
 

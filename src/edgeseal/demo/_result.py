@@ -95,7 +95,7 @@ class DemoResult:
 
     def _cells(self) -> Iterator[list[str]]:
         attacks = list(self.rows[0].bits or {})
-        yield ["detector", "MiB", "time", "ms", "PSNR (dB)", *attacks]
+        yield ["detector", "MiB", "x stock", "ms", "PSNR (dB)", *attacks]
         psnr_db = f"{min(self.psnr_db.values()):.1f}..{max(self.psnr_db.values()):.1f}"
         for row in self.rows:
             figures = [_number(value) for value in (row.size_mib, row.ratio, row.latency_ms)]

@@ -57,14 +57,14 @@ def run_demo(folder: Path, *, overwrite: bool, report: Report) -> DemoResult:
         MissingExtraError: the extra for conversion is not installed.
         EdgesealError: a step fails.
     """
-    make_folder(folder)
-    if any(folder.iterdir()) and not overwrite:
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise OutputExistsError(
             f"{folder}: is not empty; give another folder, or --overwrite to replace a demo's files"
         )
     card = load_card(_CARD)
     checkpoint = read_checkpoint(None, card)
     detector = checkpoint.load(card, Part.DETECTOR)
+    make_folder(folder)
     files = _convert(detector, folder, report)
     files["embedder"] = _convert_embedder(checkpoint.load(card, Part.EMBEDDER), folder, report)
     pictures, psnr_db = _mark(files["embedder"], folder, report)

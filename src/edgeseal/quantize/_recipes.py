@@ -56,8 +56,8 @@ def find_recipe(name: str) -> Recipe:
     if name in RECIPES:
         return RECIPES[name]
     close = difflib.get_close_matches(name, RECIPES, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    raise UsageError(f"unknown recipe {name!r}{hint} Known: {', '.join(RECIPES)}")
+    hint = f"did you mean {close[0]}? " if close else ""
+    raise UsageError(f"unknown recipe {name!r}; {hint}known recipes: {', '.join(RECIPES)}")
 
 
 def quantize(model: Model, recipe: Recipe) -> None:

@@ -152,7 +152,7 @@ def open_session(path: str | Path, part: str, *, threads: int) -> Session:
 
 def _new_interpreter(path: Path, *, threads: int) -> Any:
     # LiteRT announces its delegate on stderr with every interpreter.
-    with native_output_held_back(show_on_failure=False):
+    with native_output_held_back(stdout=False, show_on_failure=False):
         interpreter = Interpreter(model_path=str(path), num_threads=threads)
         interpreter.allocate_tensors()
     return interpreter
