@@ -30,7 +30,7 @@ from rich.table import Table
 
 from edgeseal.bench import measure_interleaved
 from edgeseal.cards import Part, load_card
-from edgeseal.convert import convert_part, stock_conversion
+from edgeseal.convert import convert_part, stock_conversion, stock_dynamic_int8
 from edgeseal.evaluate import (
     ATTACKS,
     MarkedPicture,
@@ -44,14 +44,22 @@ from edgeseal.quantize import find_recipe, quantize
 from edgeseal.runtime import (
     LiteRTDetector,
     Message,
+    ModelInfo,
+    attach_info,
     find_pictures,
     load_detector,
     load_embedder,
     read_image,
+    read_info,
+    refusal,
     resize,
 )
 
 _SEED = 0
+_STOCK = "stock float32"
+_NAIVE = "stock dynamic INT8"
+_PLAIN = "stock INT8, BATCH_MATMUL float"
+_FLOAT = "Edgeseal float32"
 _RECIPE = "dynamic-int8"
 _CONSOLE = Console(width=120)
 
@@ -91,25 +99,23 @@ def _say_versions(command: str) -> None:
 
 def _random(folder: Path, pictures: int, rounds: int) -> None:
     loaded = random_weights(load_card("videoseal_0.0"), Part.DETECTOR, _SEED)
-    stock = folder / "stock.tflite"
-    write_model(stock_conversion(loaded), stock)
-    files = {"stock float32": stock, **_files(loaded, folder)}
-    detectors = {name: load_detector(path) for name, path in files.items()}
+    files = _files(loaded, folder)
+    detectors = {name: load_detector(path) for name, path in files.items() if not refusal(path)}
     batch = _pink_noise(pictures, loaded.card.image_size)
-    expected = detectors["stock float32"].logits(batch)
+    expected = detectors[_STOCK].logits(batch)
     calls = {name: _call(detector, batch[:1]) for name, detector in detectors.items()}
     latencies = measure_interleaved(calls, rounds=rounds)
-    table = Table("detector", "MiB", "time", "ms", "NMSE(img)", "sign")
-    for name, detector in detectors.items():
-        logits = detector.logits(batch)
-        table.add_row(
-            name,
-            f"{files[name].stat().st_size / 2**20:.2f}",
-            f"{latencies[name].ratio:.3f}",
-            f"{latencies[name].median_ms:.1f}",
-            f"{image_nmse(logits, expected):.5f}",
-            f"{sign_agreement(logits, expected):.4f}",
-        )
+    table = Table("detector", "MiB", "x stock", "ms", "NMSE(img)", "sign")
+    for name, path in files.items():
+        cells = [name, f"{path.stat().st_size / 2**20:.2f}"]
+        if name not in detectors:
+            cells.append("cannot run")
+        else:
+            logits = detectors[name].logits(batch)
+            cells += [f"{latencies[name].ratio:.3f}", f"{latencies[name].median_ms:.1f}"]
+            cells += [f"{image_nmse(logits, expected):.5f}"]
+            cells += [f"{sign_agreement(logits, expected):.4f}"]
+        table.add_row(*cells)
     _CONSOLE.print(f"{pictures} pink-noise pictures, seed {_SEED}, {rounds} interleaved rounds")
     _CONSOLE.print(table)
 
@@ -119,18 +125,20 @@ def _trained(folder: Path, arguments: argparse.Namespace) -> None:
     loaded = load_checkpoint(arguments.checkpoint, card, Part.DETECTOR)
     paths = find_pictures(arguments.images)
     pictures = _marked(arguments, folder, paths)
-    detectors = {name: load_detector(path) for name, path in _files(loaded, folder).items()}
-    table = Table("attack", *detectors, "lost (points)")
-    shares = []
-    for name, attack in ATTACKS.items():
-        read = [
-            100 * share_of_bits(d, pictures, attack, image_size=card.image_size, seed=_SEED)
-            for d in detectors.values()
+    files = _files(loaded, folder)
+    detectors = [load_detector(files[name]) for name in (_FLOAT, _PLAIN, _RECIPE)]
+    table = Table("attack", _FLOAT, _PLAIN, _RECIPE, "lost (points)")
+    shares = np.array(
+        [
+            [
+                100 * share_of_bits(d, pictures, attack, image_size=card.image_size, seed=_SEED)
+                for d in detectors
+            ]
+            for attack in ATTACKS.values()
         ]
-        shares.append(read)
-        table.add_row(name, *(f"{share:.2f}" for share in read), f"{read[0] - read[1]:+.2f}")
-    mean = np.mean(shares, axis=0)
-    table.add_row("mean", *(f"{share:.2f}" for share in mean), f"{mean[0] - mean[1]:+.2f}")
+    )
+    for name, read in zip([*ATTACKS, "mean"], [*shares, shares.mean(axis=0)], strict=True):
+        table.add_row(name, *(f"{share:.2f}" for share in read), f"{read[0] - read[-1]:+.2f}")
     bits = sum(picture.bits.size for picture in pictures)
     _CONSOLE.print(
         f"{len(paths)} photographs, {bits} bits per attack, seed {_SEED}; bits read in %"
@@ -139,12 +147,31 @@ def _trained(folder: Path, arguments: argparse.Namespace) -> None:
 
 
 def _files(loaded: LoadedPart, folder: Path) -> dict[str, Path]:
-    files = {name: folder / f"{name}.tflite" for name in ("float32", _RECIPE)}
-    write_model(convert_part(loaded).model, files["float32"])
-    model = read_model(files["float32"])
+    """Make every file; ``_PLAIN`` is the stock recipe made to run by leaving out what fails."""
+    names = (_STOCK, _NAIVE, _PLAIN, _FLOAT, _RECIPE)
+    files = {name: folder / f"{index}.tflite" for index, name in enumerate(names)}
+    info = _write_stock(loaded, files[_STOCK])
+    stock_dynamic_int8(files[_STOCK], files[_NAIVE])
+    stock_dynamic_int8(files[_STOCK], files[_PLAIN], kept_float=["BATCH_MATMUL"])
+    _describe(files[_PLAIN], info)
+    write_model(convert_part(loaded).model, files[_FLOAT])
+    model = read_model(files[_FLOAT])
     quantize(model, find_recipe(_RECIPE))
     write_model(model, files[_RECIPE])
     return files
+
+
+def _write_stock(loaded: LoadedPart, path: Path) -> ModelInfo:
+    model = stock_conversion(loaded)
+    write_model(model, path)
+    return read_info(model)
+
+
+def _describe(path: Path, info: ModelInfo) -> None:
+    """Put back the description that the stock quantizer drops."""
+    model = read_model(path)
+    attach_info(model, info)
+    write_model(model, path, overwrite=True)
 
 
 def _call(detector: LiteRTDetector, batch: Float) -> Callable[[], object]:

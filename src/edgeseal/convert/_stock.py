@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +29,25 @@ def stock_conversion(loaded: LoadedPart) -> Model:
     return model
 
 
-def stock_dynamic_int8(source: Path, target: Path) -> None:
+def stock_dynamic_int8(source: Path, target: Path, *, kept_float: Sequence[str] = ()) -> None:
     """Quantize a float ``.tflite`` with ai-edge-quantizer's own dynamic INT8 recipe.
 
     Args:
         source: the float file.
         target: the file to write; LiteRT may well refuse it.
+        kept_float: kinds of operators to leave alone, such as ``BATCH_MATMUL``.
 
     Raises:
         MissingExtraError: ai-edge-quantizer is not installed.
     """
     quantizer, recipe = _ai_edge_quantizer()
     with native_output_held_back(stdout=True, show_on_failure=True):
-        result = quantizer.Quantizer(os.fspath(source), recipe.dynamic_wi8_afp32()).quantize()
-        result.export_model(os.fspath(target), overwrite=True)
+        job = quantizer.Quantizer(os.fspath(source), recipe.dynamic_wi8_afp32())
+        for kind in kept_float:
+            job.update_quantization_recipe(
+                regex=".*", operation_name=kind, algorithm_key="no_quantize"
+            )
+        job.quantize().export_model(os.fspath(target), overwrite=True)
 
 
 class _ChannelsLast(nn.Module):
