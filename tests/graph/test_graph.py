@@ -164,3 +164,12 @@ def test_existing_file_is_kept_when_overwrite_is_not_given(tmp_path: Path) -> No
 def test_unknown_option_is_refused_when_operator_is_built() -> None:
     with pytest.raises(AttributeError, match="AddOptionsT has no field speed"):
         new_operator("ADD", [], [], speed=1)
+
+
+def test_only_the_schemas_own_names_count_when_python_adds_attributes() -> None:
+    from edgeseal.graph._schema import _names
+
+    assert _names(type("Enum", (), {"ADD": 0, "MUL": 18, "__firstlineno__": 7})) == {
+        0: "ADD",
+        18: "MUL",
+    }

@@ -34,7 +34,12 @@ _ALIGNMENT = 16  # of constant data within the file: the schema's force_align
 
 
 def _names(enum: type) -> dict[int, str]:
-    return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
+    # without the underscored attributes that Python adds to classes (3.13: __firstlineno__)
+    return {
+        value: name
+        for name, value in vars(enum).items()
+        if isinstance(value, int) and not name.startswith("_")
+    }
 
 
 _OPERATOR_NAMES = _names(schema.BuiltinOperator)
