@@ -169,3 +169,52 @@ def test_model_error_says_so_when_nothing_can_be_quantized() -> None:
 def test_usage_error_suggests_name_when_recipe_is_unknown() -> None:
     with pytest.raises(UsageError, match="did you mean dynamic-int8"):
         find_recipe("dynamic-int")
+
+
+def test_other_readers_keep_float_weights_when_a_constant_is_shared(tmp_path: Path) -> None:
+    model = layer_model("FULLY_CONNECTED", np.random.default_rng(0).random((4, 4), np.float32))
+    layer = model.main.operators[1]
+    shared, y = layer.inputs[1], layer.outputs[0]
+    total = Tensor("total", (4, 4), "FLOAT32")
+    model.main.operators.append(
+        new_operator("ADD", [y, shared], [total], fusedActivationFunction=0)
+    )
+    model.main.outputs = [total]
+    model.signatures[0].outputs = {"y": total}
+    expected = outputs(model, tmp_path / "float.tflite")
+    quantize(model, DYNAMIC)
+    assert layer.inputs[1] is not shared
+    assert nmse(outputs(model, tmp_path / "int8.tflite"), expected) < 1e-4
+
+
+def test_grouped_convolution_is_not_split_when_its_diagonal_dominates(tmp_path: Path) -> None:
+    weights = np.full((8, 3, 3, 8), 1e-3, np.float32)
+    weights[np.arange(8), 1, 1, np.arange(8)] = 1
+    options = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    model = layer_model("CONV_2D", weights, **options)
+    for tensor in model.main.inputs + model.main.operators[0].outputs:
+        tensor.shape = (1, 8, 8, 16)  # two groups of 8
+    expected = outputs(model, tmp_path / "float.tflite")
+    quantize(model, DYNAMIC)
+    assert "DEPTHWISE_CONV_2D" not in [op.kind for op in model.operators()]
+    assert nmse(outputs(model, tmp_path / "int8.tflite"), expected) < 1e-3
+
+
+def test_constant_stays_float_when_half_precision_cannot_hold_it(tmp_path: Path) -> None:
+    model = layer_model("FULLY_CONNECTED", np.eye(2048, dtype=np.float32)[:4])
+    y = model.main.outputs[0]
+    mask = Tensor("mask", (1, 2048), "FLOAT32", Buffer.of(np.full(2048, -1e9, np.float32)))
+    masked = Tensor("masked", (1, 2048), "FLOAT32")
+    hidden = model.main.operators[0].outputs[0]
+    add = new_operator("ADD", [hidden, mask], [masked], fusedActivationFunction=0)
+    model.main.operators.append(add)
+    model.main.outputs = [y, masked]
+    quantize(model, DYNAMIC)
+    assert add.inputs[1] is mask
+
+
+def test_model_error_names_constant_when_its_data_is_cut_short() -> None:
+    model = layer_model("FULLY_CONNECTED", np.ones((4, 4), np.float32))
+    model.main.operators[1].inputs[1].buffer = Buffer.of(np.ones(7, np.float32))
+    with pytest.raises(ModelError, match="'w' has 28 bytes"):
+        quantize(model, DYNAMIC)

@@ -83,6 +83,11 @@ class Tensor:
         """Bytes of constant data; 0 for a value computed at run time."""
         return 0 if self.buffer is None else self.buffer.data.size
 
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the constant data is stored compressed, without its zeros."""
+        return self.raw is not None and self.raw.sparsity is not None
+
     def __repr__(self) -> str:
         return f"Tensor({self.name!r}, {self.dtype}{list(self.shape)})"
 

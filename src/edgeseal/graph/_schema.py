@@ -180,6 +180,11 @@ class _Reader:
 
     def model(self) -> Model:
         record = self._record
+        if record.externalBuffers or record.externalBufferGroups:
+            raise ModelError(
+                "keeps constants in other files, which this version cannot read; merge them into "
+                "one file first"
+            )
         subgraphs = [self._subgraph(subgraph) for subgraph in record.subgraphs or []]
         if not subgraphs:
             raise ModelError("holds no subgraph; fetch or convert it again")
@@ -234,6 +239,10 @@ class _Reader:
         )
 
     def _operator(self, record: Any, tensors: list[Tensor]) -> Operator:
+        if record.largeCustomOptionsOffset > 1:
+            raise ModelError(
+                "keeps an operator's options outside the flatbuffer, which this version cannot read"
+            )
         code = self._record.operatorCodes[record.opcodeIndex]
         builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
         is_custom = builtin == schema.BuiltinOperator.CUSTOM

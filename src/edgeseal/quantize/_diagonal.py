@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.graph import Operator, Subgraph, Tensor, new_operator
-from edgeseal.quantize._layers import WeightedLayer, weighted_layers
+from edgeseal.quantize._layers import WEIGHTS_INPUT, WeightedLayer, weighted_layers
 from edgeseal.quantize._terms import add_term, float_constant
 from edgeseal.quantize._weights import constant
 
@@ -37,9 +37,7 @@ def split_dominant_diagonals(subgraph: Subgraph) -> set[int]:
 
 def _split(subgraph: Subgraph, layer: WeightedLayer) -> Tensor | None:
     operator, weights = layer.operator, constant(layer.weights)
-    if operator.kind not in ("FULLY_CONNECTED", "CONV_2D"):
-        return None
-    if weights.shape[0] != weights.shape[-1]:
+    if operator.kind not in ("FULLY_CONNECTED", "CONV_2D") or not _keeps_channels(operator):
         return None
     channels = np.arange(weights.shape[0])
     dense = weights.copy()
@@ -47,10 +45,21 @@ def _split(subgraph: Subgraph, layer: WeightedLayer) -> Tensor | None:
     if _step(weights) < _MIN_GAIN * _step(dense):
         return None
     name = layer.weights.name
-    operator.inputs[1] = float_constant(f"{name}/dense", dense)
+    operator.inputs[WEIGHTS_INPUT] = float_constant(f"{name}/dense", dense)
     diagonal = float_constant(name, np.moveaxis(weights[channels, ..., channels], 0, -1))
     add_term(subgraph, operator, _diagonal_product(operator, diagonal))
     return diagonal
+
+
+def _keeps_channels(operator: Operator) -> bool:
+    """Say whether each output channel has an input channel of its own, ungrouped."""
+    source, weights = operator.inputs[0], operator.inputs[WEIGHTS_INPUT]
+    result = operator.outputs[0]
+    if source is None or weights is None or not source.shape:
+        return False
+    if operator.kind == "FULLY_CONNECTED" and source.shape != result.shape:
+        return False  # flattens its input
+    return source.shape[-1] == weights.shape[-1] == weights.shape[0]
 
 
 def _step(weights: Float) -> float:

@@ -16,13 +16,14 @@ from __future__ import annotations
 import copy
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeseal.errors import ModelError
 from edgeseal.graph import Buffer, Model, Operator, Subgraph, Tensor, new_operator
 from edgeseal.quantize._diagonal import split_dominant_diagonals
-from edgeseal.quantize._layers import WeightedLayer, input_layers, weighted_layers
+from edgeseal.quantize._layers import WEIGHTS_INPUT, WeightedLayer, input_layers, weighted_layers
 from edgeseal.quantize._terms import add_term, float_constant
-from edgeseal.quantize._weights import constant, round_to_nearest, write_weights
+from edgeseal.quantize._weights import constant, integer_constant, round_to_nearest
 
 __all__ = ["quantize_dynamic_int8"]
 
@@ -46,10 +47,22 @@ def quantize_dynamic_int8(model: Model) -> None:
         for layer in input_layers(subgraph):
             if id(layer.weights) not in diagonals:
                 _add_second_term(subgraph, layer)
-        for layer in weighted_layers(subgraph):
-            if id(layer.weights) not in diagonals:
-                write_weights(layer.weights, round_to_nearest(constant(layer.weights), layer.axis))
+        layers = [
+            layer for layer in weighted_layers(subgraph) if id(layer.weights) not in diagonals
+        ]
+        _round_weights(layers)
         _halve_constants(subgraph)
+
+
+def _round_weights(layers: list[WeightedLayer]) -> None:
+    """Give each layer INT8 weights; whatever else reads the float ones keeps them."""
+    rounded: dict[int, Tensor] = {}
+    for layer in layers:
+        weights = layer.weights
+        if id(weights) not in rounded:
+            values = round_to_nearest(constant(weights), layer.axis)
+            rounded[id(weights)] = integer_constant(weights.name, values)
+        layer.operator.inputs[WEIGHTS_INPUT] = rounded[id(weights)]
 
 
 def _add_second_term(subgraph: Subgraph, layer: WeightedLayer) -> None:
@@ -84,14 +97,19 @@ def _halve_constants(subgraph: Subgraph) -> None:
         for position, tensor in enumerate(operator.inputs):
             if tensor is None or tensor.dtype != "FLOAT32" or tensor.size_bytes < _HALVED_MIN_BYTES:
                 continue
+            values = constant(tensor)
+            if np.abs(values).max() > np.finfo(np.float16).max:  # a mask of -1e9, say
+                continue
             if id(tensor) not in widened:
-                widened[id(tensor)] = _widened(subgraph, operator, tensor)
+                half = values.astype(np.float16)
+                widened[id(tensor)] = _widened(subgraph, operator, tensor, half)
             operator.inputs[position] = widened[id(tensor)]
 
 
-def _widened(subgraph: Subgraph, reader: Operator, tensor: Tensor) -> Tensor:
-    """Return the result of a DEQUANTIZE, put before ``reader``, of a FLOAT16 copy."""
-    half = constant(tensor).astype(np.float16)
+def _widened(
+    subgraph: Subgraph, reader: Operator, tensor: Tensor, half: NDArray[np.float16]
+) -> Tensor:
+    """Return the result of a DEQUANTIZE, put before ``reader``, of ``tensor`` as FLOAT16."""
     stored = Tensor(f"{tensor.name}/float16", tensor.shape, "FLOAT16", Buffer.of(half))
     result = Tensor(tensor.name, tensor.shape, "FLOAT32")
     subgraph.insert_before(reader, new_operator("DEQUANTIZE", [stored], [result]))

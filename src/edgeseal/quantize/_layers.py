@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from edgeseal.graph import Operator, Subgraph, Tensor
 
-__all__ = ["WeightedLayer", "input_layers", "weighted_layers"]
+__all__ = ["WEIGHTS_INPUT", "WeightedLayer", "input_layers", "weighted_layers"]
 
 # where an operator keeps its weights' output channels
-_CHANNEL_AXIS = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "TRANSPOSE_CONV": 0, "DEPTHWISE_CONV_2D": 3}
-_WEIGHTS_INPUT = 1
+_CHANNEL_AXIS = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
+WEIGHTS_INPUT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,10 @@ def weighted_layers(subgraph: Subgraph) -> Iterator[WeightedLayer]:
         axis = _CHANNEL_AXIS.get(operator.kind)
         if axis is None or operator.is_custom:
             continue
-        weights = operator.inputs[_WEIGHTS_INPUT]
-        if weights is not None and weights.buffer is not None and weights.dtype == "FLOAT32":
+        weights = operator.inputs[WEIGHTS_INPUT]
+        if weights is None or weights.buffer is None or weights.is_sparse:
+            continue
+        if weights.dtype == "FLOAT32":
             yield WeightedLayer(operator, weights, axis)
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.graph import Buffer, Quantization, Tensor, numpy_dtype
+from edgeseal.errors import ModelError
+from edgeseal.graph import Buffer, Quantization, Tensor
 
-__all__ = ["IntegerWeights", "constant", "round_to_nearest", "symmetric_scale", "write_weights"]
+__all__ = ["IntegerWeights", "constant", "integer_constant", "round_to_nearest", "symmetric_scale"]
 
 _INT8_MAX = 127  # symmetric: -128 is not used, as LiteRT's kernels require
 
@@ -63,20 +64,28 @@ def round_to_nearest(weights: Float, axis: int, scale: Float | None = None) -> I
 
 
 def constant(tensor: Tensor) -> Float:
-    """Return the values of a FLOAT32 constant, in its shape, as a view into the file."""
-    dtype = numpy_dtype(tensor.dtype)
-    if tensor.buffer is None or dtype is None:
-        raise ValueError(f"{tensor!r} is no constant that numpy can hold")
-    values: Float = tensor.buffer.data.view(dtype).reshape(tensor.shape)
+    """Return the values of a FLOAT32 constant, in its shape, as a view into the file.
+
+    Raises:
+        ModelError: its data does not fit its shape.
+    """
+    if tensor.buffer is None or tensor.dtype != "FLOAT32":
+        raise TypeError(f"{tensor!r} is no FLOAT32 constant")
+    try:
+        values: Float = tensor.buffer.data.view(np.float32).reshape(tensor.shape)
+    except ValueError as error:
+        raise ModelError(
+            f"constant {tensor.name!r} has {tensor.size_bytes} bytes, which do not fit "
+            f"FLOAT32 {list(tensor.shape)}; convert the model again"
+        ) from error
     return values
 
 
-def write_weights(tensor: Tensor, weights: IntegerWeights) -> None:
-    """Turn a FLOAT32 constant into an INT8 one."""
-    tensor.dtype = "INT8"
-    tensor.buffer = Buffer.of(weights.values)
-    tensor.quantization = Quantization(
+def integer_constant(name: str, weights: IntegerWeights) -> Tensor:
+    """Return an INT8 constant."""
+    quantization = Quantization(
         scale=weights.scale,
         zero_point=np.zeros(weights.scale.size, np.int64),
         axis=weights.axis,
     )
+    return Tensor(name, weights.values.shape, "INT8", Buffer.of(weights.values), quantization)
