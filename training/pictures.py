@@ -13,7 +13,7 @@ from torch import Tensor
 __all__ = ["Pictures", "read_picture", "resize"]
 
 PHOTOS = Path(__file__).parent / "photos"
-PROCEDURAL_SHARE = 0.2
+PROCEDURAL_SHARE = 0.5
 
 
 class Pictures:
