@@ -1,4 +1,4 @@
-"""``edgeseal demo``, on a stand-in for the demo itself."""
+"""``edgeseal demo``, with the demo itself replaced."""
 
 from __future__ import annotations
 

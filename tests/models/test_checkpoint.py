@@ -20,7 +20,6 @@ from edgeseal import models
 from edgeseal.cards import Card, CarrierSpec, CheckpointSource, Part, load_card
 from edgeseal.errors import CheckpointError
 
-STANDIN = Path(__file__).parents[3] / "shared" / "models" / "standin_videoseal_0.0.pth"
 EMBEDDINGS = (
     "embedder.msg_processor.msg_embeddings.weight",
     "embedder.unet.msg_processor.msg_embeddings.weight",
@@ -360,10 +359,14 @@ def test_global_random_state_is_kept_when_loading(card: Card, saved: Saved) -> N
     assert torch.equal(torch.rand(3), expected)
 
 
-@pytest.mark.skipif(not STANDIN.exists(), reason="the stand-in checkpoint is not on this machine")
-def test_standin_loads_when_the_card_is_videoseal() -> None:
-    loaded = models.load_checkpoint(STANDIN, load_card("videoseal_0.0"), Part.DETECTOR)
-    assert loaded.provenance.args["extractor_model"] == "sam_small"
+def test_detector_loads_when_the_embedder_is_of_another_kind(
+    card: Card, state: dict[str, Tensor], saved: Saved
+) -> None:
+    tensors = {key: t.half() for key, t in state.items() if key.startswith("detector.")}
+    tensors["embedder.carriers"] = torch.zeros(8, 3, 16, 16, dtype=torch.float16)
+    path = saved(tensors, args={"nbits": 8, "embedder_model": "carrier", "attenuation": "None"})
+    loaded = models.load_checkpoint(path, card, Part.DETECTOR)
+    assert loaded.provenance.args["embedder_model"] == "carrier"
     assert loaded.provenance.unexpected == ()
 
 
