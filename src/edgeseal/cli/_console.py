@@ -238,10 +238,6 @@ def _progress(
         yield progress
 
 
-def _escaped(letter: str) -> str:
-    return letter.encode("unicode_escape").decode()
-
-
 def _unlimited(console: Console) -> Any:
     return console.options.update(width=100_000, max_width=100_000)
 

@@ -9,7 +9,7 @@ from edgeseal.graph._model import (
     Subgraph,
     Tensor,
 )
-from edgeseal.graph._schema import new_operator, numpy_dtype, read_model, write_model
+from edgeseal.graph._schema import new_operator, read_model, write_model
 from edgeseal.graph._summary import (
     ModelSummary,
     OperatorCount,
@@ -35,7 +35,6 @@ __all__ = [
     "TensorSummary",
     "TypeSummary",
     "new_operator",
-    "numpy_dtype",
     "read_model",
     "summarize",
     "write_model",

@@ -137,15 +137,6 @@ class Subgraph:
             found.setdefault(id(tensor), tensor)
         return list(found.values())
 
-    def consumers(self) -> dict[int, list[Operator]]:
-        """Return the operators that read each tensor, by the tensor's ``id``."""
-        readers: dict[int, list[Operator]] = {}
-        for operator in self.operators:
-            for tensor in operator.inputs:
-                if tensor is not None:
-                    readers.setdefault(id(tensor), []).append(operator)
-        return readers
-
     def insert_before(self, anchor: Operator, *operators: Operator) -> None:
         """Insert operators, in their order, right before ``anchor``."""
         self._insert(self._position(anchor), operators)

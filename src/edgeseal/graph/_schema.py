@@ -27,7 +27,7 @@ from edgeseal.graph._model import (
     Tensor,
 )
 
-__all__ = ["new_operator", "numpy_dtype", "read_model", "write_model"]
+__all__ = ["new_operator", "read_model", "write_model"]
 
 _IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16  # of constant data within the file: the schema's force_align
@@ -51,29 +51,6 @@ _OPTION_TABLES = {
     if name != "NONE"
 }
 _PLACEHOLDER_CODE = 127  # codes above do not fit the schema's first, 8-bit field
-
-_NUMPY_DTYPES: dict[str, type[np.generic]] = {
-    "FLOAT32": np.float32,
-    "FLOAT16": np.float16,
-    "FLOAT64": np.float64,
-    "INT8": np.int8,
-    "INT16": np.int16,
-    "INT32": np.int32,
-    "INT64": np.int64,
-    "UINT8": np.uint8,
-    "UINT16": np.uint16,
-    "UINT32": np.uint32,
-    "UINT64": np.uint64,
-    "BOOL": np.bool_,
-    "COMPLEX64": np.complex64,
-    "COMPLEX128": np.complex128,
-}
-
-
-def numpy_dtype(name: str) -> np.dtype[Any] | None:
-    """Return the numpy dtype of a tensor type, or None where numpy has none (INT4, STRING)."""
-    kind = _NUMPY_DTYPES.get(name)
-    return None if kind is None else np.dtype(kind)
 
 
 def new_operator(
