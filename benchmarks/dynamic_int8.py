@@ -187,10 +187,10 @@ def _marked(
         (path, Message.random(card.bits, seed=_SEED + index))
         for index, path in enumerate(path for path in paths for _ in range(arguments.messages))
     ]
-    if arguments.checkpoint is not None:
-        embedder = _plain_carriers(arguments.checkpoint, arguments.psnr_db)
+    embedder = _plain_carriers(arguments.checkpoint, arguments.psnr_db)
+    if embedder is not None:
         return [_mark_at_model_size(embedder, path, message) for path, message in draws]
-    loaded = load_checkpoint(None, card, Part.EMBEDDER)
+    loaded = load_checkpoint(arguments.checkpoint, card, Part.EMBEDDER)
     write_model(convert_part(loaded).model, folder / "embedder.tflite")
     session = load_embedder(folder / "embedder.tflite")
     return [
@@ -199,8 +199,14 @@ def _marked(
     ]
 
 
-def _plain_carriers(checkpoint: str, psnr_db: float) -> CarrierEmbedder:
-    weights = torch.load(checkpoint, weights_only=True)["model"]["embedder.carriers"]
+def _plain_carriers(checkpoint: str | None, psnr_db: float) -> CarrierEmbedder | None:
+    """Return the embedder of a checkpoint that has carriers alone, else None."""
+    if checkpoint is None:
+        return None
+    tensors = torch.load(checkpoint, weights_only=True)["model"]
+    if [name for name in tensors if name.startswith("embedder.")] != ["embedder.carriers"]:
+        return None
+    weights = tensors["embedder.carriers"]
     embedder = CarrierEmbedder(
         bits=weights.shape[0], image_size=256, psnr_db=psnr_db, cancellation=False
     )

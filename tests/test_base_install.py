@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,8 +27,9 @@ def test_room_imports_when_torch_is_missing(room: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_missing_extra_is_one_clear_line_when_converting_without_torch() -> None:
-    code = "sys.argv = ['edgeseal', 'convert', 'reference', '--part', 'detector', '-o', '/tmp']\n"
+def test_missing_extra_is_one_clear_line_when_converting_without_torch(tmp_path: Path) -> None:
+    arguments = ["edgeseal", "convert", "reference", "--part", "detector", "-o", str(tmp_path)]
+    code = f"sys.argv = {arguments}\n"
     result = run(code + "from edgeseal.cli import main; sys.exit(main())")
     assert result.returncode == 2
     assert "pip install 'edgeseal[convert]'" in result.stderr

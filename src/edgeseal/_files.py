@@ -18,12 +18,17 @@ def check_output(path: Path, *, overwrite: bool) -> None:
 
     Raises:
         OutputExistsError: the file exists and ``overwrite`` is False.
-        FileError: the path is a folder, or its folder is missing or not writable.
+        FileError: the path is a folder, a link or a device, or its folder is missing or not
+            writable.
     """
     if path.is_dir():
         raise FileError(f"{path}: is a folder; give the name of a file to write")
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        raise FileError(f"{path}: is a link or a device, no regular file; choose another output")
     if path.exists() and not overwrite:
-        raise OutputExistsError(f"{path}: exists already; use --overwrite to replace it")
+        raise OutputExistsError(
+            f"{path}: exists already; use --overwrite (overwrite=True) to replace it"
+        )
     parent = path.parent
     if not parent.is_dir():
         raise FileError(f"{path}: the folder {parent} does not exist; create it first")
@@ -57,9 +62,7 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     check_output(path, overwrite=overwrite)
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
-        )
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".edgeseal-", suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         yield temporary

@@ -49,7 +49,8 @@ def test_json_is_alone_on_stdout_when_the_converter_prints_too(conversion: Done)
         assert path.name == f"tiny_{file['part']}_{file['recipe']}.tflite"
         assert file["size_bytes"] == path.stat().st_size
         assert file["refusal"] is None
-        assert file["runtime_difference"] < 1e-4
+        difference = file["runtime_difference"]
+        assert difference < 1e-4 if file["recipe"] == "float32" else difference is None
     lines = conversion.err.splitlines()
     assert lines.count("left out, as allowed: odd") == 2
     assert all(line.endswith((" ...", "odd")) for line in lines)

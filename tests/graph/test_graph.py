@@ -173,3 +173,25 @@ def test_only_the_schemas_own_names_count_when_python_adds_attributes() -> None:
         0: "ADD",
         18: "MUL",
     }
+
+
+def test_intermediates_point_at_the_same_tensors_when_written_again(tmp_path: Path) -> None:
+    model = small_model()
+    model.main.extra_tensors = [Tensor("unused", (1,), "FLOAT32")]
+    model.main.operators[0].intermediates = [Tensor("inside", (2,), "INT16")]
+    write_model(model, tmp_path / "a.tflite")
+    again = read_model(tmp_path / "a.tflite")
+    again.main.extra_tensors = []
+    write_model(again, tmp_path / "b.tflite")
+    operator = read_model(tmp_path / "b.tflite").main.operators[0]
+    assert [tensor.name for tensor in operator.intermediates] == ["inside"]
+
+
+def test_links_and_devices_are_kept_when_named_as_output(tmp_path: Path) -> None:
+    link = tmp_path / "link.tflite"
+    link.symlink_to(tmp_path / "elsewhere.tflite")
+    for path in (link, Path("/dev/null")):
+        with pytest.raises(FileError, match="no regular file"):
+            write_model(small_model(), path, overwrite=True)
+    assert link.is_symlink()
+    assert Path("/dev/null").is_char_device()

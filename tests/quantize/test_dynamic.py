@@ -218,3 +218,55 @@ def test_model_error_names_constant_when_its_data_is_cut_short() -> None:
     model.main.operators[1].inputs[1].buffer = Buffer.of(np.ones(7, np.float32))
     with pytest.raises(ModelError, match="'w' has 28 bytes"):
         quantize(model, DYNAMIC)
+
+
+def test_options_may_be_missing_when_they_are_defaults(tmp_path: Path) -> None:
+    model = layer_model("FULLY_CONNECTED", np.eye(16, dtype=np.float32) + 1e-3)
+    expected = outputs(model, tmp_path / "float.tflite")
+    model.main.operators[1].options = None
+    quantize(model, DYNAMIC)
+    assert nmse(outputs(model, tmp_path / "int8.tflite"), expected) < 1e-4
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_model_error_names_constant_when_it_is_not_finite(bad: float) -> None:
+    with pytest.raises(ModelError, match="'w' has values that are not finite"):
+        quantize(layer_model("FULLY_CONNECTED", np.full((4, 4), bad, np.float32)), DYNAMIC)
+
+
+def test_model_runs_when_a_channel_is_almost_zero(tmp_path: Path) -> None:
+    weights = np.ones((4, 4), np.float32)
+    weights[0] = 1e-44
+    model = layer_model("FULLY_CONNECTED", weights)
+    quantize(model, DYNAMIC)
+    assert np.isfinite(outputs(model, tmp_path / "int8.tflite")).all()
+
+
+def test_constant_stays_float_when_half_precision_would_flush_it() -> None:
+    model = layer_model("FULLY_CONNECTED", np.eye(2048, dtype=np.float32)[:4])
+    tiny = Tensor("tiny", (1, 2048), "FLOAT32", Buffer.of(np.full(2048, 1e-9, np.float32)))
+    scaled = Tensor("scaled", (1, 2048), "FLOAT32")
+    multiply = new_operator(
+        "MUL", [model.main.inputs[0], tiny], [scaled], fusedActivationFunction=0
+    )
+    model.main.operators.insert(0, multiply)
+    quantize(model, DYNAMIC)
+    assert multiply.inputs[1] is tiny
+
+
+def test_only_the_first_layer_gets_two_terms_when_a_skip_joins_later() -> None:
+    weights = np.random.default_rng(0).normal(size=(8, 3, 3, 8)).astype(np.float32)
+    options = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    model = layer_model("CONV_2D", weights, **options)
+    y = model.main.outputs[0]
+    joined, out = (Tensor(name, y.shape, "FLOAT32") for name in ("joined", "out"))
+    hidden = model.main.operators[0].outputs[0]
+    second = Tensor("w2", weights.shape, "FLOAT32", Buffer.of(weights + 1))
+    model.main.operators += [
+        new_operator("ADD", [hidden, y], [joined], fusedActivationFunction=0),
+        new_operator(
+            "CONV_2D", [joined, second, None], [out], fusedActivationFunction=0, **options
+        ),
+    ]
+    quantize(model, DYNAMIC)
+    assert [op.kind for op in model.operators()].count("CONV_2D") == 3

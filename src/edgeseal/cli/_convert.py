@@ -43,14 +43,14 @@ class _Parts(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A file that was written; the differences are those of the part before quantization."""
+    """A file that was written; the differences are those of the float32 file, else None."""
 
     path: str
     part: str
     recipe: str
     size_bytes: int
-    rewrite_difference: float
-    runtime_difference: float
+    rewrite_difference: float | None
+    runtime_difference: float | None
     refusal: str | None
 
 
@@ -181,13 +181,14 @@ def _write_part(
             reason = refusal(path)
         if reason is not None:
             note(f"{path}: LiteRT cannot prepare this model: {reason}")
+        is_float = recipe.name == "float32"
         yield _Written(
             str(path),
             loaded.part.value,
             recipe.name,
             path.stat().st_size,
-            conversion.rewrite_difference,
-            conversion.runtime_difference,
+            conversion.rewrite_difference if is_float else None,
+            conversion.runtime_difference if is_float else None,
             reason,
         )
 
@@ -200,6 +201,7 @@ def _show(card: Card, written: list[_Written], *, as_json: bool) -> None:
     table = new_table(*columns, right=columns[1:4])
     for file in written:
         differences = file.rewrite_difference, file.runtime_difference
-        row = [mib(file.size_bytes), *(f"{value:.1e}" for value in differences)]
+        texts = ("" if value is None else f"{value:.1e}" for value in differences)
+        row = [mib(file.size_bytes), *texts]
         table.add_row(printable(file.path), *row, "yes" if file.refusal is None else "NO")
     print_table(table)

@@ -63,10 +63,11 @@ def check_sources(outputs: Mapping[Path, Path]) -> None:
         for output, several in sources.items()
         if len(several) > 1
     ]
+    inputs = {_identity(source) for source in outputs} - {None}
     problems += [
         f"{output}: is the source itself; choose another output"
         for output in outputs.values()
-        if any(_same(source, output) for source in outputs)
+        if _identity(output) in inputs
     ]
     if problems:
         raise UsageError("\n  ".join(problems))
@@ -95,5 +96,10 @@ def _existing(path: Path) -> Path:
     return next((candidate for candidate in candidates if os.path.lexists(candidate)), path)
 
 
-def _same(first: Path, second: Path) -> bool:
-    return first.exists() and second.exists() and first.samefile(second)
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others, or None if there is none of that name."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

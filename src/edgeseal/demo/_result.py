@@ -91,7 +91,9 @@ class DemoResult:
         """Return the comparison as a Markdown table."""
         head, *body = self._cells()
         lines = [head, ["---"] * len(head), *body]
-        return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+        table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+        errors = [f"\n{row.name}: `{row.error}`\n" for row in self.rows if row.error]
+        return table + "".join(errors)
 
     def _cells(self) -> Iterator[list[str]]:
         attacks = list(self.rows[0].bits or {})

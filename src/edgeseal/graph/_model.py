@@ -100,11 +100,12 @@ class Operator:
         kind: the schema's operator name, such as ``FULLY_CONNECTED``, or the custom code.
         inputs: operands; None where an optional one is absent.
         outputs: results.
+        intermediates: values inside the operator that carry quantization, as LSTM has.
         version: version of the operator's contract.
         is_custom: whether ``kind`` is a custom code.
         options: the schema's option table of this operator, as the generated object class; its
             attributes have the schema's names. None where the operator has no options.
-        raw: the file's own record of everything else (custom options, intermediates).
+        raw: the file's own record of everything else (custom options).
     """
 
     kind: str
@@ -113,6 +114,7 @@ class Operator:
     version: int = 1
     is_custom: bool = False
     options: Any = None
+    intermediates: list[Tensor] = field(default_factory=list)
     raw: Any = None
 
     def __repr__(self) -> str:
@@ -159,6 +161,7 @@ class Subgraph:
         for operator in self.operators:
             yield from (tensor for tensor in operator.inputs if tensor is not None)
             yield from operator.outputs
+            yield from operator.intermediates
         yield from self.outputs
         yield from self.extra_tensors
 

@@ -236,6 +236,7 @@ class _Reader:
             version=code.version,
             is_custom=is_custom,
             options=record.builtinOptions,
+            intermediates=[tensors[i] for i in _ints(record.intermediates)],
             raw=record,
         )
 
@@ -363,6 +364,7 @@ class _Writer:
         record.opcodeIndex = self._codes.setdefault(key, len(self._codes))
         record.inputs = self._indices(operator.inputs)
         record.outputs = self._indices(operator.outputs)
+        record.intermediates = self._indices(operator.intermediates)
         record.builtinOptions = operator.options
         if operator.options is None:
             record.builtinOptionsType = 0

@@ -21,7 +21,13 @@ from numpy.typing import NDArray
 from edgeseal.errors import ModelError
 from edgeseal.graph import Buffer, Model, Operator, Subgraph, Tensor, new_operator
 from edgeseal.quantize._diagonal import split_dominant_diagonals
-from edgeseal.quantize._layers import WEIGHTS_INPUT, WeightedLayer, input_layers, weighted_layers
+from edgeseal.quantize._layers import (
+    WEIGHTS_INPUT,
+    WeightedLayer,
+    add_missing_options,
+    input_layers,
+    weighted_layers,
+)
 from edgeseal.quantize._terms import add_term, float_constant
 from edgeseal.quantize._weights import constant, integer_constant, round_to_nearest
 
@@ -30,6 +36,8 @@ __all__ = ["quantize_dynamic_int8"]
 # Operators whose float constants are stored as FLOAT16, and the size from which that pays.
 _HALVED_OPERATORS = ("ADD", "BATCH_MATMUL", "MUL", "SUB")
 _HALVED_MIN_BYTES = 4096
+_HALVED_TOLERANCE = 1e-3
+_HALVED_VERSION = 3  # of DEQUANTIZE: the first that takes FLOAT16
 _NO_ACTIVATION = 0
 _BIAS_INPUT = 2
 
@@ -43,8 +51,9 @@ def quantize_dynamic_int8(model: Model) -> None:
     if not any(True for subgraph in model.subgraphs for _ in weighted_layers(subgraph)):
         raise ModelError("has nothing to quantize: no layer has constant float32 weights")
     for subgraph in model.subgraphs:
+        add_missing_options(subgraph)
         diagonals = split_dominant_diagonals(subgraph)
-        for layer in input_layers(subgraph):
+        for layer in input_layers(subgraph) if subgraph is model.main else []:
             if id(layer.weights) not in diagonals:
                 _add_second_term(subgraph, layer)
         layers = [
@@ -56,13 +65,13 @@ def quantize_dynamic_int8(model: Model) -> None:
 
 def _round_weights(layers: list[WeightedLayer]) -> None:
     """Give each layer INT8 weights; whatever else reads the float ones keeps them."""
-    rounded: dict[int, Tensor] = {}
+    rounded: dict[tuple[int, int], Tensor] = {}
     for layer in layers:
-        weights = layer.weights
-        if id(weights) not in rounded:
-            values = round_to_nearest(constant(weights), layer.axis)
-            rounded[id(weights)] = integer_constant(weights.name, values)
-        layer.operator.inputs[WEIGHTS_INPUT] = rounded[id(weights)]
+        key = (id(layer.weights), layer.axis)
+        if key not in rounded:
+            values = round_to_nearest(constant(layer.weights), layer.axis)
+            rounded[key] = integer_constant(layer.weights.name, values)
+        layer.operator.inputs[WEIGHTS_INPUT] = rounded[key]
 
 
 def _add_second_term(subgraph: Subgraph, layer: WeightedLayer) -> None:
@@ -92,16 +101,18 @@ def _halve_constants(subgraph: Subgraph) -> None:
     """
     widened: dict[int, Tensor] = {}
     for operator in list(subgraph.operators):
-        if operator.kind not in _HALVED_OPERATORS:
+        if operator.kind not in _HALVED_OPERATORS or operator.is_custom:
             continue
         for position, tensor in enumerate(operator.inputs):
             if tensor is None or tensor.dtype != "FLOAT32" or tensor.size_bytes < _HALVED_MIN_BYTES:
                 continue
             values = constant(tensor)
-            if np.abs(values).max() > np.finfo(np.float16).max:  # a mask of -1e9, say
-                continue
-            if id(tensor) not in widened:
+            with np.errstate(over="ignore"):  # judged by the comparison
                 half = values.astype(np.float16)
+            negligible = 1e-3 * _HALVED_TOLERANCE * np.abs(values).max()
+            if not np.allclose(half, values, rtol=_HALVED_TOLERANCE, atol=negligible):
+                continue  # such as a mask of -1e9, or factors too small for half precision
+            if id(tensor) not in widened:
                 widened[id(tensor)] = _widened(subgraph, operator, tensor, half)
             operator.inputs[position] = widened[id(tensor)]
 
@@ -112,5 +123,6 @@ def _widened(
     """Return the result of a DEQUANTIZE, put before ``reader``, of ``tensor`` as FLOAT16."""
     stored = Tensor(f"{tensor.name}/float16", tensor.shape, "FLOAT16", Buffer.of(half))
     result = Tensor(tensor.name, tensor.shape, "FLOAT32")
-    subgraph.insert_before(reader, new_operator("DEQUANTIZE", [stored], [result]))
+    widen = new_operator("DEQUANTIZE", [stored], [result], version=_HALVED_VERSION)
+    subgraph.insert_before(reader, widen)
     return result

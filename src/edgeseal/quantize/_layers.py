@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgeseal.graph import Operator, Subgraph, Tensor
+from edgeseal.graph import Operator, Subgraph, Tensor, new_operator
 
-__all__ = ["WEIGHTS_INPUT", "WeightedLayer", "input_layers", "weighted_layers"]
+__all__ = [
+    "WEIGHTS_INPUT",
+    "WeightedLayer",
+    "add_missing_options",
+    "input_layers",
+    "weighted_layers",
+]
 
 # where an operator keeps its weights' output channels
 _CHANNEL_AXIS = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
@@ -42,19 +48,32 @@ def weighted_layers(subgraph: Subgraph) -> Iterator[WeightedLayer]:
             yield WeightedLayer(operator, weights, axis)
 
 
+def add_missing_options(subgraph: Subgraph) -> None:
+    """Write out the options of layers that leave them out, which means all defaults."""
+    for layer in weighted_layers(subgraph):
+        if layer.operator.options is None:
+            plain = new_operator(layer.operator.kind, [], [], fusedActivationFunction=0)
+            layer.operator.options = plain.options
+
+
 def input_layers(subgraph: Subgraph) -> list[WeightedLayer]:
     """Return the layers that read a picture: no other weighted layer lies before them.
 
     A rank-4 input is taken for a picture; a message is a vector.
     """
     layers = {id(layer.operator): layer for layer in weighted_layers(subgraph)}
-    reached = {id(tensor) for tensor in subgraph.inputs if tensor.rank == 4}
+    picture = {id(tensor) for tensor in subgraph.inputs if tensor.rank == 4}
+    features: set[int] = set()  # what depends on a layer's result
     found = []
     for operator in subgraph.operators:
-        if not any(id(tensor) in reached for tensor in operator.inputs if tensor is not None):
-            continue
-        if id(operator) in layers:
-            found.append(layers[id(operator)])
-        else:
-            reached.update(id(tensor) for tensor in operator.outputs)
+        operands = {id(tensor) for tensor in operator.inputs if tensor is not None}
+        results = {id(tensor) for tensor in operator.outputs}
+        if operands & features:
+            features |= results
+        elif operands & picture:
+            if id(operator) in layers:
+                found.append(layers[id(operator)])
+                features |= results
+            else:
+                picture |= results
     return found

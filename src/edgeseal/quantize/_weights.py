@@ -43,8 +43,9 @@ def symmetric_scale(weights: Float, axis: int) -> Float:
     """Return the scale per channel that just holds the largest weight, float32 [channels]."""
     others = tuple(dim for dim in range(weights.ndim) if dim != axis)
     largest = np.abs(weights).max(axis=others)
-    scale: Float = np.where(largest > 0, largest / _INT8_MAX, 1.0).astype(np.float32)
-    return scale
+    smallest = np.finfo(np.float32).tiny  # below it, the runtime refuses a scale
+    scale: Float = np.where(largest > 0, np.maximum(largest / _INT8_MAX, smallest), 1.0)
+    return scale.astype(np.float32)
 
 
 def round_to_nearest(weights: Float, axis: int, scale: Float | None = None) -> IntegerWeights:
@@ -67,7 +68,7 @@ def constant(tensor: Tensor) -> Float:
     """Return the values of a FLOAT32 constant, in its shape, as a view into the file.
 
     Raises:
-        ModelError: its data does not fit its shape.
+        ModelError: its data does not fit its shape, or has values that are not finite.
     """
     if tensor.buffer is None or tensor.dtype != "FLOAT32":
         raise TypeError(f"{tensor!r} is no FLOAT32 constant")
@@ -78,6 +79,11 @@ def constant(tensor: Tensor) -> Float:
             f"constant {tensor.name!r} has {tensor.size_bytes} bytes, which do not fit "
             f"FLOAT32 {list(tensor.shape)}; convert the model again"
         ) from error
+    if not np.isfinite(values).all():
+        raise ModelError(
+            f"constant {tensor.name!r} has values that are not finite; mend the checkpoint that "
+            "the model was converted from"
+        )
     return values
 
 
