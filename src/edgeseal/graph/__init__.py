@@ -1,15 +1,17 @@
 """A ``.tflite`` file as a graph of objects."""
 
 from edgeseal.graph._model import (
-    Buffer,
+    Appended,
     Model,
     Operator,
-    Quantization,
+    OperatorCode,
     Signature,
     Subgraph,
-    Tensor,
 )
-from edgeseal.graph._schema import new_operator, read_model, write_model
+from edgeseal.graph._modules import ModulePath, Modules, find_modules
+from edgeseal.graph._options import OptionText, describe_options
+from edgeseal.graph._read import deserialize, read_model
+from edgeseal.graph._schema import enum_names, new_operator
 from edgeseal.graph._summary import (
     ModelSummary,
     OperatorCount,
@@ -19,14 +21,23 @@ from edgeseal.graph._summary import (
     TypeSummary,
     summarize,
 )
+from edgeseal.graph._tensor import Blockwise, Buffer, ExternalBuffer, Quantization, Tensor
+from edgeseal.graph._write import serialize, write_model
 
 __all__ = [
+    "Appended",
+    "Blockwise",
     "Buffer",
+    "ExternalBuffer",
     "Model",
     "ModelSummary",
+    "ModulePath",
+    "Modules",
     "Operator",
+    "OperatorCode",
     "OperatorCount",
     "OperatorSummary",
+    "OptionText",
     "Quantization",
     "Signature",
     "SignatureSummary",
@@ -34,8 +45,13 @@ __all__ = [
     "Tensor",
     "TensorSummary",
     "TypeSummary",
+    "describe_options",
+    "deserialize",
+    "enum_names",
+    "find_modules",
     "new_operator",
     "read_model",
+    "serialize",
     "summarize",
     "write_model",
 ]

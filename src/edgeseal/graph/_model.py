@@ -1,95 +1,36 @@
 """A ``.tflite`` model as objects that refer to each other.
 
-Indices exist only in the file: :mod:`edgeseal.graph._schema` resolves them while reading and
-hands them out while writing. A pass therefore adds, removes and rewires objects without any
-renumbering.
+Indices exist only in the file: they are resolved while reading and handed out while writing. A
+pass therefore adds, removes and rewires objects without any renumbering.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Buffer", "Model", "Operator", "Quantization", "Signature", "Subgraph", "Tensor"]
+from edgeseal.graph._tensor import Buffer, ExternalBuffer, Tensor
+
+__all__ = ["Appended", "Model", "Operator", "OperatorCode", "Signature", "Subgraph"]
 
 
-@dataclass(eq=False, slots=True)
-class Buffer:
-    """Constant data, possibly shared by several tensors.
-
-    Attributes:
-        data: uint8 [size_bytes], a view into the file as long as nobody replaces it.
-    """
-
-    data: NDArray[np.uint8]
-
-    @classmethod
-    def of(cls, array: NDArray[Any]) -> Buffer:
-        """Return a buffer with the bytes of ``array`` in C order."""
-        flat = np.ascontiguousarray(array).reshape(-1)
-        return cls(flat.view(np.uint8))
-
-
-@dataclass(eq=False, slots=True)
-class Quantization:
-    """Affine quantization: real = scale * (stored - zero_point).
+@dataclass(frozen=True, slots=True)
+class OperatorCode:
+    """What a runtime must know to run an operator.
 
     Attributes:
-        scale: float32 [1] or [channels].
-        zero_point: int64 [1] or [channels].
-        axis: the quantized dimension where there is a scale per channel.
-        raw: the file's own record, for the fields that are not modelled here (min, max,
-            blockwise details); written back as it is.
+        kind: the schema's operator name, or the custom code.
+        version: version of the operator's contract.
+        is_custom: whether ``kind`` is a custom code.
     """
 
-    scale: NDArray[np.float32]
-    zero_point: NDArray[np.int64]
-    axis: int = 0
-    raw: Any = None
-
-
-@dataclass(eq=False, slots=True)
-class Tensor:
-    """A value in a subgraph.
-
-    Attributes:
-        name: unique in files that converters write, but not by rule.
-        shape: static shape; empty for scalars.
-        dtype: the schema's name, such as ``FLOAT32`` or ``INT8``.
-        buffer: the constant data, or None for a value computed at run time.
-        quantization: affine parameters, or None.
-        raw: the file's own record, for the fields that are not modelled here (sparsity, shape
-            signature, variants, variables); written back as it is.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    buffer: Buffer | None = None
-    quantization: Quantization | None = None
-    raw: Any = None
-
-    @property
-    def rank(self) -> int:
-        """Number of dimensions."""
-        return len(self.shape)
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of constant data; 0 for a value computed at run time."""
-        return 0 if self.buffer is None else self.buffer.data.size
-
-    @property
-    def is_sparse(self) -> bool:
-        """Whether the constant data is stored compressed, without its zeros."""
-        return self.raw is not None and self.raw.sparsity is not None
-
-    def __repr__(self) -> str:
-        return f"Tensor({self.name!r}, {self.dtype}{list(self.shape)})"
+    kind: str
+    version: int = 1
+    is_custom: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -100,12 +41,18 @@ class Operator:
         kind: the schema's operator name, such as ``FULLY_CONNECTED``, or the custom code.
         inputs: operands; None where an optional one is absent.
         outputs: results.
-        intermediates: values inside the operator that carry quantization, as LSTM has.
         version: version of the operator's contract.
         is_custom: whether ``kind`` is a custom code.
         options: the schema's option table of this operator, as the generated object class; its
-            attributes have the schema's names. None where the operator has no options.
-        raw: the file's own record of everything else (custom options).
+            attributes have the schema's names. None where the operator has no options. Indices
+            of subgraphs in it do not count: ``subgraphs`` has them.
+        intermediates: values inside the operator that carry quantization, as LSTM has.
+        raw: the file's own record of everything else; written back as it is.
+        subgraphs: functions that it calls, in the order of the schema's fields: IF then, else;
+            WHILE condition, body; CALL_ONCE what it initializes with; STABLEHLO_COMPOSITE what
+            it is composed of.
+        custom_options: uint8 [size_bytes], which only the custom operator understands; None
+            where there are none.
     """
 
     kind: str
@@ -116,6 +63,13 @@ class Operator:
     options: Any = None
     intermediates: list[Tensor] = field(default_factory=list)
     raw: Any = None
+    subgraphs: list[Subgraph] = field(default_factory=list)
+    custom_options: NDArray[np.uint8] | None = None
+
+    @property
+    def code(self) -> OperatorCode:
+        """What a runtime must know to run it."""
+        return OperatorCode(self.kind, self.version, self.is_custom)
 
     def __repr__(self) -> str:
         return f"Operator({self.kind} -> {', '.join(t.name for t in self.outputs)})"
@@ -123,7 +77,20 @@ class Operator:
 
 @dataclass(eq=False, slots=True)
 class Subgraph:
-    """A function: inputs, outputs, and operators in execution order."""
+    """A function.
+
+    Attributes:
+        name: may be empty.
+        inputs: what it takes.
+        outputs: what it returns.
+        operators: in execution order.
+        raw: the file's own record of everything else; written back as it is.
+        extra_tensors: those that nothing above mentions.
+        tensor_order: the file's order, which :meth:`tensors` keeps; what it lacks comes after
+            it, and what is no longer mentioned does not count.
+        control_edges: operators of which the first must run before the second, though no tensor
+            says so; None where the runtime is to see that itself.
+    """
 
     name: str
     inputs: list[Tensor]
@@ -131,13 +98,29 @@ class Subgraph:
     operators: list[Operator]
     raw: Any = None
     extra_tensors: list[Tensor] = field(default_factory=list)
+    tensor_order: list[Tensor] = field(default_factory=list)
+    control_edges: list[tuple[Operator, Operator]] | None = None
 
     def tensors(self) -> list[Tensor]:
-        """Return every tensor once: inputs, operands and results, outputs, then unused ones."""
-        found: dict[int, Tensor] = {}
-        for tensor in self._mentions():
-            found.setdefault(id(tensor), tensor)
-        return list(found.values())
+        """Return every tensor once: in the file's order, then new ones as they are mentioned."""
+        found = dict.fromkeys(self._mentions())
+        for tensor in list(found):
+            found.update(dict.fromkeys(_parameters(tensor)))
+        ordered = {tensor: None for tensor in self.tensor_order if tensor in found}
+        return list(ordered | found)
+
+    def producers(self) -> dict[Tensor, Operator]:
+        """Return the operator that writes each tensor that one writes."""
+        return {tensor: operator for operator in self.operators for tensor in operator.outputs}
+
+    def consumers(self) -> dict[Tensor, list[Operator]]:
+        """Return the operators that read each tensor, in execution order; none for some."""
+        found: dict[Tensor, list[Operator]] = {tensor: [] for tensor in self.tensors()}
+        for operator in self.operators:
+            for tensor in dict.fromkeys(operator.inputs):
+                if tensor is not None:
+                    found[tensor].append(operator)
+        return found
 
     def insert_before(self, anchor: Operator, *operators: Operator) -> None:
         """Insert operators, in their order, right before ``anchor``."""
@@ -146,6 +129,52 @@ class Subgraph:
     def insert_after(self, anchor: Operator, *operators: Operator) -> None:
         """Insert operators, in their order, right after ``anchor``."""
         self._insert(self._position(anchor) + 1, operators)
+
+    def remove(self, operators: Iterable[Operator]) -> None:
+        """Remove operators whose results nothing needs any more.
+
+        Raises:
+            ValueError: an operator is not in the subgraph, or a result of it is an output or
+                read by an operator that stays; nothing was removed.
+        """
+        doomed = dict.fromkeys(operators)
+        for operator in doomed:
+            self._position(operator)
+        kept = [operator for operator in self.operators if operator not in doomed]
+        needed = {tensor for operator in kept for tensor in operator.inputs} | {*self.outputs}
+        for operator in doomed:
+            for tensor in operator.outputs:
+                if tensor in needed:
+                    raise ValueError(f"{operator!r} cannot be removed: {tensor!r} is needed")
+        self.operators[:] = kept
+
+    def replace_uses(
+        self, old: Tensor, new: Tensor, *, by: Collection[Operator] | None = None
+    ) -> None:
+        """Let operators read ``new`` where they read ``old``.
+
+        Outputs stay as they are: signatures and callers know them by name.
+
+        Args:
+            old: tensor that is read now.
+            new: tensor to read from now on.
+            by: the operators to rewire; default: all that read ``old``.
+
+        Raises:
+            ValueError: an operator of ``by`` does not read ``old``, or one would run before
+                ``new`` is written; nothing was changed.
+        """
+        readers = [operator for operator in self.operators if old in operator.inputs]
+        chosen = readers if by is None else list(by)
+        producer = self.producers().get(new)
+        ready = -1 if producer is None else self._position(producer)
+        for operator in chosen:
+            if operator not in readers:
+                raise ValueError(f"{operator!r} does not read {old!r}")
+            if self._position(operator) <= ready:
+                raise ValueError(f"{operator!r} runs before {new!r} is written")
+        for operator in chosen:
+            operator.inputs[:] = [new if tensor is old else tensor for tensor in operator.inputs]
 
     def _position(self, operator: Operator) -> int:
         for position, candidate in enumerate(self.operators):
@@ -166,6 +195,19 @@ class Subgraph:
         yield from self.extra_tensors
 
 
+def _parameters(tensor: Tensor) -> Iterator[Tensor]:
+    """Yield the tensors that hold a tensor's blockwise parameters, and theirs in turn."""
+    seen = {tensor}
+    waiting = [tensor]
+    while waiting:
+        blockwise = waiting.pop().blockwise
+        for found in () if blockwise is None else (blockwise.scales, blockwise.zero_points):
+            if found is not None and found not in seen:
+                seen.add(found)
+                waiting.append(found)
+                yield found
+
+
 @dataclass(eq=False, slots=True)
 class Signature:
     """A named entry point: names of the inputs and outputs of a subgraph."""
@@ -174,6 +216,20 @@ class Signature:
     subgraph: Subgraph
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Appended:
+    """What tools put behind a model: an archive of labels, code for an accelerator.
+
+    Attributes:
+        data: uint8 [size_bytes].
+        offset: of the data in the file that was read. It is kept as far as possible, since a
+            custom operator may find its data by it.
+    """
+
+    data: NDArray[np.uint8]
+    offset: int
 
 
 @dataclass(eq=False, slots=True)
@@ -186,6 +242,15 @@ class Model:
         metadata: named blobs, such as the runtime version a converter notes.
         description: free text.
         version: schema version, 3 for every file of this format.
+        extra_metadata: names and blobs whose name ``metadata`` has already.
+        nameless_metadata: blobs of the field that came before ``metadata``.
+        extra_buffers: constant data that nothing refers to.
+        extra_codes: operators that the file declares, but does not have. A runtime that lacks
+            one refuses the file.
+        code_order: the file's order of operator codes, for those that are still in use.
+        external_buffers: constant data in other files.
+        appended: what follows the model in the file.
+        raw: the file's own record of everything else; written back as it is.
     """
 
     subgraphs: list[Subgraph]
@@ -193,6 +258,14 @@ class Model:
     metadata: dict[str, bytes] = field(default_factory=dict)
     description: str = ""
     version: int = 3
+    extra_metadata: list[tuple[str, bytes]] = field(default_factory=list)
+    nameless_metadata: list[bytes] = field(default_factory=list)
+    extra_buffers: list[Buffer] = field(default_factory=list)
+    extra_codes: list[OperatorCode] = field(default_factory=list)
+    code_order: list[OperatorCode] = field(default_factory=list)
+    external_buffers: list[ExternalBuffer] = field(default_factory=list)
+    appended: Appended | None = None
+    raw: Any = None
 
     @property
     def main(self) -> Subgraph:

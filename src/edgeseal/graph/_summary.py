@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from edgeseal.graph._model import Model, Operator, Signature, Subgraph, Tensor
+from edgeseal.graph._model import Model, Operator, Signature, Subgraph
+from edgeseal.graph._tensor import Tensor
 
 __all__ = [
     "ModelSummary",
