@@ -12,6 +12,8 @@
     │   └── DownloadError     a checkpoint that could not be fetched or has the wrong checksum
     ├── ModelError            a ``.tflite`` file that is not one, or not of the expected part
     │   └── RuntimeRefusalError LiteRT refuses to prepare or run a model
+    ├── ProbeError            the process in which LiteRT tries models cannot start
+    ├── NothingToReduceError  a model does not show what was to be cut out of it
     └── ConversionError       a converted model is not equal to its source
 
 Every message says what, where, what was expected and found, and what to do. The command line
@@ -29,7 +31,9 @@ __all__ = [
     "ImageError",
     "MissingExtraError",
     "ModelError",
+    "NothingToReduceError",
     "OutputExistsError",
+    "ProbeError",
     "RuntimeRefusalError",
     "UsageError",
 ]
@@ -79,6 +83,14 @@ class ModelError(EdgesealError):
 
 class RuntimeRefusalError(ModelError):
     """LiteRT refuses to prepare or run a model; the message is the runtime's own."""
+
+
+class ProbeError(EdgesealError):
+    """The process in which LiteRT tries models cannot start."""
+
+
+class NothingToReduceError(EdgesealError):
+    """A model does not show what was to be cut out of it."""
 
 
 class ConversionError(EdgesealError):

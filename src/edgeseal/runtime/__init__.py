@@ -18,6 +18,7 @@ from edgeseal.runtime._info import ModelInfo, attach_info, has_info, read_info
 from edgeseal.runtime._message import Message, MessageInput
 from edgeseal.runtime._pvalue import log10_p_value, p_value
 from edgeseal.runtime._resize import resize
+from edgeseal.runtime._samples import picture_input, picture_samples
 from edgeseal.runtime._save import SAVE_SUFFIXES, save_suffix
 from edgeseal.runtime._session import Session, open_session, refusal
 
@@ -43,6 +44,8 @@ __all__ = [
     "log10_p_value",
     "open_session",
     "p_value",
+    "picture_input",
+    "picture_samples",
     "read_image",
     "read_info",
     "refusal",

@@ -1,0 +1,213 @@
+"""``edgeseal check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgeseal.cli._console import busy, mib, new_table, print_json, print_table, print_text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgeseal.check import Finding, Node, Report
+    from edgeseal.graph import Model, Tensor
+
+__all__ = ["check", "finding_record", "report_record", "samples_of"]
+
+_NAME_LENGTH = 30  # letters; converters put the whole module path in front
+_SHOWN_NODES = 3  # of warnings and notes; every failing node is shown
+
+
+def _print_codes(value: bool) -> None:
+    if value:
+        from edgeseal.check import codes_page
+
+        print_text(codes_page().rstrip())
+        raise typer.Exit
+
+
+def check(
+    path: Annotated[Path, typer.Argument(metavar="MODEL", help="Any .tflite file.")],
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--images", metavar="IMAGE|DIR", help="Pictures to run it on, instead of drawn values."
+        ),
+    ] = None,
+    prepare_only: Annotated[
+        bool, typer.Option("--prepare-only", help="Prepare the operators without running them.")
+    ] = False,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", metavar="S", min=0.1, help="Longest time for one trial.")
+    ] = 60.0,
+    memory_limit_gib: Annotated[
+        float | None,
+        typer.Option(
+            "--memory-limit",
+            metavar="GIB",
+            min=1,
+            help="For the process that tries; default: half of the machine's.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="For inputs that are drawn.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    _codes: Annotated[
+        bool,
+        typer.Option(
+            "--codes", callback=_print_codes, is_eager=True, help="Explain all codes, in Markdown."
+        ),
+    ] = False,
+) -> None:
+    """Find what is wrong with a .tflite file, all of it at once.
+
+    Every operator is cut out and tried by the installed LiteRT on the values that reach it. Exits
+    with 1 if there is a finding of level error.
+    """
+    from edgeseal.check import check as check_model
+    from edgeseal.graph import read_model
+    from edgeseal.probe import Prober
+
+    model = read_model(path)
+    samples = [] if prepare_only else samples_of(model, images)
+    limit_bytes = None if memory_limit_gib is None else int(memory_limit_gib * 2**30)
+    with (
+        busy(f"checking {path.name}"),
+        Prober(timeout_s=timeout_s, memory_limit_bytes=limit_bytes) as prober,
+    ):
+        report = check_model(model, path, prober, samples=samples, seed=seed)
+    if as_json:
+        print_json("check", report_record(report))
+    else:
+        _show(report)
+    if not report.is_good:
+        raise typer.Exit(1)
+
+
+def samples_of(model: Model, images: list[Path] | None) -> list[dict[str, NDArray[Any]]]:
+    """Return what to run a model on: pictures, or one sample whose inputs are drawn."""
+    if not images:
+        return [{}]
+    from edgeseal.cli._pictures import list_pictures
+    from edgeseal.runtime import picture_input, picture_samples
+
+    return picture_samples(list_pictures(images), picture_input(model))
+
+
+def report_record(report: Report) -> dict[str, object]:
+    """Return a report for JSON."""
+    return {
+        "path": str(report.path),
+        "runtime": report.runtime,
+        "prepares": report.prepares,
+        "runs": report.runs,
+        "operators": report.operators,
+        "fallback": report.fallback,
+        "partitions": report.partitions,
+        "findings": [finding_record(finding) for finding in report.findings],
+    }
+
+
+def finding_record(finding: Finding) -> dict[str, object]:
+    """Return a finding for JSON."""
+    kind = finding.kind
+    return {
+        "code": finding.code,
+        "level": finding.level.value,
+        "title": kind.title,
+        "cause": kind.cause,
+        "remedy": kind.remedy,
+        "mendable": kind.is_mendable,
+        "message": finding.message,
+        "nodes": [_node_record(node) for node in finding.nodes],
+        "tensors": [_tensor_record(tensor) for tensor in finding.tensors],
+    }
+
+
+def _node_record(node: Node) -> dict[str, object]:
+    operator = node.operator
+    return {
+        "subgraph": node.subgraph.name,
+        "number": node.number,
+        "kind": operator.kind,
+        "module": node.module,
+        "inputs": [None if t is None else _tensor_record(t) for t in operator.inputs],
+        "outputs": [_tensor_record(tensor) for tensor in operator.outputs],
+    }
+
+
+def _tensor_record(tensor: Tensor) -> dict[str, object]:
+    return {
+        "name": tensor.name,
+        "type": tensor.dtype,
+        "shape": list(tensor.shape),
+        "constant": tensor.is_constant,
+    }
+
+
+def _show(report: Report) -> None:
+    size = mib(report.path.stat().st_size)
+    print_text(f"{report.path}  {size}, {report.operators} operators, LiteRT {report.runtime}")
+    print_text(_verdict(report))
+    if not report.findings:
+        return
+    table = new_table("code", "level", "where", "what", "repair", right=("where",))
+    for finding in report.findings:
+        count = len(finding.nodes) or len(finding.tensors)
+        where = f"{count} {'node' if finding.nodes else 'tensor'}{'s' * (count != 1)}"
+        mendable = "yes" if finding.kind.is_mendable else "-"
+        what = finding.kind.title
+        table.add_row(finding.code, finding.level.value, where if count else "file", what, mendable)
+    print_table(table)
+    for finding in report.findings:
+        _show_finding(finding)
+
+
+def _verdict(report: Report) -> str:
+    if not report.prepares:
+        return "cannot be prepared by this LiteRT"
+    ran = {None: "", True: ", runs", False: ", but fails when it runs"}[report.runs]
+    place = f"; {report.operators - report.fallback} operators on the accelerated delegate"
+    pieces = f" in {report.partitions} pieces" if report.partitions else ""
+    return f"prepares{ran}{place}{pieces}, {report.fallback} on fallback kernels"
+
+
+def _show_finding(finding: Finding) -> None:
+    from edgeseal.check import Level
+
+    print_text(f"\n{finding.code} {finding.level.value}: {finding.kind.title}")
+    print_text(f"  why: {finding.kind.cause}")
+    print_text(f"  do:  {finding.kind.remedy}")
+    if finding.message:
+        print_text(f"  says: {' '.join(finding.message.split())}")
+    is_error = finding.level is Level.ERROR
+    shown = finding.nodes if is_error else finding.nodes[:_SHOWN_NODES]
+    for node in shown:
+        print_text(f"  node {node.number} {_signature(node)}")
+    for tensor in finding.tensors[:_SHOWN_NODES]:
+        print_text(f"  {tensor.name}  {_kind(tensor)}")
+    listed = len(shown) or min(len(finding.tensors), _SHOWN_NODES)
+    rest = (len(finding.nodes) or len(finding.tensors)) - listed
+    if rest:
+        print_text(f"  and {rest} more; --json lists them all")
+
+
+def _signature(node: Node) -> str:
+    operator = node.operator
+    inputs = ", ".join("-" if tensor is None else _kind(tensor) for tensor in operator.inputs)
+    outputs = ", ".join(map(_kind, operator.outputs))
+    names = ", ".join(_short(tensor.name) for tensor in operator.outputs if tensor.name)
+    place = f" in {node.module}" if node.module else ""
+    return f"{operator.kind}({inputs}) -> {outputs}  {names}{place}"
+
+
+def _short(name: str) -> str:
+    """Return the end of a name, which tells tensors of a module apart."""
+    return name if len(name) <= _NAME_LENGTH else "..." + name[-_NAME_LENGTH:]
+
+
+def _kind(tensor: Tensor) -> str:
+    constant = "const " if tensor.is_constant else ""
+    return f"{constant}{tensor.dtype}{list(tensor.shape)}"

@@ -1,0 +1,197 @@
+"""Runs a subgraph operator by operator, each as a model of its own.
+
+So every operator is tried on the values that it would really see, even behind operators that
+fail: there, the float twin stands in.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseal.graph import Operator, Subgraph, Tensor
+from edgeseal.probe._cut import Cutout, cut
+from edgeseal.probe._outcome import Outcome, Status
+from edgeseal.probe._prober import Prober
+from edgeseal.probe._twin import float_twin
+from edgeseal.probe._values import dequantize, draw, is_quantized, numpy_type, quantize, size_bytes
+
+__all__ = ["Origin", "Step", "execute", "run_alone"]
+
+_STATEFUL_TYPES = ("RESOURCE", "VARIANT")
+
+Values = dict[int, NDArray[Any]]  # by the tensor's identity
+
+
+class Origin(enum.Enum):
+    """Where an operator's inputs come from."""
+
+    COMPUTED = "computed"  # by the operators before it
+    STAND_IN = "stand-in"  # an operator before it failed; its float twin gave the values
+    DRAWN = "drawn"  # an operator before it failed without a twin; values from the tensor's range
+    NONE = "none"  # not run: it needs the state of other operators, or is too large
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operator, tried.
+
+    Attributes:
+        operator: the operator.
+        outcome: of the trial; its outputs are those of ``operator.outputs``.
+        inputs: the values it was run on, in the order of ``cut([operator]).inputs``.
+        origin: where they come from; the least trustworthy of them.
+        outputs: what the operators behind it see, in the order of ``cut([operator]).outputs``: its
+            own results or, where it failed, those of its float twin; empty where there are none.
+    """
+
+    operator: Operator
+    outcome: Outcome
+    inputs: tuple[NDArray[Any], ...]
+    origin: Origin
+    outputs: tuple[NDArray[Any], ...] = ()
+
+
+def execute(
+    subgraph: Subgraph,
+    inputs: Mapping[Tensor, NDArray[Any]] | None,
+    prober: Prober,
+    *,
+    seed: int = 0,
+    repeats: int = 0,
+) -> Iterator[Step]:
+    """Try every operator of a subgraph in order.
+
+    Args:
+        subgraph: the function; its operators may be broken.
+        inputs: values of its inputs; None to prepare the operators without running them.
+        prober: where they are tried.
+        seed: for values that have to be drawn.
+        repeats: timed runs after the first.
+
+    Yields:
+        A step for each operator, in order.
+    """
+    return _Execution(subgraph, inputs, prober, seed, repeats).steps()
+
+
+def run_alone(
+    piece: Cutout, inputs: tuple[NDArray[Any], ...], prober: Prober, *, repeats: int = 0
+) -> Outcome:
+    """Run operators that were cut out of a model.
+
+    Args:
+        piece: the operators.
+        inputs: an array for each of ``piece.inputs``.
+        prober: where they are run.
+        repeats: timed runs after the first.
+    """
+    outcome = prober.run(piece.model, inputs, repeats=repeats)
+    if outcome.status is Status.FAILED and outcome.delegated:
+        # the delegate cannot set up some operators alone that it takes in company
+        without = prober.run(piece.model, inputs, with_delegate=False, repeats=repeats)
+        return outcome if without.is_broken else without
+    return outcome
+
+
+class _Execution:
+    def __init__(
+        self,
+        subgraph: Subgraph,
+        inputs: Mapping[Tensor, NDArray[Any]] | None,
+        prober: Prober,
+        seed: int,
+        repeats: int,
+    ) -> None:
+        self._subgraph = subgraph
+        self._prober = prober
+        self._repeats = repeats
+        self._generator = np.random.default_rng(seed)
+        self._is_run = inputs is not None
+        self._values: Values = {id(tensor): array for tensor, array in (inputs or {}).items()}
+        self._origins: dict[int, Origin] = {}
+        self._last_use = {
+            id(tensor): position
+            for position, operator in enumerate(subgraph.operators)
+            for tensor in operator.inputs
+            if tensor is not None
+        }
+
+    def steps(self) -> Iterator[Step]:
+        for position, operator in enumerate(self._subgraph.operators):
+            yield self._step(operator)
+            for tensor in [*operator.inputs, *operator.outputs]:
+                if tensor is not None and self._last_use.get(id(tensor), -1) <= position:
+                    self._values.pop(id(tensor), None)
+
+    def _step(self, operator: Operator) -> Step:
+        tensors = {id(t): t for t in [*operator.inputs, *operator.outputs] if t is not None}
+        total_bytes = sum(map(size_bytes, tensors.values()))
+        if total_bytes > self._prober.trial_limit_bytes:
+            message = f"its tensors take {total_bytes / 2**30:.1f} GiB"
+            return Step(operator, Outcome(Status.NOT_TRIED, message), (), Origin.NONE)
+        piece = cut([operator])
+        inputs = self._inputs(operator, piece) if self._is_run else None
+        if inputs is None:
+            return Step(operator, self._prober.prepare(piece.model), (), Origin.NONE)
+        origin = self._origin(piece)
+        outcome = run_alone(piece, inputs, self._prober, repeats=self._repeats)
+        outputs = outcome.outputs if outcome.status is Status.RAN else None
+        self._keep(piece, outputs, origin)
+        if outputs is None:
+            outputs = self._stand_in(operator, piece, inputs)
+            self._keep(piece, outputs, Origin.STAND_IN)
+        return Step(operator, outcome, inputs, origin, outputs or ())
+
+    def _inputs(self, operator: Operator, piece: Cutout) -> tuple[NDArray[Any], ...] | None:
+        if any(tensor.dtype in _STATEFUL_TYPES for tensor in operator.outputs):
+            return None
+        found = []
+        for tensor in piece.inputs:
+            if id(tensor) not in self._values:  # an operator before it failed without a stand-in
+                drawn = draw(tensor, self._generator)
+                if drawn is None:
+                    return None
+                self._values[id(tensor)] = drawn
+                self._origins[id(tensor)] = Origin.DRAWN
+            found.append(self._values[id(tensor)])
+        return tuple(found)
+
+    def _origin(self, piece: Cutout) -> Origin:
+        order = list(Origin)
+        found = [self._origins.get(id(tensor), Origin.COMPUTED) for tensor in piece.inputs]
+        return max(found, key=order.index, default=Origin.COMPUTED)
+
+    def _keep(
+        self, piece: Cutout, outputs: tuple[NDArray[Any], ...] | None, origin: Origin
+    ) -> None:
+        for tensor, values in zip(piece.outputs, outputs or (), strict=False):
+            self._values[id(tensor)] = values
+            self._origins[id(tensor)] = origin
+
+    def _stand_in(
+        self, operator: Operator, piece: Cutout, inputs: tuple[NDArray[Any], ...]
+    ) -> tuple[NDArray[Any], ...] | None:
+        """Return what the float twin gives, in the types of the operator's own outputs."""
+        twin = cut([float_twin(operator)])
+        floats = tuple(
+            _as_float(values, tensor) for values, tensor in zip(inputs, piece.inputs, strict=True)
+        )
+        outcome = self._prober.run(twin.model, floats)
+        if outcome.status is not Status.RAN:
+            return None
+        return tuple(
+            quantize(values, tensor) if values.dtype != numpy_type(tensor) else values
+            for values, tensor in zip(outcome.outputs, piece.outputs, strict=True)
+        )
+
+
+def _as_float(values: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
+    if tensor.quantization is None or not is_quantized(tensor):
+        return values
+    return dequantize(values, tensor.quantization)
