@@ -165,7 +165,7 @@ def int16_difference_with_pot_scale() -> Model:
 @shows("ES012", "DIV")
 def quantized_divisor_of_zero() -> Model:
     x = value("x", [64])
-    stored = value("stored", [64], "INT8", scale=10.0, zero=-128)
+    stored = value("stored", [64], "INT8", scale=10.0)  # LiteRT 2.1 looks for stored zeros
     y = value("y", [64], "INT8", scale=0.1, zero=-128)
     divide = operator("DIV", [stored, stored], y, version=2, fusedActivationFunction=0)
     return model([x], [y], operator("QUANTIZE", [x], stored), divide)
@@ -305,6 +305,18 @@ def buffer_that_nobody_uses() -> Model:
     built = _plain()
     built.extra_buffers.append(Buffer(np.ones(1000, np.uint8)))
     return built
+
+
+@shows("ES029", "BATCH_MATMUL")
+def product_with_a_scale_per_channel() -> Model:
+    table = constant(
+        "table", np.full((1, 4, 8), 100, np.int8), scale=[0.1 * 4**i for i in range(8)], axis=2
+    )
+    x = value("x", [1, 8, 2])
+    stored = value("stored", [1, 8, 2], "INT8", 1 / 255, -128)
+    y = value("y", [1, 4, 2], "INT8", 3000.0, -128)
+    product = operator("BATCH_MATMUL", [table, stored], y, adjX=False, adjY=False)
+    return model([x], [y], operator("QUANTIZE", [x], stored), product)
 
 
 def _plain() -> Model:

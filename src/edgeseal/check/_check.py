@@ -129,6 +129,7 @@ def _trial_findings(trial: Trial, samples: Sequence[Samples], prober: Prober) ->
     for code, found in (
         ("ES008", trial.too_large),
         ("ES017", trial.not_a_number),
+        ("ES029", trial.wrong),
         ("ES020", trial.fallback),
     ):
         if found:

@@ -240,7 +240,8 @@ _ALL = (
         "ES026",
         _NOTE,
         "dead operators or functions",
-        "Nothing uses their results.",
+        "Nothing uses their results, or the file declares operators that it does not have, which a "
+        "runtime that lacks them refuses all the same.",
         f"{_REPAIR} It removes them.",
         is_mendable=True,
     ),
@@ -258,6 +259,16 @@ _ALL = (
         "dead buffers",
         "Constant data that no tensor uses; it only makes the file larger.",
         f"{_REPAIR} It removes them.",
+        is_mendable=True,
+    ),
+    Code(
+        "ES029",
+        _WARNING,
+        "a wrong result without a word",
+        "The kernel takes the operator and runs it, but its integers are far from what the same "
+        "operator gives in float: it does not heed a part of the quantization, such as a scale per "
+        "channel on an operand of BATCH_MATMUL.",
+        f"{_REPAIR} It gives the constant one scale, or leaves the operator float.",
         is_mendable=True,
     ),
 )

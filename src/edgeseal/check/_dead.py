@@ -35,6 +35,9 @@ def find_dead(model: Model) -> list[Finding]:
     if functions:
         names = ", ".join(subgraph.name or "a function" for subgraph in functions)
         found.append(Finding("ES026", message=f"functions that nothing calls: {names}"))
+    if model.extra_codes:
+        kinds = ", ".join(code.kind for code in model.extra_codes)
+        found.append(Finding("ES026", message=f"declared, but not in the graph: {kinds}"))
     tensors = [tensor for subgraph in model.subgraphs for tensor in subgraph.extra_tensors]
     if tensors:
         found.append(Finding("ES027", tensors=tuple(tensors)))

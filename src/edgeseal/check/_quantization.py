@@ -9,7 +9,7 @@ from edgeseal.check._operands import operand, result
 from edgeseal.graph import Model, Operator, Quantization, Subgraph, Tensor
 from edgeseal.probe import has_fitting_scales, integer_limits
 
-__all__ = ["find_quantization", "needless_quantizes"]
+__all__ = ["changes_scale", "find_quantization", "needless_quantizes"]
 
 _MOVES_ONLY = frozenset(
     (
@@ -45,7 +45,7 @@ def find_quantization(model: Model) -> list[Finding]:
     """Look for quantization parameters that cost accuracy or do nothing."""
     return [
         *_invalid_quantization(model),
-        *find_nodes("ES016", nodes_of(model), _changes_scale),
+        *find_nodes("ES016", nodes_of(model), changes_scale),
         *_cancelling(model),
     ]
 
@@ -112,7 +112,8 @@ def _problem(tensor: Tensor, quantization: Quantization) -> str:
     return ""
 
 
-def _changes_scale(operator: Operator) -> bool:
+def changes_scale(operator: Operator) -> bool:
+    """Whether an operator that only moves stored integers has other scales on its two sides."""
     source = operand(operator, 0) if operator.kind in _MOVES_ONLY else None
     if source is None or source.quantization is None:
         return False

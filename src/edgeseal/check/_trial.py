@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.check._finding import Node
+from edgeseal.check._quantization import changes_scale
+from edgeseal.check._results import has_wrong_result
 from edgeseal.graph import Model, Subgraph, Tensor
 from edgeseal.probe import (
     Origin,
@@ -91,6 +93,7 @@ class Trial:
         failures: operators that fail, unless the runtime gets around them.
         fallback: operators that prepare outside the accelerated delegate.
         not_a_number: operators that make NaN of numbers.
+        wrong: operators whose integers are far from what they should be.
         too_large: operators whose tensors need too much memory for a trial.
         operators: number of operators tried.
     """
@@ -99,6 +102,7 @@ class Trial:
     failures: list[Failure] = field(default_factory=list)
     fallback: list[Node] = field(default_factory=list)
     not_a_number: list[Node] = field(default_factory=list)
+    wrong: list[Node] = field(default_factory=list)
     too_large: list[Node] = field(default_factory=list)
     operators: int = 0
 
@@ -145,6 +149,7 @@ class _Entry:
         self._failures: dict[int, Failure] = {}  # by the operator's identity
         self._fallback: dict[int, Node] = {}
         self._not_a_number: dict[int, Node] = {}
+        self._wrong: dict[int, Node] = {}
         self._too_large: dict[int, Node] = {}
 
     def run(self, signature: str, samples: Sequence[Samples], seed: int) -> None:
@@ -166,7 +171,9 @@ class _Entry:
         """Whether there can be values for its inputs."""
         limit_bytes = self._prober.trial_limit_bytes
         inputs = self._subgraph.inputs
-        return all(numpy_type(t) is not None and size_bytes(t) <= limit_bytes for t in inputs)
+        if any(numpy_type(tensor) is None for tensor in inputs):
+            return False
+        return sum(map(size_bytes, inputs)) <= limit_bytes
 
     def _observe(
         self, function: Subgraph, values: Mapping[Tensor, NDArray[Any]] | None, seed: int
@@ -183,6 +190,12 @@ class _Entry:
                 self._fallback.setdefault(key, node)
             if _makes_nan(step):
                 self._not_a_number.setdefault(key, node)
+            if key not in self._wrong and self._is_wrong(step):
+                self._wrong[key] = node
+
+    def _is_wrong(self, step: Step) -> bool:
+        # a change of scale is a finding of its own, in whatever values
+        return not changes_scale(step.operator) and has_wrong_result(step, self._prober)
 
     def _settle(self, signature: str, prepared: Outcome, ran: Outcome | None) -> None:
         """Keep what the whole file confirms: operators may fail alone that run in their place."""
@@ -199,6 +212,7 @@ class _Entry:
         trial.failures += kept
         trial.fallback += self._fallback.values()
         trial.not_a_number += self._not_a_number.values()
+        trial.wrong += self._wrong.values()
         trial.too_large += self._too_large.values()
         trial.operators += sum(len(function.operators) for function in self._functions)
 

@@ -92,7 +92,7 @@ class _Writer:
         self._movable: list[Constant] = []  # of those, what may go behind the flatbuffer
         self._options: list[tuple[Any, Constant]] = []
         self._buffers: dict[Buffer, int] = {}
-        self._blobs: dict[bytes, int] = {b"": _NO_DATA}
+        self._blobs: dict[bytes, int] = {}
         self._places = Places(
             codes={code: index for index, code in enumerate(_codes(model))},
             subgraphs={subgraph: index for index, subgraph in enumerate(model.subgraphs)},

@@ -1,10 +1,11 @@
 """Lets the installed LiteRT try models and single operators, in a process of their own."""
 
 from edgeseal.probe._cut import Cutout, called_functions, cut, cut_function
-from edgeseal.probe._execute import Origin, Step, execute, run_alone
+from edgeseal.probe._execute import Origin, Step, execute, run_alone, run_twin
 from edgeseal.probe._outcome import Outcome, Status
 from edgeseal.probe._prober import Prober
 from edgeseal.probe._twin import float_twin
+from edgeseal.probe._unpacking import Unpacking
 from edgeseal.probe._values import (
     constant_values,
     dequantize,
@@ -24,6 +25,7 @@ __all__ = [
     "Prober",
     "Status",
     "Step",
+    "Unpacking",
     "called_functions",
     "constant_values",
     "cut",
@@ -38,5 +40,6 @@ __all__ = [
     "numpy_type",
     "quantize",
     "run_alone",
+    "run_twin",
     "size_bytes",
 ]

@@ -19,9 +19,10 @@ from edgeseal.probe._cut import Cutout, cut
 from edgeseal.probe._outcome import Outcome, Status
 from edgeseal.probe._prober import Prober
 from edgeseal.probe._twin import float_twin
+from edgeseal.probe._unpacking import Unpacking
 from edgeseal.probe._values import dequantize, draw, is_quantized, numpy_type, quantize, size_bytes
 
-__all__ = ["Origin", "Step", "execute", "run_alone"]
+__all__ = ["Origin", "Step", "execute", "run_alone", "run_twin"]
 
 _STATEFUL_TYPES = ("RESOURCE", "VARIANT")
 
@@ -115,6 +116,7 @@ class _Execution:
         self._is_run = inputs is not None
         self._values: Values = {id(tensor): array for tensor, array in (inputs or {}).items()}
         self._origins: dict[int, Origin] = {}
+        self._unpacking = Unpacking(subgraph)
         self._last_use = {
             id(tensor): position
             for position, operator in enumerate(subgraph.operators)
@@ -130,23 +132,49 @@ class _Execution:
                     self._values.pop(id(tensor), None)
 
     def _step(self, operator: Operator) -> Step:
-        tensors = {id(t): t for t in [*operator.inputs, *operator.outputs] if t is not None}
-        total_bytes = sum(map(size_bytes, tensors.values()))
+        total_bytes = _size_bytes(operator)
         if total_bytes > self._prober.trial_limit_bytes:
             message = f"its tensors take {total_bytes / 2**30:.1f} GiB"
             return Step(operator, Outcome(Status.NOT_TRIED, message), (), Origin.NONE)
         piece = cut([operator])
         inputs = self._inputs(operator, piece) if self._is_run else None
         if inputs is None:
-            return Step(operator, self._prober.prepare(piece.model), (), Origin.NONE)
+            return Step(operator, self._prepare(operator, piece), (), Origin.NONE)
         origin = self._origin(piece)
-        outcome = run_alone(piece, inputs, self._prober, repeats=self._repeats)
+        outcome = self._run(operator, piece, inputs)
         outputs = outcome.outputs if outcome.status is Status.RAN else None
         self._keep(piece, outputs, origin)
         if outputs is None:
-            outputs = self._stand_in(operator, piece, inputs)
+            outputs = run_twin(operator, inputs, self._prober)
             self._keep(piece, outputs, Origin.STAND_IN)
         return Step(operator, outcome, inputs, origin, outputs or ())
+
+    def _prepare(self, operator: Operator, piece: Cutout) -> Outcome:
+        whole = self._with_weights(operator)
+        if whole is not None:
+            outcome = self._prober.prepare(whole.model)
+            if not outcome.is_broken:
+                return outcome
+        return self._prober.prepare(piece.model)
+
+    def _run(self, operator: Operator, piece: Cutout, inputs: tuple[NDArray[Any], ...]) -> Outcome:
+        whole = self._with_weights(operator)
+        if whole is not None:
+            known = {id(t): array for t, array in zip(piece.inputs, inputs, strict=True)}
+            given = tuple(known[id(tensor)] for tensor in whole.inputs)
+            outcome = run_alone(whole, given, self._prober, repeats=self._repeats)
+            if not outcome.is_broken:
+                return outcome
+        return run_alone(piece, inputs, self._prober, repeats=self._repeats)
+
+    def _with_weights(self, operator: Operator) -> Cutout | None:
+        """Return the operator with what unpacks its weights, if anything does.
+
+        Only so do kernels and the delegate see that the weights are constant. What fails so is
+        tried alone: the fault may be the unpacking operator's.
+        """
+        before = self._unpacking.before(operator)
+        return cut([*before, operator], outputs=operator.outputs) if before else None
 
     def _inputs(self, operator: Operator, piece: Cutout) -> tuple[NDArray[Any], ...] | None:
         if any(tensor.dtype in _STATEFUL_TYPES for tensor in operator.outputs):
@@ -174,21 +202,39 @@ class _Execution:
             self._values[id(tensor)] = values
             self._origins[id(tensor)] = origin
 
-    def _stand_in(
-        self, operator: Operator, piece: Cutout, inputs: tuple[NDArray[Any], ...]
-    ) -> tuple[NDArray[Any], ...] | None:
-        """Return what the float twin gives, in the types of the operator's own outputs."""
-        twin = cut([float_twin(operator)])
-        floats = tuple(
-            _as_float(values, tensor) for values, tensor in zip(inputs, piece.inputs, strict=True)
-        )
-        outcome = self._prober.run(twin.model, floats)
-        if outcome.status is not Status.RAN:
-            return None
-        return tuple(
-            quantize(values, tensor) if values.dtype != numpy_type(tensor) else values
-            for values, tensor in zip(outcome.outputs, piece.outputs, strict=True)
-        )
+
+def run_twin(
+    operator: Operator, inputs: tuple[NDArray[Any], ...], prober: Prober
+) -> tuple[NDArray[Any], ...] | None:
+    """Run an operator's float twin on the operator's own inputs.
+
+    Args:
+        operator: it may be broken.
+        inputs: an array for each of ``cut([operator]).inputs``, in its type.
+        prober: where it is run.
+
+    Returns:
+        What the twin gives, in the types of the operator's outputs; None if it cannot run.
+    """
+    floating = float_twin(operator)
+    if _size_bytes(floating) > prober.trial_limit_bytes:  # up to four times the integers
+        return None
+    piece = cut([operator])
+    floats = tuple(
+        _as_float(values, tensor) for values, tensor in zip(inputs, piece.inputs, strict=True)
+    )
+    outcome = prober.run(cut([floating]).model, floats)
+    if outcome.status is not Status.RAN:
+        return None
+    return tuple(
+        quantize(values, tensor) if values.dtype != numpy_type(tensor) else values
+        for values, tensor in zip(outcome.outputs, piece.outputs, strict=True)
+    )
+
+
+def _size_bytes(operator: Operator) -> int:
+    tensors = {id(t): t for t in [*operator.inputs, *operator.outputs] if t is not None}
+    return sum(map(size_bytes, tensors.values()))
 
 
 def _as_float(values: NDArray[Any], tensor: Tensor) -> NDArray[Any]:

@@ -91,10 +91,11 @@ def draw(
         return np.full(shape, b"", np.object_)
     limits = integer_limits(tensor)
     if tensor.quantization is not None and limits is not None:
-        return generator.integers(*limits, shape, dtype=np.int64, endpoint=True).astype(kind)
+        # in the type itself: INT64 on the way would take eight times the memory
+        return generator.integers(*limits, shape, dtype=kind, endpoint=True)
     if np.issubdtype(kind, np.floating):
         return generator.random(shape, np.float32).astype(kind)
-    return generator.integers(0, 2, shape).astype(kind)
+    return generator.integers(0, 2, shape, dtype=np.int8).astype(kind)
 
 
 def integer_limits(tensor: Tensor) -> tuple[int, int] | None:

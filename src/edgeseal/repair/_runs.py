@@ -1,0 +1,86 @@
+"""Whole models run on the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseal.check import Samples
+from edgeseal.graph import Model, Tensor
+from edgeseal.probe import Prober, Status, draw, numpy_type, quantize, size_bytes
+from edgeseal.repair._agreement import Outputs
+from edgeseal.repair._observe import real
+
+__all__ = ["Run", "complete", "outputs_of", "translated"]
+
+Run = tuple[NDArray[Any], ...]
+"""An array for each input of the main subgraph, in its order."""
+
+
+def complete(model: Model, samples: Sequence[Samples], seed: int, limit_bytes: int) -> list[Run]:
+    """Draw what samples lack, as a check with the same seed does.
+
+    Args:
+        model: whose main subgraph runs.
+        samples: arrays by the inputs' names.
+        seed: for what is drawn.
+        limit_bytes: largest input that is worth a run.
+
+    Returns:
+        The runs; none where an array cannot hold an input, or it is too large.
+    """
+    generator = np.random.default_rng(seed)
+    inputs = model.main.inputs
+    if any(numpy_type(t) is None or size_bytes(t) > limit_bytes for t in inputs):
+        return []
+    runs = []
+    for sample in samples:
+        arrays = [sample[t.name] if t.name in sample else draw(t, generator) for t in inputs]
+        runs.append(tuple(array for array in arrays if array is not None))
+    return runs
+
+
+def outputs_of(
+    model: Model, path: Path, runs: Sequence[Run], prober: Prober
+) -> list[Outputs] | None:
+    """Run a file and return the real values of its outputs, or None where it does not run."""
+    results: list[Outputs] = []
+    for run in runs:
+        outcome = prober.run(path, run)
+        if outcome.status is not Status.RAN:
+            return None
+        pairs = zip(outcome.outputs, model.main.outputs, strict=True)
+        results.append([real(stored, tensor) for stored, tensor in pairs])
+    return results
+
+
+def translated(model: Model, runs: Sequence[Run], other: Model) -> list[Run] | None:
+    """Return runs of a model for another one with the same inputs, possibly in other types.
+
+    Inputs are matched by their names, or by their order where these differ.
+    """
+    sources, targets = model.main.inputs, other.main.inputs
+    if len(sources) != len(targets):
+        return None
+    names = [tensor.name for tensor in sources]
+    places = [
+        names.index(target.name) if target.name in names else position
+        for position, target in enumerate(targets)
+    ]
+    return [
+        tuple(
+            _stored_alike(run[place], sources[place], target)
+            for place, target in zip(places, targets, strict=True)
+        )
+        for run in runs
+    ]
+
+
+def _stored_alike(values: NDArray[Any], source: Tensor, target: Tensor) -> NDArray[Any]:
+    if values.dtype == numpy_type(target) and source.quantization is None:
+        return values
+    return quantize(real(values, source), target)

@@ -1,0 +1,99 @@
+"""``edgeseal repair`` as a user meets it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from check.fixtures import FIXTURES
+from cli.commands import Run
+from edgeseal.graph import read_model, write_model
+from graphs import kinds
+from graphs import run as run_model
+
+
+def written(code: str, folder: Path) -> Path:
+    path = folder / f"{code}.tflite"
+    write_model(FIXTURES[code].build(), path)
+    return path
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    return written("ES010", tmp_path)
+
+
+def test_file_runs_and_the_change_is_listed_when_it_is_mended(
+    run: Run, broken: Path, tmp_path: Path
+) -> None:
+    done = run("repair", broken, "-o", tmp_path / "out.tflite")
+    assert done.status == 0
+    assert "1 BATCH_MATMUL computed in float, quantized constants dequantized in place" in done.out
+    assert "runs" in done.out.splitlines()[0]
+    [x] = read_model(tmp_path / "out.tflite").main.inputs
+    run_model(read_model(tmp_path / "out.tflite"), np.ones(x.shape, np.float32))
+
+
+def test_record_holds_changes_and_both_reports_when_printed_as_json(
+    run: Run, broken: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.tflite"
+    record = run("repair", broken, "-o", out, "--json", "--float", broken).json
+    assert (record["schema_version"], record["command"]) == (1, "repair")
+    [change] = record["changes"]
+    assert (change["code"], change["names"]) == ("ES010", ["y"])
+    assert record["before"]["prepares"] is False
+    assert record["after"]["runs"] is True
+    assert record["after"]["path"] == str(out)
+    assert record["size_bytes"] == out.stat().st_size
+    assert record["float_agreement"] is None  # the companion does not run either
+    assert record["unmended"] == []
+
+
+def test_status_is_one_and_the_file_is_written_when_an_error_is_left(
+    run: Run, tmp_path: Path
+) -> None:
+    done = run("repair", written("ES001", tmp_path), "-o", tmp_path / "out.tflite")
+    assert done.status == 1
+    assert "nothing was changed" in done.out
+    assert "not mended: ES001 the operator cannot be prepared: 1 RESHAPE" in done.out
+    assert "written, but not good yet" in done.err
+    assert (tmp_path / "out.tflite").exists()
+
+
+def test_outputs_are_told_to_be_the_same_when_the_repair_is_exact(run: Run, tmp_path: Path) -> None:
+    done = run("repair", written("ES022", tmp_path), "-o", tmp_path / "out.tflite")
+    assert done.status == 0
+    assert "outputs are those before, to the bit" in done.out
+
+
+def test_integer_kernels_are_taken_when_they_are_preferred(
+    run: Run, broken: Path, tmp_path: Path
+) -> None:
+    run("repair", broken, "-o", tmp_path / "out.tflite", "--prefer", "integer")
+    assert kinds(read_model(tmp_path / "out.tflite")) == ["BATCH_MATMUL", "TRANSPOSE"]
+
+
+def test_file_is_kept_when_overwriting_was_not_asked_for(
+    run: Run, broken: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out.tflite").write_bytes(b"mine")
+    assert "--overwrite" in run("repair", broken, "-o", tmp_path / "out.tflite").refused()
+    assert (tmp_path / "out.tflite").read_bytes() == b"mine"
+    assert run("repair", broken, "-o", tmp_path / "out.tflite", "--overwrite").status == 0
+
+
+def test_error_names_the_preferences_when_one_is_unknown(
+    run: Run, broken: Path, tmp_path: Path
+) -> None:
+    done = run("repair", broken, "-o", tmp_path / "out.tflite", "--prefer", "speed")
+    assert "accuracy, integer" in done.refused()
+
+
+def test_error_is_one_line_when_the_file_is_no_model(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "text.tflite").write_text("a text of some length")
+    done = run("repair", tmp_path / "text.tflite", "-o", tmp_path / "out.tflite")
+    assert "not a .tflite model" in done.refused()
+    assert not (tmp_path / "out.tflite").exists()
