@@ -251,3 +251,20 @@ def test_second_function_is_mended_when_its_signature_fails(tmp_path: Path) -> N
     assert [change.code for change in result.changes] == ["ES009"]
     assert "ES009" not in {finding.code for finding in result.after.findings}
     assert kinds(result.model) == ["ABS", "DEQUANTIZE", "BATCH_MATMUL"]
+
+
+def test_product_stays_integer_and_is_right_when_its_scales_were_not_heeded(
+    tmp_path: Path,
+) -> None:
+    model = FIXTURES["ES029"].build()
+    x = np.linspace(0.1, 1, 16, dtype=np.float32).reshape(1, 8, 2)
+    table = 100 * np.array([0.1 * 4**i for i in range(8)], np.float32)
+    wanted = np.broadcast_to(table @ x[0], (4, 2))
+    step = 3000.0  # of the result's scale
+    wrong = (run(model, x)[0][0].astype(np.float32) + 128) * step
+    assert np.abs(wrong - wanted).max() > 10 * step
+    write_model(model, tmp_path / "wrong.tflite")
+    result = repair_file(tmp_path / "wrong.tflite", samples=({"x": x},))
+    assert kinds(result.model) == ["QUANTIZE", "BATCH_MATMUL"]
+    right = (run(result.model, x)[0][0].astype(np.float32) + 128) * step
+    assert np.abs(right - wanted).max() <= step

@@ -10,7 +10,7 @@ from edgeseal.repair._float import float_forms
 from edgeseal.repair._integer import integer_forms
 from edgeseal.repair._matmul import exchanged_operands
 from edgeseal.repair._measure import Measurement
-from edgeseal.repair._parameters import axis_inside, general_scales
+from edgeseal.repair._parameters import axis_inside, general_scales, one_scale
 from edgeseal.repair._zero import away_from_zero
 
 __all__ = ["Choice", "Trials", "choose"]
@@ -23,7 +23,7 @@ Generator = Callable[[Site], Iterator[Candidate]]
 Trials = Callable[[Candidate], Measurement]
 
 _TIERS: tuple[tuple[Generator, ...], ...] = (
-    (general_scales, axis_inside),  # say right what was meant; nothing else changes
+    (general_scales, axis_inside, one_scale),  # say right what was meant; nothing else changes
     (float_forms, away_from_zero, exchanged_operands, integer_forms),
 )
 """Candidates by how much they change; the first tier in which one works decides."""

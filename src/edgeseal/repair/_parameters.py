@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from edgeseal.check import has_axis_outside
 from edgeseal.graph import Tensor
 from edgeseal.repair._candidate import Candidate, Site
+from edgeseal.repair._edges import real_values, stored, symmetric
 
-__all__ = ["axis_inside", "general_scales"]
+__all__ = ["axis_inside", "general_scales", "one_scale"]
 
 
 def general_scales(site: Site) -> Iterator[Candidate]:
@@ -32,6 +33,26 @@ def axis_inside(site: Site) -> Iterator[Candidate]:
         twin = dataclasses.replace(operator, inputs=inputs)
         text = "given constants with the quantized axis that they have"
         yield Candidate(text, {operator: (twin,)}, is_integer=True)
+
+
+def one_scale(site: Site) -> Iterator[Candidate]:
+    """Give constants of products one scale: the kernel does not heed a scale per channel."""
+    operator = site.operator
+    if operator.kind != "BATCH_MATMUL":
+        return
+    inputs = [_with_one_scale(tensor) for tensor in operator.inputs]
+    if inputs != operator.inputs:
+        twin = dataclasses.replace(operator, inputs=inputs)
+        yield Candidate("given constants with one scale", {operator: (twin,)}, is_integer=True)
+
+
+def _with_one_scale(tensor: Tensor | None) -> Tensor | None:
+    if tensor is None or tensor.quantization is None or tensor.quantization.scale.size == 1:
+        return tensor
+    values = real_values(tensor)
+    if values is None:
+        return tensor
+    return stored(tensor.name, values, tensor.dtype, symmetric(values, tensor.dtype))
 
 
 def _with_axis_inside(tensor: Tensor | None) -> Tensor | None:

@@ -26,7 +26,7 @@ from edgeseal.repair._runs import Run, complete, outputs_of, translated
 __all__ = ["Companion", "Result", "repair", "repair_file"]
 
 _ROUNDS = 10  # a repair can uncover what was hidden behind it; more than two rounds are rare
-_OTHER_SIGNATURE = "ES009"  # a warning, because the main function runs
+_TRIED_TOO = ("ES009", "ES029")  # operators that fail, though the file runs
 _AT_THE_EDGE = "joins tensors that cannot change: the model's own, or another operator's"
 _CLOSER = 0.8  # what a larger file has to be worth
 _EXACT_NMSE = 1e-8  # what adding up in another order may cost
@@ -181,7 +181,7 @@ class _State:
         return [
             (finding, node)
             for finding in self.report.findings
-            if finding.level is Level.ERROR or finding.code == _OTHER_SIGNATURE
+            if finding.level is Level.ERROR or finding.code in _TRIED_TOO
             for node in finding.nodes
         ]
 
