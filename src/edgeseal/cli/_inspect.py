@@ -18,6 +18,7 @@ from edgeseal.cli._console import (
     print_text,
     printable,
 )
+from edgeseal.cli._page import GraphPage, require_page, write_graph
 from edgeseal.errors import ModelError
 
 if TYPE_CHECKING:
@@ -32,23 +33,41 @@ def inspect(
     list_operators: Annotated[
         bool, typer.Option("--ops", help="List every operator with its shapes and types.")
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Write a page that shows the graph, with its findings."
+        ),
+    ] = None,
+    with_check: Annotated[
+        bool,
+        typer.Option("--check/--no-check", help="Try the operators for findings on the page."),
+    ] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the page.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what is in a .tflite file, from any converter."""
     from edgeseal.graph import read_model, summarize
 
+    if html is not None:
+        require_page(path, html, overwrite=overwrite)
     model = read_model(path)
     summary = summarize(model)
     info = _description(model, path)
     size_bytes = path.stat().st_size
+    page = None
+    if html is not None:
+        page = write_graph(model, path, html, with_check=with_check, overwrite=overwrite)
     if as_json:
-        _show_json(path, size_bytes, info, summary, with_operators=list_operators)
+        _show_json(path, size_bytes, info, summary, page, with_operators=list_operators)
         return
     print_text(f"{path}  {mib(size_bytes)}")
     _show_description(info, summary)
     _show_counts(summary)
     if list_operators:
         _show_operators(summary)
+    if page is not None:
+        print_text(f"{page.path}  {mib(page.size_bytes)}, the graph; open it in a browser")
 
 
 def _description(model: Model, path: Path) -> ModelInfo | None:
@@ -69,6 +88,7 @@ def _show_json(
     size_bytes: int,
     info: ModelInfo | None,
     summary: ModelSummary,
+    page: GraphPage | None,
     *,
     with_operators: bool,
 ) -> None:
@@ -76,9 +96,16 @@ def _show_json(
     if not with_operators:
         del counts["operators"]
     described = None if info is None else json.loads(info.to_json())
+    written = {} if page is None else {"html": dataclasses.asdict(page)}
     print_json(
         "inspect",
-        {"path": str(path), "size_bytes": size_bytes, "description": described, "model": counts},
+        {
+            "path": str(path),
+            "size_bytes": size_bytes,
+            "description": described,
+            "model": counts,
+            **written,
+        },
     )
 
 
