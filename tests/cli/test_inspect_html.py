@@ -31,6 +31,21 @@ def test_findings_are_left_out_when_no_check_is_wanted(
     assert '"findings":[]' in output.read_text(encoding="utf-8")
 
 
+def test_errors_and_times_are_on_the_page_when_asked_for(
+    run: Run, detector: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "graph.html"
+    done = run("inspect", detector, "--html", output, "--float", detector, "--time", "--no-check")
+    assert done.status == 0, done.err
+    page = output.read_text(encoding="utf-8")
+    for name in ("error (own)", "error (arriving)", "error (leaving)", "time"):
+        assert f'"name":"{name}"' in page
+
+
+def test_page_has_to_be_named_when_errors_are_to_show(run: Run, refused_model: Path) -> None:
+    assert "--html" in run("inspect", refused_model, "--float", refused_model).refused()
+
+
 def test_no_page_is_told_when_none_is_wanted(run: Run, refused_model: Path) -> None:
     assert "html" not in run("inspect", refused_model, "--json").json
 

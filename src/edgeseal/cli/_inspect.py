@@ -18,8 +18,8 @@ from edgeseal.cli._console import (
     print_text,
     printable,
 )
-from edgeseal.cli._page import GraphPage, require_page, write_graph
-from edgeseal.errors import ModelError
+from edgeseal.cli._page import GraphPage, Layers, require_page, write_graph
+from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from edgeseal.graph import Model, ModelSummary, TensorSummary
@@ -43,12 +43,23 @@ def inspect(
         bool,
         typer.Option("--check/--no-check", help="Try the operators for findings on the page."),
     ] = True,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            "--float", metavar="FLOAT.tflite", help="Show the errors against this on the page."
+        ),
+    ] = None,
+    with_time: Annotated[
+        bool, typer.Option("--time", help="Show the time of the operators on the page.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the page.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what is in a .tflite file, from any converter."""
     from edgeseal.graph import read_model, summarize
 
+    if html is None and (with_time or reference is not None):
+        raise UsageError("--float and --time show on the page; name it with --html")
     if html is not None:
         require_page(path, html, overwrite=overwrite)
     model = read_model(path)
@@ -57,7 +68,8 @@ def inspect(
     size_bytes = path.stat().st_size
     page = None
     if html is not None:
-        page = write_graph(model, path, html, with_check=with_check, overwrite=overwrite)
+        layers = Layers(with_check, with_time, reference)
+        page = write_graph(model, path, html, layers, overwrite=overwrite)
     if as_json:
         _show_json(path, size_bytes, info, summary, page, with_operators=list_operators)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,24 @@ from edgeseal.cli._outputs import check_sources
 if TYPE_CHECKING:
     from edgeseal.check import Finding, Report
     from edgeseal.graph import Model, Operator
-    from edgeseal.view import FindingNote, Overlay
+    from edgeseal.view import FindingNote, Measure, Overlay
 
-__all__ = ["GraphPage", "finding_overlay", "require_page", "write_graph"]
+__all__ = ["GraphPage", "Layers", "finding_overlay", "require_page", "write_graph"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What the page can be coloured by, beside the operators' kinds.
+
+    Attributes:
+        findings: what ``check`` finds.
+        time: what ``profile`` measures.
+        reference: a file of the same graph; the error that ``compare`` finds against it.
+    """
+
+    findings: bool = True
+    time: bool = False
+    reference: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +57,25 @@ def require_page(source: Path, output: Path, *, overwrite: bool) -> None:
 
 
 def write_graph(
-    model: Model, source: Path, output: Path, *, with_check: bool, overwrite: bool
+    model: Model, source: Path, output: Path, layers: Layers, *, overwrite: bool
 ) -> GraphPage:
-    """Write the page of a model, with what ``check`` finds if that is wanted.
+    """Write the page of a model.
 
     Raises:
-        FileError: the page cannot be written.
+        FileError: the page or the reference cannot be written or read.
+        ModelError: the reference is no model.
         ProbeError: the process that tries operators cannot start.
+        UsageError: the reference has other inputs or outputs.
     """
-    from edgeseal.view import write_page
+    from edgeseal.view import Overlay, write_page
 
-    overlay = finding_overlay(_check(model, source)) if with_check else None
+    measures = []
+    if layers.reference is not None:
+        measures += _errors(model, source, layers.reference)
+    if layers.time:
+        measures.append(_times(model, source))
+    overlay = finding_overlay(_check(model, source)) if layers.findings else Overlay()
+    overlay = replace(overlay, measures=measures)
     write_page(model, source, output, overlay=overlay, overwrite=overwrite)
     return GraphPage(str(output), output.stat().st_size)
 
@@ -70,6 +93,30 @@ def finding_overlay(report: Report) -> Overlay:
         if not finding.nodes:
             of_the_model.append(note)
     return Overlay(findings=findings, model_findings=of_the_model)
+
+
+def _errors(model: Model, path: Path, reference: Path) -> list[Measure]:
+    from edgeseal.analyze import ModelFile, Part, check_ends, compare, drawn_samples
+    from edgeseal.probe import Prober
+    from edgeseal.view import Measure
+
+    files = ModelFile.read(reference), ModelFile(path, model)
+    check_ends(*files)
+    samples = drawn_samples(files[0].model, model, 1, seed=0)
+    with busy(f"comparing {path.name} with {reference.name}"), Prober() as prober:
+        comparison = compare(*files, samples, prober)
+    return [Measure(f"error ({part.value})", comparison.values(part)) for part in Part]
+
+
+def _times(model: Model, path: Path) -> Measure:
+    from edgeseal.analyze import profile
+    from edgeseal.probe import Prober
+    from edgeseal.view import Combine, Measure
+
+    with busy(f"timing {path.name}"), Prober() as prober:
+        found = profile(path, model, prober).operators
+    latencies = {time.operator: time.latency_ms for time in found if time.latency_ms is not None}
+    return Measure("time", latencies, "ms", Combine.SUM)
 
 
 def _check(model: Model, path: Path) -> Report:
