@@ -54,6 +54,7 @@ from edgeseal.runtime import (
     refusal,
     resize,
 )
+from pink_noise import pink_noise
 
 _SEED = 0
 _STOCK = "stock float32"
@@ -101,7 +102,7 @@ def _random(folder: Path, pictures: int, rounds: int) -> None:
     loaded = random_weights(load_card("videoseal_0.0"), Part.DETECTOR, _SEED)
     files = _files(loaded, folder)
     detectors = {name: load_detector(path) for name, path in files.items() if not refusal(path)}
-    batch = _pink_noise(pictures, loaded.card.image_size)
+    batch = pink_noise(pictures, loaded.card.image_size, seed=_SEED)
     expected = detectors[_STOCK].logits(batch)
     calls = {name: _call(detector, batch[:1]) for name, detector in detectors.items()}
     latencies = measure_interleaved(calls, rounds=rounds)
@@ -221,18 +222,6 @@ def _mark_at_model_size(embedder: CarrierEmbedder, path: Path, message: Message)
         delta = embedder(batch, torch.from_numpy(message.array())[None])
         marked = (batch + delta).clamp(0, 1)[0].permute(1, 2, 0).numpy()
     return MarkedPicture(np.rint(marked * 255).astype(np.uint8), message.array())
-
-
-def _pink_noise(count: int, size: int) -> Float:
-    """Return pictures float32 [count, size, size, 3] whose spectrum falls like a photograph's."""
-    rng = np.random.default_rng(_SEED)
-    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None])
-    falloff = 1 / np.maximum(frequency, 1 / size)
-    spectrum = np.fft.fft2(rng.normal(size=(count, 3, size, size))) * falloff
-    noise = np.fft.ifft2(spectrum).real.transpose(0, 2, 3, 1)
-    noise /= noise.std(axis=(1, 2, 3), keepdims=True)
-    pictures: Float = (0.5 + 0.2 * noise).clip(0, 1).astype(np.float32)
-    return pictures
 
 
 if __name__ == "__main__":

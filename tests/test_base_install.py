@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+ROOMS = "cards graph probe check repair analyze runtime quantize evaluate bench view"
 _BLOCK = """
 import sys
 for name in ("torch", "litert_torch", "ai_edge_quantizer", "matplotlib", "skimage", "scipy"):
@@ -21,7 +22,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("room", ["cards", "graph", "runtime", "quantize", "evaluate", "bench"])
+@pytest.mark.parametrize("room", ROOMS.split())
 def test_room_imports_when_torch_is_missing(room: str) -> None:
     result = run(f"import edgeseal.{room}")
     assert result.returncode == 0, result.stderr

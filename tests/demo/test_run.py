@@ -18,6 +18,9 @@ def test_demo_passes_and_leaves_its_files_when_run(tmp_path: Path) -> None:
     assert result.passed, list(result.failures())
     assert [row.name for row in result.rows if not row.runs] == ["stock dynamic INT8"]
     assert "BATCH_MATMUL" in (result.rows[2].error or "")
+    assert any("ES010" in step for step in steps)
+    rows = {row.name: row.bits or {} for row in result.rows}
+    assert rows["the same, repaired"]["clean"] > 0.9
     assert len(steps) > 5
     names = {path.name for path in (tmp_path / "demo").iterdir()}
     assert {"results.json", "table.md", "watermarks.png", "astronaut_marked.png"} <= names

@@ -13,6 +13,8 @@ import typer
 from typer.core import TyperGroup
 
 from edgeseal import __version__
+from edgeseal.cli._check import check
+from edgeseal.cli._compare import compare
 from edgeseal.cli._console import error, open_stderr
 from edgeseal.cli._convert import convert
 from edgeseal.cli._demo import demo
@@ -21,7 +23,10 @@ from edgeseal.cli._embed import embed
 from edgeseal.cli._inspect import inspect
 from edgeseal.cli._interrupt import heeding_interrupts
 from edgeseal.cli._models import models
+from edgeseal.cli._profile import profile
 from edgeseal.cli._quantize import quantize
+from edgeseal.cli._reduce import reduce
+from edgeseal.cli._repair import repair
 from edgeseal.errors import EdgesealError
 
 __all__ = ["app"]
@@ -68,7 +73,20 @@ def edgeseal(
     """INT8 watermark detectors that run: VideoSeal models from PyTorch to LiteRT."""
 
 
-for _verb in (demo, models, convert, quantize, inspect, embed, detect):
+for _verb in (
+    demo,
+    models,
+    convert,
+    quantize,
+    inspect,
+    check,
+    repair,
+    reduce,
+    compare,
+    profile,
+    embed,
+    detect,
+):
     app.command()(_verb)
 
 

@@ -110,8 +110,10 @@ def open_stderr() -> TextIO:
 
 
 @contextlib.contextmanager
-def busy(text: str) -> Iterator[None]:
+def busy(text: str) -> Iterator[Callable[[str], None]]:
     """Show that something is going on, and for how long, while the body runs.
+
+    Yields a function that changes the text where stderr is a terminal.
 
     Raises:
         KeyboardInterrupt: the body was interrupted, even if it went on.
@@ -122,9 +124,10 @@ def busy(text: str) -> Iterator[None]:
     with _progress(text, *columns) as progress:
         if progress is None:
             note(f"{text} ...")
+            yield lambda _: None
         else:
-            progress.add_task(text, total=None)
-        yield
+            task = progress.add_task(text, total=None)
+            yield lambda changed: progress.update(task, description=printable(changed))
         stop_if_interrupted()
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edgeseal._files import make_folder, replacing
 from edgeseal.bench import measure_interleaved
 from edgeseal.cards import Part, load_card
+from edgeseal.check import Level
 from edgeseal.convert import convert_part, stock_conversion, stock_dynamic_int8
 from edgeseal.data import photo_paths
 from edgeseal.demo._result import DemoResult, DemoRow
@@ -23,7 +24,16 @@ from edgeseal.evaluate import ATTACKS, Detector, MarkedPicture, model_input, sha
 from edgeseal.graph import read_model, write_model
 from edgeseal.models import LoadedPart, TorchDetector, read_checkpoint
 from edgeseal.quantize import find_recipe, quantize
-from edgeseal.runtime import Message, load_detector, load_embedder, read_image, refusal
+from edgeseal.repair import repair_file
+from edgeseal.runtime import (
+    Message,
+    attach_info,
+    load_detector,
+    load_embedder,
+    read_image,
+    read_info,
+    refusal,
+)
 
 __all__ = ["DemoResult", "run_demo"]
 
@@ -39,8 +49,10 @@ _VERSIONS = ("edgeseal", "torch", "litert-torch", "ai-edge-quantizer", "ai-edge-
 _PYTORCH = "PyTorch"
 _STOCK = "stock float32"
 _NAIVE = "stock dynamic INT8"
+_REPAIRED = "the same, repaired"
 _FLOAT = "Edgeseal float32"
 _INTEGER = "Edgeseal dynamic-int8"
+_ROWS = (_STOCK, _NAIVE, _REPAIRED, _FLOAT, _INTEGER)
 
 Report = Callable[[str], None]
 
@@ -84,18 +96,32 @@ def _convert(detector: LoadedPart, folder: Path, report: Report) -> dict[str, Pa
     files = {
         _STOCK: folder / "stock_detector_float32.tflite",
         _NAIVE: folder / "stock_detector_dynamic-int8.tflite",
+        _REPAIRED: folder / "stock_detector_dynamic-int8_repaired.tflite",
         _FLOAT: folder / f"{_CARD}_detector_float32.tflite",
         _INTEGER: folder / f"{_CARD}_detector_dynamic-int8.tflite",
     }
     report("Convert the detector the stock way and quantize it with the stock INT8 recipe")
     write_model(stock_conversion(detector), files[_STOCK], overwrite=True)
     stock_dynamic_int8(files[_STOCK], files[_NAIVE])
+    _repair(files, report)
     report("Convert the detector with Edgeseal and quantize it with dynamic-int8")
     write_model(convert_part(detector).model, files[_FLOAT], overwrite=True)
     model = read_model(files[_FLOAT])
     quantize(model, find_recipe("dynamic-int8"))
     write_model(model, files[_INTEGER], overwrite=True)
     return files
+
+
+def _repair(files: Mapping[str, Path], report: Report) -> None:
+    report("Check the stock INT8 detector and repair it")
+    repaired = repair_file(files[_NAIVE])
+    for finding in repaired.before.findings:
+        if finding.level is Level.ERROR:
+            nodes = f"{len(finding.nodes)} of {repaired.before.operators} operators"
+            report(f"{finding.code}, {nodes}: {finding.kind.title}")
+    # the stock quantizer drops the description that a detector is loaded by
+    attach_info(repaired.model, read_info(read_model(files[_STOCK])))
+    write_model(repaired.model, files[_REPAIRED], overwrite=True)
 
 
 def _convert_embedder(embedder: LoadedPart, folder: Path, report: Report) -> Path:
@@ -130,11 +156,11 @@ def _compare(
     report: Report,
 ) -> tuple[DemoRow, ...]:
     size = detector.card.image_size
-    errors = {name: refusal(files[name]) for name in (_STOCK, _NAIVE, _FLOAT, _INTEGER)}
+    errors = {name: refusal(files[name]) for name in _ROWS}
     for name, error in errors.items():
         if error is not None:
             report(f"{name}: LiteRT refuses it: {error}")
-    # the stock quantizer drops the description that a detector is loaded by
+    # the naive file lacks the description that a detector is loaded by, and does not run anyway
     running = [name for name, error in errors.items() if error is None and name != _NAIVE]
     detectors: dict[str, Detector] = {_PYTORCH: TorchDetector(detector.module)}
     detectors |= {name: load_detector(files[name]) for name in running}
@@ -157,7 +183,7 @@ def _compare(
         if name in latencies:
             latency = latencies[name]
             rows[name] = replace(rows[name], ratio=latency.ratio, latency_ms=latency.median_ms)
-    return tuple(rows[name] for name in (_PYTORCH, _STOCK, _NAIVE, _FLOAT, _INTEGER))
+    return tuple(rows[name] for name in (_PYTORCH, *_ROWS))
 
 
 def _call(detector: Detector, batch: NDArray[np.float32]) -> Callable[[], object]:
