@@ -1,0 +1,107 @@
+"""Judges what verbs make of a file that may be damaged in any way."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeseal.analyze import ReduceSettings, bug_report, reduce_finding
+from edgeseal.check import Level, Report, check
+from edgeseal.errors import EdgesealError, NothingToReduceError
+from edgeseal.graph import read_model, summarize
+from edgeseal.probe import Prober
+from edgeseal.repair import repair_file
+
+__all__ = ["VERBS", "Verdict", "judge"]
+
+_TRIAL_S = 3.0
+_WORKER_BYTES = 2 * 2**30
+
+_INTERNALS = re.compile(
+    r"\n|Traceback|NoneType|has no attribute|out of range|out of bounds|subscriptable|unpack|"
+    r"\b\w+Error\b|numpy|memoryview|<class|object at 0x|bytes-like|must be|codec"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a verb.
+
+    Attributes:
+        name: "refused", or what the verb made of it; empty where the tool itself failed.
+        detail: the refusal, or the codes of the findings.
+        fault: what the tool did wrong; empty if nothing.
+    """
+
+    name: str
+    detail: str = ""
+    fault: str = ""
+
+
+def judge(path: Path, prober: Prober, verb: str = "check") -> Verdict:
+    """Let a verb work on a file, and judge both.
+
+    Args:
+        path: the file.
+        prober: where it is tried; ``repair`` and ``reduce`` take their own.
+        verb: one of :data:`VERBS`.
+    """
+    try:
+        return VERBS[verb](path, prober)
+    except EdgesealError as error:
+        text = str(error).replace(str(path), "FILE")
+        fault = "the refusal shows internals" if _INTERNALS.search(text) else ""
+        accepted = " (LiteRT takes it)" if prober.prepare(path).is_prepared else ""
+        return Verdict(f"refused{accepted}", text, fault)
+    except Exception:
+        return Verdict("", "", traceback.format_exc().strip())
+
+
+def _check(path: Path, prober: Prober) -> Verdict:
+    report = check(read_model(path), path, prober)
+    codes = ", ".join(dict.fromkeys(finding.code for finding in report.findings))
+    return Verdict("no errors" if report.is_good else "errors", codes, _contradiction(report))
+
+
+def _repair(path: Path, prober: Prober) -> Verdict:
+    result = repair_file(path, timeout_s=_TRIAL_S, memory_limit_bytes=_WORKER_BYTES)
+    was_good = result.before.is_good and not result.after.is_good
+    fault = "it made errors" if was_good else ""
+    return Verdict("good after" if result.after.is_good else "not good after", fault=fault)
+
+
+def _reduce(path: Path, prober: Prober) -> Verdict:
+    settings = ReduceSettings(timeout_s=_TRIAL_S, memory_limit_bytes=_WORKER_BYTES, max_trials=60)
+    try:
+        reduction = reduce_finding(path, settings=settings)
+    except NothingToReduceError as nothing:
+        return Verdict("nothing", str(nothing))
+    bug_report(reduction, path)
+    return Verdict("reduced", reduction.title)
+
+
+def _inspect(path: Path, prober: Prober) -> Verdict:
+    return Verdict("shown", str(len(summarize(read_model(path)).operators)))
+
+
+VERBS: dict[str, Callable[[Path, Prober], Verdict]] = {
+    "check": _check,
+    "repair": _repair,
+    "reduce": _reduce,
+    "inspect": _inspect,
+}
+"""What can be done to a file."""
+
+
+def _contradiction(report: Report) -> str:
+    """Return where a report contradicts what LiteRT did with the whole file."""
+    errors = [finding.code for finding in report.findings if finding.level is Level.ERROR]
+    if not report.prepares:
+        return "" if errors else "LiteRT refuses it and there is no error"
+    failing = any(finding.code == "ES018" for finding in report.findings)
+    if report.runs is False:
+        return "" if errors or failing else "it fails when it runs and there is no finding"
+    return f"LiteRT takes it and there are errors: {errors}" if errors else ""
