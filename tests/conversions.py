@@ -39,9 +39,9 @@ def small_card() -> Card:
     )
 
 
-def loaded_part(part: Part, seed: int = 0) -> LoadedPart:
+def loaded_part(part: Part, seed: int = 0, *, card: Card | None = None) -> LoadedPart:
     """Return a small part whose norms are disturbed, so that folding them wrongly would show."""
-    loaded = random_weights(small_card(), part, seed)
+    loaded = random_weights(card or small_card(), part, seed)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in loaded.module.named_parameters():

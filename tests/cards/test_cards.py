@@ -15,6 +15,7 @@ from edgeseal.cards import (
     Card,
     CarrierSpec,
     CheckpointSource,
+    ConvNeXtSpec,
     Part,
     UNetSpec,
     ViTSpec,
@@ -32,7 +33,8 @@ def edited(change: Callable[[dict[str, Any]], object]) -> str:
 
 
 def test_known_cards_are_listed_when_asked() -> None:
-    assert {"reference", "videoseal_0.0"} <= set(card_names())
+    family = {"videoseal_0.0", "videoseal_1.0", "pixelseal", "chunkyseal"}
+    assert {"reference", *family} == set(card_names())
 
 
 @pytest.mark.parametrize("name", card_names())
@@ -51,6 +53,35 @@ def test_videoseal_is_as_published_when_loaded() -> None:
     assert isinstance(card.embedder, UNetSpec)
     assert card.embedder.hidden_size == 192
     assert card.checkpoint.source == "https://dl.fbaipublicfiles.com/videoseal/rgb_96b.pth"
+
+
+@pytest.mark.parametrize(
+    ("name", "bits", "step_size", "checkpoint"),
+    [
+        ("videoseal_1.0", 256, 4, "y_256b_img.pth"),
+        ("pixelseal", 256, 8, "pixelseal/checkpoint.pth"),
+        ("chunkyseal", 1024, 8, "chunkyseal/checkpoint.pth"),
+    ],
+)
+def test_convolutional_card_is_as_published_when_loaded(
+    name: str, bits: int, step_size: int, checkpoint: str
+) -> None:
+    card = load_card(name)
+    assert (card.bits, card.image_size, card.step_size) == (bits, 256, step_size)
+    assert (card.scaling_w, card.scaling_i, card.attenuation) == (0.2, 1.0, "jnd_1_1")
+    assert card.checkpoint.source == f"https://dl.fbaipublicfiles.com/videoseal/{checkpoint}"
+    assert isinstance(card.detector, ConvNeXtSpec)
+    assert isinstance(card.embedder, UNetSpec)
+    assert (card.embedder.activation_name, card.embedder.normalization_name) == ("relu", "batch")
+
+
+def test_networks_of_a_family_differ_when_published() -> None:
+    first, pixel, chunky = map(load_card, ("videoseal_1.0", "pixelseal", "chunkyseal"))
+    assert first.detector == pixel.detector == ConvNeXtSpec(3, (3, 3, 9, 3), (96, 192, 384, 768))
+    assert chunky.detector == ConvNeXtSpec(3, (3, 3, 27, 3), (128, 256, 512, 1024), 2, 128)
+    assert pixel.embedder == dataclasses.replace(first.embedder, z_channels_mults=(2, 4, 8, 16))
+    wide = {"channels": 3, "hidden_size": 2048, "z_channels_mults": (4, 8, 16, 32)}
+    assert chunky.embedder == dataclasses.replace(first.embedder, **wide)
 
 
 def test_spec_of_a_part_is_returned_when_asked() -> None:
@@ -141,6 +172,27 @@ def test_card_is_refused_when_the_transformer_is_impossible(
     changes: dict[str, Any], message: str
 ) -> None:
     card = load_card("videoseal_0.0")
+    with pytest.raises(UsageError, match=message):
+        dataclasses.replace(card, detector=dataclasses.replace(card.detector, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"depths": (3, 3, 9)}, "depths: must have a number for each of the 4 dims"),
+        ({"depths": (3, 0, 9, 3)}, r"depths: must be positive numbers, is \[3, 0, 9, 3\]"),
+        ({"dims": (), "depths": ()}, r"dims: must be positive numbers, is \[\]"),
+        ({"dims": (1,) * 8, "depths": (1,) * 8}, "dims: leave less than 2 x 2 pixels"),
+        ({"stem_stride": 5}, "stem_stride: must be at most 4, is 5"),
+        ({"stem_stride": 0}, "stem_stride: must be positive, is 0"),
+        ({"dims_bits": 0}, "dims_bits: must be positive, is 0"),
+        ({"in_channels": 0}, "in_channels: must be positive, is 0"),
+    ],
+)
+def test_card_is_refused_when_the_convolutional_detector_is_impossible(
+    changes: dict[str, Any], message: str
+) -> None:
+    card = load_card("videoseal_1.0")
     with pytest.raises(UsageError, match=message):
         dataclasses.replace(card, detector=dataclasses.replace(card.detector, **changes))
 

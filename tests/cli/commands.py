@@ -43,11 +43,13 @@ class Done:
 Run = Callable[..., Done]
 
 
-def save_checkpoint(card: Card, path: Path, **more: torch.Tensor) -> Path:
-    """Write a checkpoint of random weights, with more tensors in it, and return its path."""
+def save_checkpoint(
+    card: Card, path: Path, *, args: dict[str, Any] | None = None, **more: torch.Tensor
+) -> Path:
+    """Write a checkpoint of random weights, with a record and more tensors, and return its path."""
     state: dict[str, torch.Tensor] = dict(more)
     for part in Part:
         weights = random_weights(card, part, 4).module.state_dict()
         state |= {f"{part.value}.{name}": tensor.clone() for name, tensor in weights.items()}
-    torch.save({"model": state}, path)
+    torch.save({"model": state, "args": args}, path)
     return path

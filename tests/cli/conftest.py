@@ -100,12 +100,13 @@ sys.exit(main(["convert", *sys.argv[2:]]))
 
 @pytest.fixture(scope="session")
 def conversion(tiny_card: Card, tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """What ``convert`` said on a checkpoint with a stray tensor, for both parts and recipes.
+    """What ``convert`` said on a checkpoint with a stray tensor and a record that differs.
 
     It runs in a process of its own, because litert-torch takes seconds to import and prints a lot.
     """
     folder = tmp_path_factory.mktemp("conversion")
-    checkpoint = save_checkpoint(tiny_card, folder / "tiny.pth", odd=torch.ones(1))
+    args = {"videoseal_step_size": 2}
+    checkpoint = save_checkpoint(tiny_card, folder / "tiny.pth", args=args, odd=torch.ones(1))
     options = ["--checkpoint", str(checkpoint), "--allow-unexpected", "--json"]
     command = [sys.executable, "-c", CONVERT, tiny_card.to_json(), "tiny", *options]
     command += ["-o", str(folder / "made" / "here")]

@@ -39,6 +39,7 @@ def test_every_part_and_recipe_is_written_when_nothing_is_chosen(converted: Path
         assert name == f"{info.card}_{info.part}_{info.recipe}.tflite"
         assert info.checkpoint == "tiny.pth"
         assert info.checkpoint_sha256 is not None
+        assert info.step_size == 2
 
 
 def test_json_is_alone_on_stdout_when_the_converter_prints_too(conversion: Done) -> None:
@@ -53,7 +54,8 @@ def test_json_is_alone_on_stdout_when_the_converter_prints_too(conversion: Done)
         assert difference < 1e-4 if file["recipe"] == "float32" else difference is None
     lines = conversion.err.splitlines()
     assert lines.count("left out, as allowed: odd") == 2
-    assert all(line.endswith((" ...", "odd")) for line in lines)
+    assert lines.count("as the checkpoint records: step_size: 2, the card says 4") == 1
+    assert all(line.endswith((" ...", "odd", "says 4")) for line in lines)
 
 
 def test_stray_tensors_are_listed_when_they_were_not_allowed(
@@ -172,5 +174,6 @@ def test_models_tell_the_state_when_a_download_was_broken_off(run: Run, tmp_path
     assert "partial" in line
     assert "1.00 MiB" in line
     path.write_bytes(bytes(2**21))
-    checkpoint = run("models", "--json").json["cards"][-1]["checkpoint"]
+    cards = {card["name"]: card for card in run("models", "--json").json["cards"]}
+    checkpoint = cards["videoseal_0.0"]["checkpoint"]
     assert (checkpoint["state"], checkpoint["size_bytes"]) == ("cached", 2**21)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from edgeseal import models
-from edgeseal.cards import Card, Part, UNetSpec, ViTSpec, load_card
-from upstream import UpstreamDetector, UpstreamEmbedder, disturb
+from edgeseal.cards import Card, ConvNeXtSpec, Part, UNetSpec, ViTSpec, load_card
+from upstream import UpstreamEmbedder, disturb, upstream_detector
 
 TOLERANCE = 1e-5
 
@@ -39,14 +39,16 @@ def messages(card: Card) -> Tensor:
 
 
 @pytest.mark.slow
-def test_detector_equals_upstreams_when_full_size() -> None:
-    card = load_card("videoseal_0.0")
-    assert_parity(models.build_detector(card).eval(), UpstreamDetector(card), pictures(card))
+@pytest.mark.parametrize("name", ["videoseal_0.0", "videoseal_1.0", "pixelseal"])
+def test_detector_equals_upstreams_when_full_size(name: str) -> None:
+    card = load_card(name)
+    assert_parity(models.build_detector(card).eval(), upstream_detector(card), pictures(card))
 
 
 @pytest.mark.slow
-def test_embedder_equals_upstreams_when_full_size() -> None:
-    card = load_card("videoseal_0.0")
+@pytest.mark.parametrize("name", ["videoseal_0.0", "videoseal_1.0", "pixelseal"])
+def test_embedder_equals_upstreams_when_full_size(name: str) -> None:
+    card = load_card(name)
     ours, theirs = models.build_embedder(card).eval(), UpstreamEmbedder(card)
     assert_parity(ours, theirs, pictures(card), messages(card))
 
@@ -67,7 +69,29 @@ def test_detector_equals_upstreams_when_small(
 ) -> None:
     spec: ViTSpec = dataclasses.replace(card.detector, **changes)  # type: ignore[arg-type]
     card = dataclasses.replace(card, detector=spec, image_size=image_size)
-    ours, theirs = models.build_detector(card).eval(), UpstreamDetector(card)
+    ours, theirs = models.build_detector(card).eval(), upstream_detector(card)
+    assert_parity(ours, theirs, pictures(card, spec.in_channels))
+
+
+@pytest.mark.parametrize(
+    ("changes", "image_size"),
+    [
+        ({}, 64),
+        ({"in_channels": 1, "depths": (2, 1, 1, 2)}, 96),
+        ({"dims": (7, 9, 12, 20)}, 70),
+        ({"stem_stride": 2}, 64),
+        ({"stem_stride": 3, "dims_bits": 8}, 76),
+        ({"stem_stride": 2, "dims_bits": 3, "dims": (5, 6, 7, 8)}, 64),
+    ],
+)
+def test_convolutional_detector_equals_upstreams_when_small(
+    card: Card, changes: dict[str, object], image_size: int
+) -> None:
+    spec = ConvNeXtSpec(in_channels=3, depths=(1, 1, 2, 1), dims=(8, 12, 16, 24))
+    spec = dataclasses.replace(spec, **changes)  # type: ignore[arg-type]
+    embedder = dataclasses.replace(card.embedder, z_channels_mults=(1, 2))  # takes any even size
+    card = dataclasses.replace(card, detector=spec, image_size=image_size, embedder=embedder)
+    ours, theirs = models.build_detector(card).eval(), upstream_detector(card)
     assert_parity(ours, theirs, pictures(card, spec.in_channels))
 
 
@@ -78,7 +102,10 @@ def test_detector_equals_upstreams_when_small(
         {"hidden_size": 5, "z_channels": 6},
         {"z_channels_mults": (1, 2)},
         {"z_channels_mults": (1, 1, 3)},
+        {"normalization_name": "layer", "activation_name": "gelu"},
+        {"activation_name": "relu", "normalization_name": "batch"},
         {"channels": 1, "activation_name": "relu", "normalization_name": "batch"},
+        {"channels": 1, "z_channels_mults": (2, 4, 8, 16), "hidden_size": 8},
     ],
 )
 def test_embedder_equals_upstreams_when_small(card: Card, changes: dict[str, object]) -> None:
@@ -86,7 +113,7 @@ def test_embedder_equals_upstreams_when_small(card: Card, changes: dict[str, obj
     spec = dataclasses.replace(card.embedder, **changes)  # type: ignore[arg-type]
     card = dataclasses.replace(card, embedder=spec)
     ours, theirs = models.build_embedder(card).eval(), UpstreamEmbedder(card)
-    assert_parity(ours, theirs, pictures(card, spec.channels), messages(card))
+    assert_parity(ours, theirs, pictures(card), messages(card))
 
 
 def test_embedder_takes_float_messages_when_upstream_takes_integers(card: Card) -> None:

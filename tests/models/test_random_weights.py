@@ -6,10 +6,21 @@ import inspect
 
 import pytest
 import torch
+from torch import nn
 
 from edgeseal import models
-from edgeseal.cards import Card, CarrierSpec, Part, UNetSpec, ViTSpec, card_names, load_card
+from edgeseal.cards import (
+    Card,
+    CarrierSpec,
+    ConvNeXtSpec,
+    Part,
+    UNetSpec,
+    ViTSpec,
+    card_names,
+    load_card,
+)
 from edgeseal.errors import UsageError
+from narrow import narrow_card
 
 
 @pytest.mark.parametrize("part", Part)
@@ -28,6 +39,31 @@ def test_position_tables_are_not_zero_when_weights_are_random(card: Card) -> Non
     tables = [p for name, p in module.named_parameters() if "pos" in name.rpartition(".")[2]]
     assert len(tables) == 1 + 2 * card.detector.depth
     assert torch.cat([table.flatten() for table in tables]).std() == pytest.approx(0.2, rel=0.1)
+
+
+def test_response_norms_are_not_neutral_when_weights_are_random() -> None:
+    module = models.random_weights(narrow_card("videoseal_1.0"), Part.DETECTOR, seed=0).module
+    for kind in ("grn.gamma", "grn.beta"):
+        tensors = [t.flatten() for name, t in module.named_parameters() if name.endswith(kind)]
+        assert torch.cat(tensors).std() == pytest.approx(0.2, rel=0.2)
+
+
+def test_picture_and_message_show_when_weights_are_random() -> None:
+    card = narrow_card("pixelseal")
+    module = models.random_weights(card, Part.EMBEDDER, seed=0).module
+    pictures = torch.rand((2, 3, 64, 64), generator=torch.Generator().manual_seed(1))
+    messages = torch.stack([torch.zeros(card.bits), torch.ones(card.bits)])
+    delta = module(pictures[[0, 0, 1]], messages[[0, 1, 0]])
+    assert (delta[0] - delta[1]).std() > 0.02
+    assert (delta[0] - delta[2]).std() > 0.02
+    assert all(norm.running_var.std() > 0 for norm in batch_norms(module))
+
+
+def batch_norms(module: nn.Module) -> list[nn.BatchNorm2d]:
+    """Return the batch norms of a network, after checking that there are any."""
+    norms = [norm for norm in module.modules() if isinstance(norm, nn.BatchNorm2d)]
+    assert norms
+    return norms
 
 
 def test_network_is_ready_for_inference_when_weights_are_random(card: Card) -> None:
@@ -64,15 +100,22 @@ def test_seed_is_refused_when_out_of_range(card: Card, seed: int) -> None:
 @pytest.mark.parametrize("name", card_names())
 def test_card_counts_parameters_right_when_built(name: str, part: Part) -> None:
     card = load_card(name)
-    module = models.build(card, part)
-    unique = {id(t): t.numel() for t in module.state_dict(keep_vars=True).values()}
-    assert card.parameters(part) == sum(unique.values())
+    with torch.device("meta"):
+        module = models.build(card, part)
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    weights = {
+        id(tensor): tensor.numel()
+        for key, tensor in module.state_dict(keep_vars=True).items()
+        if not key.endswith(statistics)
+    }
+    assert card.parameters(part) == sum(weights.values())
 
 
 @pytest.mark.parametrize(
     ("spec", "network"),
     [
         (ViTSpec, models.ViTDetector),
+        (ConvNeXtSpec, models.ConvNeXtDetector),
         (UNetSpec, models.UNetEmbedder),
         (CarrierSpec, models.CarrierEmbedder),
     ],

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgeseal.errors import ImageError, ModelError, UsageError
+from edgeseal.graph import Buffer, Tensor, new_operator, read_model, write_model
 from edgeseal.runtime import LiteRTEmbedder, Message, load_embedder, read_image
 
 BITS, SIZE, STRENGTH = 24, 32, 0.03
@@ -71,6 +72,24 @@ def test_delta_equals_the_oracle_when_asked_for(embedder: LiteRTEmbedder, pair: 
     signs = 2 * MESSAGE.array() - 1
     expected = np.tanh(STRENGTH * (signs @ pair.carriers).reshape(image.shape) + 0.02 * image)
     np.testing.assert_allclose(embedder.delta(image, MESSAGE), expected, rtol=0, atol=1e-6)
+
+
+def test_watermark_goes_to_all_colours_when_it_has_one_channel(
+    embedder: LiteRTEmbedder, pair: Any, tmp_path: Path
+) -> None:
+    model = read_model(pair.embedder)
+    (signature,) = model.signatures
+    axis = Tensor("axis", (1,), "INT32", Buffer.of(np.array([3], np.int32)))
+    grey = Tensor("grey", (1, SIZE, SIZE, 1), "FLOAT32")
+    mean = new_operator("MEAN", [signature.outputs["delta"], axis], [grey], keepDims=True)
+    model.main.operators.append(mean)
+    model.main.outputs = [grey]
+    signature.outputs = {"delta": grey}
+    write_model(model, tmp_path / "grey.tflite")
+    image = np.random.default_rng(0).random((SIZE, SIZE, 3), dtype=np.float32)
+    delta = embedder.delta(image, MESSAGE).mean(axis=2, keepdims=True)
+    marked = load_embedder(tmp_path / "grey.tflite").embed_array(image, MESSAGE)
+    np.testing.assert_allclose(marked, (0.97 * image + 0.8 * delta).clip(0, 1), rtol=0, atol=1e-6)
 
 
 def test_picture_has_size_and_message_when_embedded(

@@ -7,6 +7,7 @@ from edgeseal.cards._catalogue import card_names, load_card
 from edgeseal.cards._specs import (
     CarrierSpec,
     CheckpointSource,
+    ConvNeXtSpec,
     DetectorSpec,
     EmbedderSpec,
     UNetSpec,
@@ -18,6 +19,7 @@ __all__ = [
     "Card",
     "CarrierSpec",
     "CheckpointSource",
+    "ConvNeXtSpec",
     "DetectorSpec",
     "EmbedderSpec",
     "Part",

@@ -48,7 +48,8 @@ class Card:
         checkpoint: where the weights are.
         detector: architecture of the detector.
         embedder: architecture of the embedder.
-        detector_parameters: number of values in its weights; None if not known.
+        detector_parameters: number of values in its weights, without the statistics of batch
+            normalisation; None if not known.
         embedder_parameters: likewise.
 
     Raises:

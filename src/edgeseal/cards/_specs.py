@@ -16,6 +16,7 @@ from typing import ClassVar, TypeAlias
 __all__ = [
     "CarrierSpec",
     "CheckpointSource",
+    "ConvNeXtSpec",
     "DetectorSpec",
     "EmbedderSpec",
     "UNetSpec",
@@ -24,6 +25,7 @@ __all__ = [
 
 _ACTIVATIONS = ("gelu", "relu", "silu")
 _NORMALIZATIONS = ("batch", "layer", "rms")
+_STEM_KERNEL = 4
 _SCHEMES = ("http://", "https://", "package:")
 
 
@@ -89,6 +91,42 @@ class ViTSpec:
             yield f"global_attn_indexes: must be in 0..{self.depth - 1}, has {outside}"
         if list(indexes) != sorted(set(indexes)):
             yield f"global_attn_indexes: must ascend without repeats, is {list(indexes)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConvNeXtSpec:
+    """The convolutional detector of VideoSeal 1.0; see :class:`edgeseal.models.ConvNeXtDetector`.
+
+    ``dims`` are the widths for messages of ``dims_bits`` bits and grow with the root of the message
+    length; they are the widths as such if ``dims_bits`` is None.
+    """
+
+    family: ClassVar[str] = "convnext"
+
+    in_channels: int
+    depths: tuple[int, ...]
+    dims: tuple[int, ...]
+    stem_stride: int = 4
+    dims_bits: int | None = None
+
+    def problems(self, bits: int, image_size: int) -> Iterator[str]:
+        """Yield what is wrong with the fields, one line each, for a message and picture size."""
+        del bits
+        non_positive = list(_non_positive(self))
+        yield from non_positive
+        for name in ("depths", "dims"):
+            if min(getattr(self, name), default=0) < 1:
+                yield f"{name}: must be positive numbers, is {list(getattr(self, name))}"
+        if len(self.depths) != len(self.dims):
+            yield f"depths: must have a number for each of the {len(self.dims)} dims"
+        if self.stem_stride > _STEM_KERNEL:
+            yield f"stem_stride: must be at most {_STEM_KERNEL}, is {self.stem_stride}"
+        elif not non_positive and self._last_side(image_size) < 2:
+            yield f"dims: leave less than 2 x 2 pixels of a picture of {image_size} pixels"
+
+    def _last_side(self, image_size: int) -> int:
+        """Return the side of the last stage's map; the decoder reflects a pixel at its border."""
+        return ((image_size - _STEM_KERNEL) // self.stem_stride + 1) >> max(len(self.dims) - 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +198,11 @@ class CarrierSpec:
             )
 
 
-DetectorSpec: TypeAlias = ViTSpec
+DetectorSpec: TypeAlias = ViTSpec | ConvNeXtSpec
 EmbedderSpec: TypeAlias = UNetSpec | CarrierSpec
 
 
-def _non_positive(spec: ViTSpec | UNetSpec | CarrierSpec) -> Iterator[str]:
+def _non_positive(spec: DetectorSpec | EmbedderSpec) -> Iterator[str]:
     """Yield a problem for every number that is not finite and greater than zero."""
     for field in fields(spec):
         value = getattr(spec, field.name)

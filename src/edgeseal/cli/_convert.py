@@ -27,6 +27,7 @@ from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from edgeseal.cards import Card, Part
+    from edgeseal.graph import Model
     from edgeseal.models import LoadedPart
     from edgeseal.quantize import Recipe
 
@@ -99,6 +100,8 @@ def convert(
     load = _loader(card, checkpoint, seed, allow_unexpected=allow_unexpected)
     # Everything that can be wrong with the weights shows before the first conversion.
     networks = [load(one) for one in parts]
+    for line in dict.fromkeys(line for one in networks for line in one.provenance.adopted):
+        note(f"as the checkpoint records: {line}")
     load_converter()
     written: list[_Written] = []
     with output_folder(output):
@@ -172,7 +175,7 @@ def _write_part(
         with busy(f"writing {path.name}"):
             model = conversion.model
             if recipe is not recipes[-1]:
-                model = copy.deepcopy(model)  # quantization is done in place
+                model = _copied(model)  # quantization is done in place
             try:
                 quantize(model, recipe)
             except ModelError as failure:
@@ -191,6 +194,12 @@ def _write_part(
             conversion.runtime_difference if is_float else None,
             reason,
         )
+
+
+def _copied(model: Model) -> Model:
+    """Copy a model without its constants' data, which quantization replaces but never changes."""
+    buffers = (tensor.buffer for graph in model.subgraphs for tensor in graph.tensors())
+    return copy.deepcopy(model, {id(buffer): buffer for buffer in buffers if buffer is not None})
 
 
 def _show(card: Card, written: list[_Written], *, as_json: bool) -> None:

@@ -7,7 +7,8 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError("converting a PyTorch model", "convert") from error
 
-from edgeseal.convert._convert import Conversion, convert_part, exportable, to_litert
+from edgeseal.convert._convert import Conversion, convert_part, exportable
+from edgeseal.convert._litert import to_litert
 from edgeseal.convert._stock import stock_conversion, stock_dynamic_int8
 from edgeseal.convert._structure import MAX_RANK, structural_problems
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,25 +14,44 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgeseal._native import native_output_held_back
 from edgeseal.cards import Part
 from edgeseal.convert._carrier import ExportableCarrierEmbedder
+from edgeseal.convert._chain import Chain
+from edgeseal.convert._convnext import ExportableConvNeXtDetector
+from edgeseal.convert._double import results_in_double
+from edgeseal.convert._litert import to_litert, to_litert_in_pieces
 from edgeseal.convert._structure import structural_problems
 from edgeseal.convert._unet import ExportableUNetEmbedder
 from edgeseal.convert._vit import ExportableViTDetector
 from edgeseal.data import photo_paths
-from edgeseal.errors import ConversionError, MissingExtraError
-from edgeseal.graph import Model, read_model, write_model
-from edgeseal.models import CarrierEmbedder, LoadedPart, UNetEmbedder, ViTDetector
+from edgeseal.errors import ConversionError
+from edgeseal.graph import Model, write_model
+from edgeseal.models import (
+    CarrierEmbedder,
+    ConvNeXtDetector,
+    LoadedPart,
+    UNetEmbedder,
+    ViTDetector,
+)
 from edgeseal.runtime import ModelInfo, attach_info, open_session, read_image, resize
 
-__all__ = ["Conversion", "convert_part", "describe", "exportable", "sample_inputs", "to_litert"]
+__all__ = [
+    "ChannelsLast",
+    "Conversion",
+    "convert_part",
+    "describe",
+    "exportable",
+    "sample_inputs",
+]
 
 Float = NDArray[np.float32]
+Double = NDArray[np.float64]
 
 # Largest difference allowed, on the scale of the larger of 1 and the largest value.
 REWRITE_TOLERANCE = 1e-5  # the form that is exported against the plain definition
 RUNTIME_TOLERANCE = 1e-4  # LiteRT against PyTorch
+
+_CONVERTED_AS_ONE = 2**30  # bytes of weights; the converter needs several times as much memory
 
 _SIGNATURE = "serving_default"
 _INPUT_NAMES = {Part.DETECTOR: ("image",), Part.EMBEDDER: ("image", "message")}
@@ -68,11 +86,10 @@ def convert_part(loaded: LoadedPart) -> Conversion:
     """
     module = exportable(loaded.module, loaded.card.image_size)
     samples = sample_inputs(loaded)
-    with torch.inference_mode():
-        plain = [_plain_result(loaded, sample) for sample in samples]
-        rewritten = [module(*sample).numpy() for sample in samples]
+    plain = results_in_double(ChannelsLast(loaded.module), samples)
+    rewritten = results_in_double(module, samples)
     rewrite_difference = _difference(rewritten, plain)
-    model = to_litert(module, samples[0])
+    model = _to_graph(module, samples[0])
     info = describe(model, loaded, recipe="float32")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "converted.tflite"
@@ -85,6 +102,13 @@ def convert_part(loaded: LoadedPart) -> Conversion:
         what = f"{loaded.card.name} {loaded.part.value}"
         raise ConversionError("\n  ".join([f"{what}: the conversion is not faithful:", *problems]))
     return conversion
+
+
+def _to_graph(module: nn.Module, sample: tuple[Tensor, ...]) -> Model:
+    size_bytes = sum(4 * parameter.numel() for parameter in module.parameters())
+    if isinstance(module, Chain) and size_bytes > _CONVERTED_AS_ONE:
+        return to_litert_in_pieces(module, sample)
+    return to_litert(module, sample)
 
 
 def _problems(conversion: Conversion) -> Iterator[str]:
@@ -113,29 +137,13 @@ def exportable(module: nn.Module, image_size: int) -> nn.Module:
     """
     if isinstance(module, ViTDetector):
         return ExportableViTDetector(module).eval()
+    if isinstance(module, ConvNeXtDetector):
+        return ExportableConvNeXtDetector(module).eval()
     if isinstance(module, UNetEmbedder):
         return ExportableUNetEmbedder(module, image_size).eval()
     if isinstance(module, CarrierEmbedder):
         return ExportableCarrierEmbedder(module).eval()
     raise TypeError(f"no exportable form of {type(module).__name__}")
-
-
-def to_litert(module: nn.Module, sample: Sequence[Tensor]) -> Model:
-    """Convert a module with litert-torch.
-
-    Args:
-        module: takes and returns tensors of fixed shapes.
-        sample: arguments of those shapes.
-
-    Raises:
-        MissingExtraError: litert-torch is not installed.
-    """
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        path = Path(folder) / "raw.tflite"
-        with native_output_held_back(stdout=True, show_on_failure=True):
-            _litert_torch().convert(module, tuple(sample)).export(str(path))
-        return read_model(path)
 
 
 def describe(model: Model, loaded: LoadedPart, *, recipe: str) -> ModelInfo:
@@ -171,14 +179,6 @@ def describe(model: Model, loaded: LoadedPart, *, recipe: str) -> ModelInfo:
     return info
 
 
-def _litert_torch() -> Any:
-    try:
-        import litert_torch
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("converting a PyTorch model", "convert") from error
-    return litert_torch
-
-
 def sample_inputs(loaded: LoadedPart) -> list[tuple[Tensor, ...]]:
     """Return arguments of the exported form: bundled photographs, and a message for each.
 
@@ -196,10 +196,17 @@ def sample_inputs(loaded: LoadedPart) -> list[tuple[Tensor, ...]]:
     return samples
 
 
-def _plain_result(loaded: LoadedPart, sample: tuple[Tensor, ...]) -> Float:
-    picture, *message = sample
-    result: Tensor = loaded.module(picture.permute(0, 3, 1, 2), *message)
-    return (result.permute(0, 2, 3, 1) if result.ndim == 4 else result).numpy()
+class ChannelsLast(nn.Module):
+    """A plain module that takes and returns pictures as NHWC."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, picture: Tensor, *message: Tensor) -> Tensor:
+        """Return the plain module's result."""
+        result: Tensor = self.module(picture.permute(0, 3, 1, 2), *message)
+        return result.permute(0, 2, 3, 1) if result.ndim == 4 else result
 
 
 def _litert_results(path: Path, part: Part, samples: Sequence[tuple[Tensor, ...]]) -> list[Float]:
@@ -213,7 +220,7 @@ def _litert_results(path: Path, part: Part, samples: Sequence[tuple[Tensor, ...]
     ]
 
 
-def _difference(results: Sequence[Float], expected: Sequence[Float]) -> float:
+def _difference(results: Sequence[NDArray[Any]], expected: Sequence[Double]) -> float:
     """Return the largest difference, on the scale of the larger of 1 and the largest value."""
     scale = max(1.0, *(float(np.abs(value).max()) for value in expected))
     pairs = zip(results, expected, strict=True)

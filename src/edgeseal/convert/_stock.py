@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
-
 from edgeseal._native import native_output_held_back
-from edgeseal.convert._convert import describe, sample_inputs, to_litert
+from edgeseal.convert._convert import ChannelsLast, describe, sample_inputs
+from edgeseal.convert._litert import to_litert
 from edgeseal.errors import MissingExtraError
 from edgeseal.graph import Model
 from edgeseal.models import LoadedPart
@@ -19,12 +18,12 @@ __all__ = ["stock_conversion", "stock_dynamic_int8"]
 
 
 def stock_conversion(loaded: LoadedPart) -> Model:
-    """Convert a detector as it is defined, with a transpose in front, and describe it.
+    """Convert a part as it is defined, with transposes around it, and describe it.
 
     Raises:
         MissingExtraError: litert-torch is not installed.
     """
-    model = to_litert(_ChannelsLast(loaded.module).eval(), sample_inputs(loaded)[0])
+    model = to_litert(ChannelsLast(loaded.module).eval(), sample_inputs(loaded)[0])
     describe(model, loaded, recipe="float32")
     return model
 
@@ -48,16 +47,6 @@ def stock_dynamic_int8(source: Path, target: Path, *, kept_float: Sequence[str] 
                 regex=".*", operation_name=kind, algorithm_key="no_quantize"
             )
         job.quantize().export_model(os.fspath(target), overwrite=True)
-
-
-class _ChannelsLast(nn.Module):
-    def __init__(self, detector: nn.Module) -> None:
-        super().__init__()
-        self.detector = detector
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.detector(images.permute(0, 3, 1, 2))
-        return logits
 
 
 def _ai_edge_quantizer() -> tuple[Any, Any]:

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edgeseal.convert._layers import Decoder, Normalize, absorb_affine, affine, convolve
 from edgeseal.models import ViTDetector, relative_positions
-from edgeseal.models._layers import ChannelLayerNorm
 from edgeseal.models._vit import Attention, Block
 
 __all__ = ["ExportableViTDetector"]
@@ -38,8 +38,9 @@ class ExportableViTDetector(nn.Module):
         self.pos_embed = nn.Parameter(encoder.pos_embed.detach().reshape(self.grid_size**2, -1))
         blocks: Any = encoder.blocks
         self.blocks = nn.ModuleList(_Block(block, self.grid_size) for block in blocks)
-        self.neck = _Neck(detector)
-        self.linear = detector.pixel_decoder.linear
+        neck: Any = encoder.neck
+        self.neck = _Neck(neck)
+        self.decoder = Decoder(detector.pixel_decoder, before=neck[-1])
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits float32 [1, 1 + bits] for ``images`` float32 [1, H, W, C], RGB, 0..1."""
@@ -54,8 +55,7 @@ class ExportableViTDetector(nn.Module):
             window_size = block.window_size
             x = block(x)
         x = _reorder(x, self.grid_size, window_size, self.grid_size)
-        features = self.neck(x.reshape(1, self.grid_size, self.grid_size, -1))
-        logits: Tensor = self.linear(features.mean(dim=(1, 2)))
+        logits: Tensor = self.decoder(self.neck(x.reshape(1, self.grid_size, self.grid_size, -1)))
         return logits
 
 
@@ -63,11 +63,11 @@ class _Block(nn.Module):
     def __init__(self, block: Block, grid_size: int) -> None:
         super().__init__()
         self.window_size = block.window_size or grid_size
-        self.norm = _Normalize(block.norm1.eps)
+        self.norm = Normalize(block.norm1.eps)
         self.attn = _Attention(
             block.attn, block.norm1, windows=(grid_size // self.window_size) ** 2
         )
-        self.lin1 = _absorb_affine(block.norm2, block.mlp.lin1)
+        self.lin1 = absorb_affine(block.norm2, block.mlp.lin1)
         self.lin2 = block.mlp.lin2
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class _Attention(nn.Module):
         self.windows = windows
         self.size = attention.size
         self.num_heads = attention.num_heads
-        qkv = _absorb_affine(norm, attention.qkv)
+        qkv = absorb_affine(norm, attention.qkv)
         self.query, self.key, self.value = (_rows(qkv, part, 3) for part in range(3))
         with torch.no_grad():
             self.query.weight.mul_(attention.scale)
@@ -129,63 +129,20 @@ class _Attention(nn.Module):
 
 
 class _Neck(nn.Module):
-    """The neck and the pixel decoder's convolution, up to the global average."""
+    """The neck up to its last normalisation, whose affine part the decoder takes over."""
 
-    def __init__(self, detector: ViTDetector) -> None:
+    def __init__(self, neck: Any) -> None:
         super().__init__()
-        neck: Any = detector.image_encoder.neck
-        decoder: Any = detector.pixel_decoder.output_upscaling
-        project, norm0, conv, norm1 = neck
-        _, _, decode, norm2, _ = decoder[0].upsample_block
+        project, self.norm, self.conv, last = neck
         self.project = nn.Linear(project.in_channels, project.out_channels, bias=False)
         self.project.weight = nn.Parameter(project.weight.detach().flatten(1))
-        self.norm0, self.conv, self.norm2 = norm0, conv, norm2
-        self.decode = _absorb_affine_conv(norm1, decode)
-        self.normalize = _Normalize(norm1.eps)
+        self.normalize = Normalize(last.eps)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return float32 [1, n, n, C] for ``x`` float32 [1, n, n, D]."""
-        x = _affine(self.normalize(self.project(x)), self.norm0)
-        x = self.normalize(self.conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
-        x = F.pad(x.permute(0, 3, 1, 2), (1, 1, 1, 1), mode="reflect")
-        x = self.decode(x).permute(0, 2, 3, 1)
-        return F.gelu(_affine(self.normalize(x), self.norm2))
-
-
-class _Normalize(nn.Module):
-    """Layer normalisation over the last dimension, without its affine part."""
-
-    def __init__(self, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map float32 [..., D] to the same shape, zero mean and unit variance over D."""
-        centered = x - x.mean(dim=-1, keepdim=True)
-        variance = (centered * centered).mean(dim=-1, keepdim=True)
-        return centered * torch.rsqrt(variance + self.eps)
-
-
-def _affine(x: Tensor, norm: ChannelLayerNorm) -> Tensor:
-    return x * norm.weight + norm.bias
-
-
-def _absorb_affine(norm: nn.LayerNorm, linear: nn.Linear) -> nn.Linear:
-    """Return a layer equal to ``linear`` after the affine part of ``norm``."""
-    absorbed = nn.Linear(linear.in_features, linear.out_features)
-    with torch.no_grad():
-        absorbed.weight.copy_(linear.weight * norm.weight)
-        absorbed.bias.copy_(linear.bias + linear.weight @ norm.bias)
-    return absorbed
-
-
-def _absorb_affine_conv(norm: ChannelLayerNorm, conv: nn.Conv2d) -> nn.Conv2d:
-    """The same for a 3x3 convolution. Exact only where no zeros are padded in between."""
-    absorbed = nn.Conv2d(conv.in_channels, conv.out_channels, kernel_size=3)
-    bias = torch.einsum("oihw,i->o", conv.weight, norm.bias)
-    absorbed.weight = nn.Parameter((conv.weight * norm.weight[:, None, None]).detach())
-    absorbed.bias = nn.Parameter(bias.detach())
-    return absorbed
+        x = affine(self.normalize(self.project(x)), self.norm)
+        normalized: Tensor = self.normalize(convolve(self.conv, x))
+        return normalized
 
 
 def _rows(linear: nn.Linear, part: int, parts: int) -> nn.Linear:

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
         build,
         build_detector,
         build_embedder,
-        random_weights,
     )
     from edgeseal.models._carrier import CarrierEmbedder
     from edgeseal.models._checkpoint import Checkpoint, load_checkpoint, read_checkpoint
+    from edgeseal.models._convnext import ConvNeXtDetector
     from edgeseal.models._inference import TorchDetector
+    from edgeseal.models._random import random_weights
     from edgeseal.models._unet import UNetEmbedder
     from edgeseal.models._vit import ViTDetector, relative_positions
 
@@ -39,6 +40,7 @@ __all__ = [
     "CarrierEmbedder",
     "Checkpoint",
     "CheckpointState",
+    "ConvNeXtDetector",
     "LoadedPart",
     "Progress",
     "Provenance",
@@ -62,6 +64,7 @@ __all__ = [
 _NEEDS_TORCH = {
     "CarrierEmbedder": "_carrier",
     "Checkpoint": "_checkpoint",
+    "ConvNeXtDetector": "_convnext",
     "LoadedPart": "_build",
     "Provenance": "_build",
     "TorchDetector": "_inference",
@@ -71,7 +74,7 @@ _NEEDS_TORCH = {
     "build_detector": "_build",
     "build_embedder": "_build",
     "load_checkpoint": "_checkpoint",
-    "random_weights": "_build",
+    "random_weights": "_random",
     "read_checkpoint": "_checkpoint",
     "relative_positions": "_vit",
 }

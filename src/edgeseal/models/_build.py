@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-import torch
 from torch import nn
 
-from edgeseal.cards import Card, CarrierSpec, Part, UNetSpec, ViTSpec
+from edgeseal.cards import Card, CarrierSpec, ConvNeXtSpec, Part, UNetSpec, ViTSpec
 from edgeseal.errors import UsageError
 from edgeseal.models._carrier import CarrierEmbedder
+from edgeseal.models._convnext import ConvNeXtDetector
 from edgeseal.models._unet import UNetEmbedder
 from edgeseal.models._vit import ViTDetector
 
@@ -22,11 +22,7 @@ __all__ = [
     "build",
     "build_detector",
     "build_embedder",
-    "random_weights",
 ]
-
-_POSITION_STD = 0.2
-_MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +34,7 @@ class Provenance:
         path: the file that was read; None for random weights.
         sha256: checksum of that file; None for random weights.
         args: the checkpoint's own record of its training; empty if it has none.
+        adopted: what of the card the record changed, one line each.
         unexpected: keys that nothing accounts for and that were allowed.
         seed: of random weights.
     """
@@ -46,6 +43,7 @@ class Provenance:
     path: Path | None = None
     sha256: str | None = None
     args: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    adopted: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
     seed: int | None = None
 
@@ -56,7 +54,7 @@ class LoadedPart:
 
     Attributes:
         module: the network; float32 throughout.
-        card: what it was built from.
+        card: what it was built from, with what the checkpoint's own record changes.
         part: which of the two networks it is.
         provenance: where its weights come from.
     """
@@ -78,13 +76,16 @@ def build_detector(card: Card) -> nn.Module:
     spec = card.detector
     if isinstance(spec, ViTSpec):
         return ViTDetector(bits=card.bits, image_size=card.image_size, **asdict(spec))
+    if isinstance(spec, ConvNeXtSpec):
+        return ConvNeXtDetector(bits=card.bits, **asdict(spec))
     raise _unknown_family(card, Part.DETECTOR)
 
 
 def build_embedder(card: Card) -> nn.Module:
-    """Return the embedder: images float32 [B, C, H, W] and messages [B, bits] -> watermark.
+    """Return the embedder: images float32 [B, 3, H, W] and messages [B, bits] -> watermark.
 
-    The watermark is float32 [B, C, H, W] in -1..1. C is the spec's number of channels.
+    The watermark is float32 [B, C, H, W] in -1..1, where C is 3, or 1 for one that is added to
+    red, green and blue alike.
     """
     spec = card.embedder
     if isinstance(spec, UNetSpec):
@@ -92,53 +93,6 @@ def build_embedder(card: Card) -> nn.Module:
     if isinstance(spec, CarrierSpec):
         return CarrierEmbedder(bits=card.bits, image_size=card.image_size, **asdict(spec))
     raise _unknown_family(card, Part.EMBEDDER)
-
-
-def random_weights(card: Card, part: Part, seed: int) -> LoadedPart:
-    """Return a part with reproducible random weights, for work without a checkpoint.
-
-    Weights are PyTorch's own initialisation, with two exceptions. Tables of absolute and relative
-    positions start at zero, and zeros would hide every mistake in how they are used, so they are
-    drawn with a standard deviation of 0.2. Carriers are drawn too, for the same reason.
-    PyTorch's global random state is left as it was.
-
-    Args:
-        card: what to build.
-        part: which of its networks.
-        seed: 0 or more; the same seed gives the same weights.
-
-    Raises:
-        UsageError: the seed is out of range.
-    """
-    if not 0 <= seed <= _MAX_SEED:
-        raise UsageError(f"seed: must be in 0..{_MAX_SEED}, is {seed}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        module = build(card, part)
-        _draw_positions(module)
-        if isinstance(module, CarrierEmbedder):
-            _draw_carriers(module)
-    provenance = Provenance(source=f"random weights, seed {seed}", seed=seed)
-    return LoadedPart(module.requires_grad_(False), card, part, provenance)
-
-
-def _draw_positions(module: nn.Module) -> None:
-    """Fill the position tables of a transformer."""
-    for name, parameter in module.named_parameters():
-        if name.rpartition(".")[2] in ("pos_embed", "rel_pos_h", "rel_pos_w"):
-            nn.init.normal_(parameter, std=_POSITION_STD)
-
-
-def _draw_carriers(module: CarrierEmbedder) -> None:
-    """Fill a carrier embedder with orthogonal noise patterns of unit RMS and matching filters."""
-    shape = module.carriers.shape
-    noise = torch.linalg.qr(torch.randn(shape[1:].numel(), shape[0])).Q.T
-    module.carriers.copy_((noise * noise.shape[1] ** 0.5).reshape(shape))
-    if not module.passes:
-        return
-    module.received.copy_(module.carriers.mean(1, keepdim=True))
-    module.filters.copy_(module.received / shape[-1] ** 2)
-    module.unmixing.copy_(torch.eye(shape[0]))
 
 
 def _unknown_family(card: Card, part: Part) -> UsageError:

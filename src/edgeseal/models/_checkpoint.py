@@ -6,19 +6,21 @@ random weights behind. Here all that does not fit is listed in one error.
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
-from edgeseal.cards import Card, Part, UNetSpec
+from edgeseal.cards import Card, Part, card_names, load_card
 from edgeseal.errors import CheckpointError
 from edgeseal.models._build import LoadedPart, Provenance, build
 from edgeseal.models._checkpoint_file import read_torch_file
 from edgeseal.models._fetch import Progress, Resolved, fetch
+from edgeseal.models._record import adapt, read_record
 
 __all__ = ["Checkpoint", "load_checkpoint", "read_checkpoint"]
 
@@ -47,6 +49,9 @@ class Checkpoint:
     def load(self, card: Card, part: Part, *, allow_unexpected: bool = False) -> LoadedPart:
         """Build a part of a card and fill it.
 
+        What the checkpoint records of its training counts where it differs from the card; the
+        provenance says what that changed.
+
         Args:
             card: what the checkpoint should hold.
             part: which network to take.
@@ -58,34 +63,34 @@ class Checkpoint:
 
         Raises:
             CheckpointError: tensors are missing, mis-shaped, of a wrong type, not finite or
-                unexpected, copies of one tensor differ, or the training record contradicts the
-                card. All is listed.
+                unexpected, copies of one tensor differ, or the training record cannot be followed.
+                All is listed.
         """
-        with torch.random.fork_rng(devices=[]):
-            module = build(card, part)
+        adapted = adapt(card, self.args, part)
+        with torch.device("meta"):
+            module = build(adapted.card, part)
         aliases = _aliases(module)
         self._refuse_foreign(card, part, aliases)
         chosen, problems = self._choose(part, aliases)
         unexpected = self._unexpected(part, aliases)
         if not allow_unexpected:
             problems.extend(f"{key}: unexpected" for key in unexpected)
-        problems = [*_contradictions(self.args, card, part), *problems]
+        problems = [*adapted.problems, *problems]
         if problems:
-            fit = f"{len(chosen)} of {len(aliases)} tensors do"
             only_unexpected = len(unexpected) == len(problems) and not allow_unexpected
+            fit = f"{len(chosen)} of {len(aliases)} tensors do{self._instead(card, part)}"
             where = f"{self.file.path}: does not fit the {part.value} of {card.name} ({fit})"
-            raise _does_not_fit(where, problems, only_unexpected=only_unexpected)
-        with torch.no_grad():
-            for own, value in chosen:
-                own.copy_(value)
+            raise _refusal(where, adapted.adopted, problems, only_unexpected=only_unexpected)
+        _fill(module, chosen)
         provenance = Provenance(
             source=self.file.source,
             path=self.file.path,
             sha256=self.file.sha256,
             args=self.args,
+            adopted=adapted.adopted,
             unexpected=unexpected,
         )
-        return LoadedPart(module.requires_grad_(False), card, part, provenance)
+        return LoadedPart(module.requires_grad_(False), adapted.card, part, provenance)
 
     def _refuse_foreign(
         self, card: Card, part: Part, aliases: list[tuple[Tensor, list[str]]]
@@ -95,16 +100,30 @@ class Checkpoint:
         if wanted & self.tensors.keys():
             return
         has = ", ".join(list(self.tensors)[:_SHOWN]) or "nothing"
+        fit = f"0 of {len(wanted)} keys fit{self._instead(card, part)}"
         raise CheckpointError(
-            f"{self.file.path}: holds no {part.value} of {card.name}: 0 of {len(wanted)} keys fit. "
-            f"Expected keys such as {min(wanted)}; it has {len(self.tensors)}, such as {has}"
+            f"{self.file.path}: holds no {part.value} of {card.name}: {fit}. Expected keys such as "
+            f"{min(wanted)}; it has {len(self.tensors)}, such as {has}"
         )
+
+    def _instead(self, card: Card, part: Part) -> str:
+        """Name the other cards whose part the checkpoint has."""
+        others = (load_card(name) for name in card_names() if name != card.name)
+        fitting = [other.name for other in others if self._fits(other, part)]
+        return f"; it fits {' and '.join(fitting)}" if fitting else ""
+
+    def _fits(self, card: Card, part: Part) -> bool:
+        """Say whether keys and shapes are those of a part of a card."""
+        adapted = adapt(card, self.args, part)
+        prefix = _key(part, "")
+        found = {key: t.shape for key, t in self.tensors.items() if key.startswith(prefix)}
+        return not adapted.problems and found == _shapes(adapted.card, part)
 
     def _choose(
         self, part: Part, aliases: list[tuple[Tensor, list[str]]]
-    ) -> tuple[list[tuple[Tensor, Tensor]], list[str]]:
+    ) -> tuple[list[tuple[list[str], Tensor]], list[str]]:
         """Pair each tensor of the network with one of the checkpoint, and list what is wrong."""
-        chosen: list[tuple[Tensor, Tensor]] = []
+        chosen: list[tuple[list[str], Tensor]] = []
         problems: list[str] = []
         for own, names in aliases:
             copies = [_key(part, name) for name in names if _key(part, name) in self.tensors]
@@ -114,7 +133,7 @@ class Checkpoint:
             found = list(_mismatches(own, {key: self.tensors[key] for key in copies}))
             problems.extend(found)
             if not found:
-                chosen.append((own, self.tensors[copies[0]]))
+                chosen.append((names, self.tensors[copies[0]]))
         return chosen, problems
 
     def _unexpected(self, part: Part, aliases: list[tuple[Tensor, list[str]]]) -> tuple[str, ...]:
@@ -172,11 +191,10 @@ def read_checkpoint(
             "'model'"
         )
     tensors = _model_entry(file, data)
-    args = data.get("args")
     return Checkpoint(
         file=file,
         tensors=MappingProxyType(tensors),
-        args=MappingProxyType(dict(args) if isinstance(args, Mapping) else {}),
+        args=MappingProxyType(read_record(data.get("args"), file.path)),
         stray=tuple(str(key) for key, value in data.items() if isinstance(value, Tensor)),
     )
 
@@ -207,6 +225,14 @@ def _model_entry(file: Resolved, data: Mapping[object, object]) -> dict[str, Ten
             f"such as {shown}"
         )
     return {str(key): value for key, value in model.items()}
+
+
+@functools.cache
+def _shapes(card: Card, part: Part) -> Mapping[str, torch.Size]:
+    """Return the keys of a part in a checkpoint, and the shapes of their tensors."""
+    with torch.device("meta"):
+        state = build(card, part).state_dict()
+    return {_key(part, name): tensor.shape for name, tensor in state.items()}
 
 
 def _aliases(module: nn.Module) -> list[tuple[Tensor, list[str]]]:
@@ -244,60 +270,32 @@ def _mismatch(own: Tensor, value: Tensor) -> str | None:
     return f"{bad} of {value.numel()} values are not finite" if bad else None
 
 
-def _contradictions(args: Mapping[str, object], card: Card, part: Part) -> Iterator[str]:
-    """Yield where a checkpoint's training record says otherwise than the card."""
-    for name, expected, agrees in _expectations(args, card, part):
-        if name in args and not agrees(args[name]):
-            yield f"args.{name}: {expected} expected by the card, {args[name]!r} found"
-    recorded = args.get(part.value)
-    if isinstance(recorded, Mapping):
-        yield from _architecture_contradictions(recorded, card, part)
-
-
-def _architecture_contradictions(
-    recorded: Mapping[str, object], card: Card, part: Part
-) -> Iterator[str]:
-    """Yield where the architecture that a checkpoint records is not the card's.
-
-    Our own checkpoints record it. Some of it, such as the strength of a carrier embedder, shows in
-    no tensor.
-    """
-    expected = {"bits": card.bits, "image_size": card.image_size, **asdict(card.spec(part))}
-    for name, value in expected.items():
-        found = recorded.get(name, value)
-        if (tuple(found) if isinstance(found, list) else found) != value:
-            yield f"args.{part.value}.{name}: {value} expected by the card, {found!r} found"
-
-
-def _expectations(
-    args: Mapping[str, object], card: Card, part: Part
-) -> Iterator[tuple[str, object, Callable[[object], bool]]]:
-    """Yield entries of a training record, what the card expects there, and how to compare.
-
-    The size is the one that upstream's ``setup_model`` goes by. Strength and attenuation act on the
-    watermark only, so a detector does not depend on them.
-    """
-    sizes = ("img_size_proc", "img_size_extractor", "img_size")
-    size = next((name for name in sizes if name in args), sizes[-1])
-    yield "nbits", card.bits, lambda value: value == card.bits
-    yield size, card.image_size, lambda value: value == card.image_size
-    if part is Part.DETECTOR:
-        return
-    if isinstance(card.embedder, UNetSpec):
-        ratio = card.embedder.hidden_size / card.bits
-        yield "hidden_size_multiplier", ratio, lambda value: value == ratio
-    yield "scaling_w", card.scaling_w, lambda value: value == card.scaling_w
-    yield "scaling_i", card.scaling_i, lambda value: value == card.scaling_i
-    name = (card.attenuation or "none").lower()
-    yield "attenuation", name, lambda value: str(value or "none").lower() == name
-
-
-def _does_not_fit(where: str, problems: list[str], *, only_unexpected: bool) -> CheckpointError:
+def _refusal(
+    where: str, adopted: Sequence[str], problems: list[str], *, only_unexpected: bool
+) -> CheckpointError:
     count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
+    lines = [f"{where}, {count}:", *problems]
+    if adopted:
+        lines += [
+            "Expected is what the card says, except for what the checkpoint records:",
+            *adopted,
+        ]
     advice = "Check that the checkpoint and the card belong together"
     if only_unexpected:
         advice = "Use --allow-unexpected (allow_unexpected=True) to leave unexpected tensors out"
-    return CheckpointError("\n  ".join([f"{where}, {count}:", *problems]) + f"\n{advice}")
+    return CheckpointError("\n  ".join(lines) + f"\n{advice}")
+
+
+def _fill(module: nn.Module, chosen: Sequence[tuple[list[str], Tensor]]) -> None:
+    """Give a network without memory its tensors, copied and in the types that it has."""
+    own = module.state_dict()
+    state: dict[str, Tensor] = {}
+    for names, value in chosen:
+        dtype = own[names[0]].dtype
+        # contiguous: the converter stores a strided constant as it lies in memory
+        copied = torch.empty(value.shape, dtype=dtype).copy_(value)
+        state |= dict.fromkeys(names, copied)
+    module.load_state_dict(state, strict=True, assign=True)
 
 
 def _key(part: Part, name: str) -> str:

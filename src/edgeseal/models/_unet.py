@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from edgeseal.models._layers import Upsample, activation, normalization
 
-__all__ = ["MessageProcessor", "UNet", "UNetEmbedder"]
+__all__ = ["LUMA", "MessageProcessor", "UNet", "UNetEmbedder"]
+
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, as upstream's RGB2YUV
 
 
 class UNetEmbedder(nn.Module):
@@ -20,12 +22,13 @@ class UNetEmbedder(nn.Module):
     Args:
         bits: message length.
         hidden_size: width of the message embedding.
-        channels: colour channels of picture and watermark: 3 for RGB, 1 for luma.
+        channels: colour channels of the watermark, and of what the network sees of the picture: 3
+            for RGB, 1 for luma.
         z_channels: width of the first level.
         z_channels_mults: width of each level as a multiple of ``z_channels``.
         num_blocks: residual blocks at the bottleneck.
-        activation_name: ``silu`` or ``relu``.
-        normalization_name: ``rms`` or ``batch``.
+        activation_name: ``silu``, ``relu`` or ``gelu``.
+        normalization_name: ``rms``, ``batch`` or ``layer``.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class UNetEmbedder(nn.Module):
         normalization_name: str,
     ) -> None:
         super().__init__()
+        self.channels = channels
         self.unet = UNet(
             bits=bits,
             hidden_size=hidden_size,
@@ -57,11 +61,14 @@ class UNetEmbedder(nn.Module):
     def forward(self, images: Tensor, messages: Tensor) -> Tensor:
         """Return the watermark float32 [B, channels, H, W] in -1..1.
 
+        A watermark of one channel is added to red, green and blue alike.
+
         Args:
-            images: float32 [B, channels, H, W] in 0..1; H and W are multiples of 8.
+            images: float32 [B, 3, H, W], RGB, 0..1; H and W are multiples of 8.
             messages: float32 or int64 [B, bits] of zeros and ones.
         """
-        delta: Tensor = self.unet(images * 2 - 1, messages)
+        seen = _luma(images) if self.channels == 1 else images
+        delta: Tensor = self.unet(seen * 2 - 1, messages)
         return delta
 
 
@@ -193,3 +200,9 @@ class Bottleneck(nn.Module):
         """Map float32 [B, C, H, W] to the same shape."""
         out: Tensor = self.model(x)
         return out
+
+
+def _luma(images: Tensor) -> Tensor:
+    """Return float32 [B, 1, H, W] for ``images`` [B, 3, H, W]."""
+    weights = images.new_tensor(LUMA)
+    return (images * weights[:, None, None]).sum(dim=1, keepdim=True)

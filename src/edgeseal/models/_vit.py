@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from edgeseal.models._layers import ChannelLayerNorm, Upsample
+from edgeseal.models._decoder import PixelDecoder
+from edgeseal.models._layers import ChannelLayerNorm
 
 __all__ = ["Attention", "Block", "ViTDetector", "relative_positions"]
 
@@ -202,20 +203,6 @@ class MLP(nn.Module):
         """Map float32 [..., D] to the same shape."""
         out: Tensor = self.lin2(self.act(self.lin1(x)))
         return out
-
-
-class PixelDecoder(nn.Module):
-    """One convolution at the encoder's resolution, global average, linear layer to logits."""
-
-    def __init__(self, *, channels: int, bits: int) -> None:
-        super().__init__()
-        self.output_upscaling = nn.Sequential(Upsample(channels, channels, 1, nn.GELU))
-        self.linear = nn.Linear(channels, bits + 1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return logits float32 [B, 1 + bits] for ``features`` float32 [B, C, H, W]."""
-        logits: Tensor = self.linear(self.output_upscaling(features).mean(dim=(-2, -1)))
-        return logits
 
 
 def relative_positions(table: Tensor) -> Tensor:

@@ -145,7 +145,8 @@ class LiteRTEmbedder:
             message: of the model's length.
 
         Returns:
-            float32 [image_size, image_size, 3], -1..1.
+            float32 [image_size, image_size, 3], -1..1, or [image_size, image_size, 1] for what is
+            added to red, green and blue alike.
 
         Raises:
             RuntimeRefusalError: LiteRT fails while running.
@@ -165,7 +166,8 @@ class LiteRTEmbedder:
         squared_error = 0.0
         for channel in range(3):  # one at a time: a large picture needs little more than itself
             plane = picture.plane(channel)
-            watermark = resize_plane(delta[..., channel], picture.height, picture.width)
+            pattern = delta[..., channel % delta.shape[2]]
+            watermark = resize_plane(pattern, picture.height, picture.width)
             values = np.clip(scaling_i * plane + scaling_w * watermark, 0, 1)
             marked[..., channel] = values if dtype.kind == "f" else np.rint(values * peak)
             difference = marked[..., channel].astype(np.float32) / peak - plane

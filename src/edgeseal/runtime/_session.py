@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgeseal._native import native_output_held_back
 from edgeseal.errors import ModelError, RuntimeRefusalError, UsageError
-from edgeseal.graph import Model, Tensor, read_model
+from edgeseal.graph import Model, Signature, Tensor, read_model
 from edgeseal.runtime._info import EMBEDDER, ModelInfo, read_info
 
 __all__ = ["Session", "open_session", "refusal"]
@@ -167,7 +167,8 @@ def _check_contract(model: Model, info: ModelInfo, path: Path) -> int:
     inputs: _Shapes = {"image": picture}
     outputs: _Shapes = {"logits": (1 + info.bits,)}
     if info.part == EMBEDDER:
-        inputs, outputs = {**inputs, "message": (info.bits,)}, {"delta": picture}
+        inputs = {**inputs, "message": (info.bits,)}
+        outputs = {"delta": (*picture[:2], _watermark_channels(signature))}
     image = signature.inputs.get("image")
     batch = image.shape[0] if image is not None and image.shape else 1
     found = _describe(signature.inputs), _describe(signature.outputs)
@@ -178,6 +179,12 @@ def _check_contract(model: Model, info: ModelInfo, path: Path) -> int:
             f"got {_listed(found)}; convert it again"
         )
     return batch
+
+
+def _watermark_channels(signature: Signature) -> int:
+    """Return 1 for a watermark that is the same in red, green and blue, else 3."""
+    delta = signature.outputs.get("delta")
+    return 1 if delta is not None and delta.shape[-1:] == (1,) else 3
 
 
 def _describe(tensors: Mapping[str, Tensor]) -> dict[str, str]:

@@ -1,0 +1,96 @@
+"""Parts that the exported forms share: norms folded into their neighbours, and the decoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from edgeseal.convert._chain import Link
+from edgeseal.models._decoder import PixelDecoder
+from edgeseal.models._layers import ChannelLayerNorm
+
+__all__ = [
+    "Decoder",
+    "Normalize",
+    "absorb_affine",
+    "absorb_affine_conv",
+    "affine",
+    "conv_like",
+    "convolve",
+]
+
+
+class Normalize(nn.Module):
+    """Layer normalisation over the last dimension, without its affine part."""
+
+    def __init__(self, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map float32 [..., D] to the same shape, zero mean and unit variance over D."""
+        centered = x - x.mean(dim=-1, keepdim=True)
+        variance = (centered * centered).mean(dim=-1, keepdim=True)
+        return centered * torch.rsqrt(variance + self.eps)
+
+
+class Decoder(Link):
+    """Takes over the weights of a :class:`~edgeseal.models.PixelDecoder`; NHWC."""
+
+    def __init__(self, decoder: PixelDecoder, before: ChannelLayerNorm | None = None) -> None:
+        """Fold in the affine part of ``before``, a norm right in front of the decoder."""
+        super().__init__()
+        upsample: Any = decoder.output_upscaling[0]
+        _, _, conv, self.norm, self.activation = upsample.upsample_block
+        self.conv = conv if before is None else absorb_affine_conv(before, conv)
+        self.normalize = Normalize(self.norm.eps)
+        self.linear = decoder.linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits float32 [1, 1 + bits] for ``x`` float32 [1, h, w, C]."""
+        x = F.pad(x.permute(0, 3, 1, 2), (1, 1, 1, 1), mode="reflect").permute(0, 2, 3, 1)
+        x = self.normalize(convolve(self.conv, x))
+        logits: Tensor = self.linear(self.activation(affine(x, self.norm)).mean(dim=(1, 2)))
+        return logits
+
+
+def convolve(conv: Any, x: Tensor) -> Tensor:
+    """Apply a convolution to float32 [1, H, W, C]; the converter drops the transposes."""
+    out: Tensor = conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    return out
+
+
+def affine(x: Tensor, norm: ChannelLayerNorm) -> Tensor:
+    """Return the affine part of a layer norm of ``x``, float32 [..., C]."""
+    return x * norm.weight + norm.bias
+
+
+def absorb_affine(norm: nn.LayerNorm, linear: nn.Linear) -> nn.Linear:
+    """Return a layer equal to ``linear`` after the affine part of ``norm``."""
+    absorbed = nn.Linear(linear.in_features, linear.out_features)
+    with torch.no_grad():
+        absorbed.weight.copy_(linear.weight * norm.weight)
+        absorbed.bias.copy_(linear.bias + linear.weight @ norm.bias)
+    return absorbed
+
+
+def absorb_affine_conv(norm: ChannelLayerNorm, conv: nn.Conv2d) -> nn.Conv2d:
+    """The same for a convolution. Exact only where no zeros are padded in between."""
+    bias = torch.einsum("oihw,i->o", conv.weight, norm.bias)
+    if conv.bias is not None:
+        bias = bias + conv.bias
+    return conv_like(conv, conv.weight * norm.weight[:, None, None], bias)
+
+
+def conv_like(conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
+    """Return a convolution of the stride and padding of ``conv`` with other weights, float32."""
+    stride: Any = conv.stride
+    padding: Any = conv.padding
+    outputs, inputs, *kernel = weight.shape
+    made = nn.Conv2d(inputs, outputs, (kernel[0], kernel[1]), stride=stride, padding=padding)
+    made.weight = nn.Parameter(weight.detach().float())
+    made.bias = None if bias is None else nn.Parameter(bias.detach().float())
+    return made
