@@ -81,7 +81,7 @@ def _results(
 
 
 def _widen(ranges: dict[Tensor, tuple[float, float]], tensor: Tensor, values: NDArray[Any]) -> None:
-    finite = values[np.isfinite(values)] if values.dtype.kind in "fiub" else values[:0]
+    finite = values[np.isfinite(values)] if values.dtype.kind in "fiub" else np.empty(0)
     if finite.size:
         low, high = ranges.get(tensor, (np.inf, -np.inf))
         ranges[tensor] = min(low, float(finite.min())), max(high, float(finite.max()))
