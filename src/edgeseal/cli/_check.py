@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeseal.cli._console import busy, mib, new_table, print_json, print_table, print_text
+from edgeseal.cli._targets import check_targets
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,17 @@ def check(
             "--images", metavar="IMAGE|DIR", help="Pictures to run it on, instead of drawn values."
         ),
     ] = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            metavar="cpu|gpu|npu|ethos-u85",
+            help="Instead, say which operators an accelerator takes, and why not the others.",
+        ),
+    ] = None,
+    macs: Annotated[
+        int, typer.Option("--macs", metavar="N", help="Size of the Ethos-U85: 128 to 2048.")
+    ] = 256,
     prepare_only: Annotated[
         bool, typer.Option("--prepare-only", help="Prepare the operators without running them.")
     ] = False,
@@ -64,15 +76,25 @@ def check(
     """Find what is wrong with a .tflite file, all of it at once.
 
     Every operator is cut out and tried by the installed LiteRT on the values that reach it. Exits
-    with 1 if there is a finding of level error.
+    with 1 if there is a finding of level error, or if a target does not take every operator.
     """
     from edgeseal.check import check as check_model
     from edgeseal.graph import read_model
     from edgeseal.probe import Prober
 
+    limit_bytes = None if memory_limit_gib is None else int(memory_limit_gib * 2**30)
+    if targets:
+        check_targets(
+            path,
+            targets,
+            macs=macs,
+            timeout_s=timeout_s,
+            memory_limit_bytes=limit_bytes,
+            as_json=as_json,
+        )
+        return
     model = read_model(path)
     samples = [] if prepare_only else samples_of(model, images)
-    limit_bytes = None if memory_limit_gib is None else int(memory_limit_gib * 2**30)
     with (
         busy(f"checking {path.name}"),
         Prober(timeout_s=timeout_s, memory_limit_bytes=limit_bytes) as prober,

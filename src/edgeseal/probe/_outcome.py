@@ -57,6 +57,7 @@ class Outcome:
         latencies_ms: of each timed run.
         processor_ms: time that the processor spent on each timed run, over all threads; without
             the moments in which other programs had it.
+        delegated_nodes: numbers of the main subgraph's operators that are in those partitions.
     """
 
     status: Status
@@ -65,6 +66,7 @@ class Outcome:
     delegated: int = 0
     latencies_ms: tuple[float, ...] = ()
     processor_ms: tuple[float, ...] = ()
+    delegated_nodes: tuple[int, ...] = ()
 
     @property
     def is_prepared(self) -> bool:

@@ -67,7 +67,8 @@ def _answer(request: Request) -> Outcome:
         return Outcome(Status.REFUSED, _words(error))
     delegated = _partitions(interpreter)
     if request.inputs is None:
-        return Outcome(Status.PREPARED, delegated=delegated)
+        nodes = _delegated_nodes(interpreter)
+        return Outcome(Status.PREPARED, delegated=delegated, delegated_nodes=nodes)
     try:
         times = _run(interpreter, request)
         outputs = _outputs(interpreter, request.output_limit_bytes)
@@ -96,6 +97,30 @@ def _prepare(request: Request) -> Any:
 
 def _partitions(interpreter: Any) -> int:
     return sum(operator["op_name"] == _DELEGATE_NODE for operator in interpreter._get_ops_details())
+
+
+def _delegated_nodes(interpreter: Any) -> tuple[int, ...]:
+    """Return the operators that the delegate replaces.
+
+    The runtime keeps them beside the delegate's own nodes, which say what they read and write:
+    what lies between belongs to them.
+    """
+    operators = interpreter._get_ops_details()
+    own = [operator for operator in operators if operator["op_name"] != _DELEGATE_NODE]
+    makers = {int(tensor): operator for operator in own for tensor in operator["outputs"]}
+    found: set[int] = set()
+    for partition in operators:
+        if partition["op_name"] != _DELEGATE_NODE:
+            continue
+        known, waiting = set(map(int, partition["inputs"])), list(map(int, partition["outputs"]))
+        while waiting:
+            tensor = waiting.pop()
+            if tensor in known or tensor not in makers:
+                continue
+            known.add(tensor)
+            found.add(int(makers[tensor]["index"]))
+            waiting += (int(source) for source in makers[tensor]["inputs"])
+    return tuple(sorted(found))
 
 
 def _run(interpreter: Any, request: Request) -> tuple[tuple[float, ...], tuple[float, ...]]:
