@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgeseal.cards import Card, ConvNeXtSpec, UNetSpec, ViTSpec
@@ -27,13 +29,17 @@ __all__ = [
     "UpstreamEmbedder",
     "UpstreamViTDetector",
     "disturb",
+    "is_decided",
     "upstream_detector",
+    "upstream_jnd",
     "upstream_module",
+    "upstream_pipeline",
 ]
 
 _ALIAS = "_upstream_videoseal"
-_PACKAGES = ("modules", "data")
-_UNUSED = ("timm", "timm.models", "timm.models.layers", "torchvision")
+_PACKAGES = ("modules", "data", "models")
+_AUGMENTER = f"{_ALIAS}.augmentation.augmenter"  # for training, with much that it imports
+_UNUSED = ("timm", "timm.models", "timm.models.layers", "torchvision", _AUGMENTER)
 _DISTURBED_MORE = ("pos_embed", "rel_pos", "grn.", "running_")
 
 
@@ -158,6 +164,53 @@ class UpstreamEmbedder(nn.Module):
             images = self.to_yuv[0](images)[:, 0:1]
         delta: Tensor = self.unet(images * 2 - 1, messages)
         return delta
+
+
+def upstream_jnd(name: str) -> Any:
+    """Return upstream's attenuation of a name, by the table of its ``configs/attenuation.yaml``."""
+    kind, source, target, *blue = name.split("_")
+    assert kind == "jnd"
+    make = upstream_module("jnd").JND
+    return make(in_channels=int(source), out_channels=int(target), blue=bool(blue))
+
+
+def is_decided(jnd: Any, rgb: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where an attenuation does not depend on how a sum is rounded, [H, W].
+
+    It jumps where the mean luminance is 127.
+    """
+    picture = torch.from_numpy(rgb).permute(2, 0, 1)[None] * 255
+    if jnd.in_channels == 1:
+        picture = (picture * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, True)
+    mean = jnd.conv_lum(picture)[0] / 32
+    decided: NDArray[np.bool_] = ((mean - 127).abs() > 1e-4).all(dim=0).numpy()
+    return decided
+
+
+def upstream_pipeline(card: Card, embedder: UpstreamEmbedder) -> Any:
+    """Return upstream's ``Wam``, whose ``embed`` is its whole way from picture to marked picture.
+
+    It has no detector and no augmenter.
+    """
+    spec = card.embedder
+    assert isinstance(spec, UNetSpec)
+    network = upstream_module("embedder", package="models").UnetEmbedder(
+        embedder.unet, embedder.msg_processor
+    )
+    network.yuv = spec.channels == 1
+    return (
+        upstream_module("wam", package="models")
+        .Wam(
+            network,
+            nn.Identity(),
+            None,
+            attenuation=None if card.attenuation is None else upstream_jnd(card.attenuation),
+            scaling_w=card.scaling_w,
+            scaling_i=card.scaling_i,
+            img_size=card.image_size,
+        )
+        .eval()
+    )
 
 
 def _pixel_decoder(channels: int, bits: int) -> Any:

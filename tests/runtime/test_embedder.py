@@ -74,9 +74,9 @@ def test_delta_equals_the_oracle_when_asked_for(embedder: LiteRTEmbedder, pair: 
     np.testing.assert_allclose(embedder.delta(image, MESSAGE), expected, rtol=0, atol=1e-6)
 
 
-def test_watermark_goes_to_all_colours_when_it_has_one_channel(
-    embedder: LiteRTEmbedder, pair: Any, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def grey_embedder(pair: Any, tmp_path_factory: pytest.TempPathFactory) -> LiteRTEmbedder:
+    """The embedder, with the mean of its watermark over the colours."""
     model = read_model(pair.embedder)
     (signature,) = model.signatures
     axis = Tensor("axis", (1,), "INT32", Buffer.of(np.array([3], np.int32)))
@@ -85,10 +85,17 @@ def test_watermark_goes_to_all_colours_when_it_has_one_channel(
     model.main.operators.append(mean)
     model.main.outputs = [grey]
     signature.outputs = {"delta": grey}
-    write_model(model, tmp_path / "grey.tflite")
+    path = tmp_path_factory.mktemp("grey") / "grey.tflite"
+    write_model(model, path)
+    return load_embedder(path)
+
+
+def test_watermark_goes_to_all_colours_when_it_has_one_channel(
+    embedder: LiteRTEmbedder, grey_embedder: LiteRTEmbedder
+) -> None:
     image = np.random.default_rng(0).random((SIZE, SIZE, 3), dtype=np.float32)
     delta = embedder.delta(image, MESSAGE).mean(axis=2, keepdims=True)
-    marked = load_embedder(tmp_path / "grey.tflite").embed_array(image, MESSAGE)
+    marked = grey_embedder.embed_array(image, MESSAGE)
     np.testing.assert_allclose(marked, (0.97 * image + 0.8 * delta).clip(0, 1), rtol=0, atol=1e-6)
 
 
@@ -133,6 +140,25 @@ def test_picture_becomes_rgb_when_its_mode_is_another(
     assert (marked.image.mode, marked.image.size) == ("RGB", (90, 60))
     direct = embedder.embed_array(read_image(image), MESSAGE)
     assert np.abs(np.asarray(marked.image) - direct * 255).max() <= 0.501
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16", "F"])
+def test_picture_stays_grey_when_the_watermark_has_no_colour(
+    grey_embedder: LiteRTEmbedder, photo: NDArray[np.uint8], mode: str
+) -> None:
+    image = Image.fromarray(photo).convert({"I;16": "L"}.get(mode, mode))
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
+    elif mode == "F":
+        image = image.point(lambda value: value * (1 / 255))
+    marked = grey_embedder.embed(image, MESSAGE)
+    assert marked.pixels.shape == (60, 90, 2 if mode == "LA" else 1)
+    assert marked.pixels.dtype == (np.uint16 if mode == "I;16" else np.uint8)
+    peak = np.iinfo(marked.pixels.dtype).max
+    colour = grey_embedder.embed_array(read_image(image), MESSAGE)
+    assert (colour[..., 0] == colour[..., 2]).all()
+    assert np.abs(marked.pixels[..., 0] / peak - colour[..., 0]).max() <= 0.51 / peak
+    assert marked.psnr_db < 60
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -181,11 +207,6 @@ def test_message_is_refused_when_its_length_is_wrong(
 def test_part_is_named_when_a_detector_is_loaded_as_embedder(pair: Any) -> None:
     with pytest.raises(ModelError, match=r"detector\.tflite: .*expected an embedder.*--part embed"):
         load_embedder(pair.detector)
-
-
-def test_embedder_is_refused_when_it_needs_a_map(write_embedder: Callable[..., Path]) -> None:
-    with pytest.raises(ModelError, match=r"'jnd_1_1'.*cannot compute"):
-        load_embedder(write_embedder(attenuation="jnd_1_1"))
 
 
 def test_results_are_equal_when_more_threads_run_one_picture(

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgeseal.errors import ModelError
-from edgeseal.runtime._image import ImageInput, Picture, read_picture
+from edgeseal.runtime._attenuation import find_attenuation
+from edgeseal.runtime._blend import blend
+from edgeseal.runtime._image import ImageInput, read_picture
 from edgeseal.runtime._info import EMBEDDER, ModelInfo
 from edgeseal.runtime._message import Message, MessageInput, to_message
-from edgeseal.runtime._resize import resize_plane
-from edgeseal.runtime._save import save_picture
+from edgeseal.runtime._save import fitting_profile, save_picture, to_eight_bits, to_pil
 from edgeseal.runtime._session import Session, open_session
 
 __all__ = ["Embedding", "LiteRTEmbedder", "load_embedder"]
@@ -27,16 +28,26 @@ class Embedding:
     """A marked picture.
 
     Attributes:
-        image: RGB, or RGBA where the source has transparency; 8 bits, size of the source. Its
-            ``info`` has the source's EXIF block, without orientation, and RGB colour profile.
+        pixels: [H, W, C] of the source's size, uint16 for a source of 16 bits, else uint8. C is 3
+            (RGB), or 1 for a grey source whose watermark has no colour, and one more for
+            transparency where the source has it.
         message: what was embedded.
-        psnr_db: peak signal-to-noise ratio of the RGB channels against the source, measured after
-            rounding to 8 bits; infinite if nothing changed.
+        psnr_db: peak signal-to-noise ratio of the colour channels against the source, measured
+            after rounding; infinite if nothing changed.
+        exif: the source's EXIF block, without orientation; may be empty.
+        icc_profile: the source's colour profile where it is one of these colours, else empty.
     """
 
-    image: Image.Image
+    pixels: NDArray[Any]
     message: Message
     psnr_db: float
+    exif: bytes = b""
+    icc_profile: bytes = b""
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture for Pillow: L, LA, RGB or RGBA of 8 bits, with ``info`` for saving."""
+        return to_pil(self.pixels, self.exif, self.icc_profile)
 
     def save(
         self, path: str | Path, *, overwrite: bool = False, quality: int | None = None
@@ -44,7 +55,8 @@ class Embedding:
         """Save the picture, whole or not at all, in the format that the ending names.
 
         PNG, TIFF and BMP are lossless, WebP as well unless a quality is given; JPEG is written
-        with quality 95 and full colour resolution (4:4:4).
+        with quality 95 and full colour resolution (4:4:4). PNG keeps 16 bits, and TIFF those of
+        an opaque grey picture; everything else is rounded to 8.
 
         Args:
             path: the file to write.
@@ -57,15 +69,22 @@ class Embedding:
             OutputExistsError: the file exists and ``overwrite`` is False.
             FileError: it cannot be written, or the format cannot hold the picture.
         """
-        save_picture(self.image, Path(path), overwrite=overwrite, quality=quality)
+        save_picture(
+            self.pixels,
+            Path(path),
+            exif=self.exif,
+            icc_profile=self.icc_profile,
+            overwrite=overwrite,
+            quality=quality,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return what can be said in JSON; an infinite PSNR becomes null."""
         return {
             "message": self.message.hex,
             "bits": len(self.message),
-            "width": self.image.width,
-            "height": self.image.height,
+            "width": int(self.pixels.shape[1]),
+            "height": int(self.pixels.shape[0]),
             "psnr_db": self.psnr_db if math.isfinite(self.psnr_db) else None,
         }
 
@@ -77,14 +96,12 @@ class LiteRTEmbedder:
         """Wrap an open session of an embedder.
 
         Raises:
-            ModelError: the model needs an attenuation map, which this version does not have.
+            ModelError: the model needs an attenuation map that this version does not have.
         """
-        if session.info.attenuation is not None:
-            raise ModelError(
-                f"{session.path}: {session.info.card} multiplies its watermark with the map "
-                f"{session.info.attenuation!r}, which this version of edgeseal cannot compute; use "
-                "a card without attenuation, such as videoseal_0.0"
-            )
+        try:
+            self._attenuation = find_attenuation(session.info.attenuation)
+        except ModelError as error:
+            raise ModelError(f"{session.path}: {session.info.card} {error}") from error
         self._session = session
 
     @property
@@ -96,13 +113,15 @@ class LiteRTEmbedder:
         """Mark a picture of any size, at that size.
 
         The watermark is computed at the model's size, resized to the picture's with the same
-        bilinear filter, and added: ``scaling_i * image + scaling_w * delta``, clamped to 0..1 and
-        rounded to 8 bits, halves to even. Grey pictures become RGB, since the watermark has
-        colour; transparency is kept as it is.
+        bilinear filter, multiplied with the picture's own attenuation map where the model has one,
+        and added: ``scaling_i * image + scaling_w * map * delta``, clamped to 0..1 and rounded,
+        halves to even. It goes strip by strip, so that a large picture needs little memory more
+        than itself. A grey picture stays grey if the watermark has no colour, else it becomes RGB;
+        transparency and 16 bits are kept.
 
         Args:
-            image: a path, PIL image or array; see :data:`edgeseal.runtime.ImageInput`. A source of
-                16 bits gives a picture of 8; see :meth:`embed_array`.
+            image: a path, PIL image or array; see :data:`edgeseal.runtime.ImageInput`. A floating
+                point source gives a picture of 8 bits; see :meth:`embed_array`.
             message: hexadecimal text, a :class:`Message` or bits, of the model's length.
 
         Raises:
@@ -112,8 +131,17 @@ class LiteRTEmbedder:
         """
         parsed = to_message(message, self.info.bits)
         picture = read_picture(image, one_frame=True)
-        marked, squared_error = self._mark(picture, parsed, np.dtype(np.uint8))
-        return Embedding(_to_pil(marked, picture), parsed, _psnr_db(squared_error))
+        delta = self.delta(picture.resized(self.info.image_size), parsed)
+        channels = 1 if picture.is_grey and self._has_no_colour(delta) else 3
+        dtype = np.dtype(np.uint16 if picture.pixels.dtype == np.uint16 else np.uint8)
+        marked, squared_error = blend(
+            picture, delta, self.info, self._attenuation, dtype=dtype, channels=channels
+        )
+        if picture.alpha is not None:
+            alpha = picture.alpha if dtype == np.uint16 else to_eight_bits(picture.alpha)
+            marked = np.dstack([marked, alpha])
+        profile = fitting_profile(picture.icc_profile, is_grey=channels == 1)
+        return Embedding(marked, parsed, _psnr_db(squared_error), picture.exif, profile)
 
     def embed_array(self, image: ImageInput, message: MessageInput) -> NDArray[Any]:
         """Mark a picture and keep its precision.
@@ -132,7 +160,8 @@ class LiteRTEmbedder:
         """
         parsed = to_message(message, self.info.bits)
         picture = read_picture(image, one_frame=True)
-        marked, _ = self._mark(picture, parsed, picture.pixels.dtype)
+        delta = self.delta(picture.resized(self.info.image_size), parsed)
+        marked, _ = blend(picture, delta, self.info, self._attenuation, dtype=picture.pixels.dtype)
         if picture.alpha is None:
             return marked
         return np.concatenate([marked, picture.alpha[..., None]], axis=2)
@@ -155,24 +184,10 @@ class LiteRTEmbedder:
         delta: NDArray[np.float32] = self._session.run(inputs)["delta"][0]
         return delta
 
-    def _mark(
-        self, picture: Picture, message: Message, dtype: np.dtype[Any]
-    ) -> tuple[NDArray[Any], float]:
-        """Return the marked picture in a type, and its mean squared error on the scale 0..1."""
-        delta = self.delta(picture.resized(self.info.image_size), message)
-        scaling_i, scaling_w = np.float32(self.info.scaling_i), np.float32(self.info.scaling_w)
-        peak = np.float32(1 if dtype.kind == "f" else np.iinfo(dtype).max)
-        marked = np.empty((picture.height, picture.width, 3), dtype)
-        squared_error = 0.0
-        for channel in range(3):  # one at a time: a large picture needs little more than itself
-            plane = picture.plane(channel)
-            pattern = delta[..., channel % delta.shape[2]]
-            watermark = resize_plane(pattern, picture.height, picture.width)
-            values = np.clip(scaling_i * plane + scaling_w * watermark, 0, 1)
-            marked[..., channel] = values if dtype.kind == "f" else np.rint(values * peak)
-            difference = marked[..., channel].astype(np.float32) / peak - plane
-            squared_error += float(np.square(difference).mean(dtype=np.float64)) / 3
-        return marked, squared_error
+    def _has_no_colour(self, delta: NDArray[np.float32]) -> bool:
+        """Whether a grey picture is changed in red, green and blue alike."""
+        is_grey = self._attenuation is None or self._attenuation.is_grey
+        return delta.shape[2] == 1 and is_grey
 
 
 def load_embedder(path: str | Path, *, threads: int = 1) -> LiteRTEmbedder:
@@ -186,29 +201,10 @@ def load_embedder(path: str | Path, *, threads: int = 1) -> LiteRTEmbedder:
         UsageError: ``threads`` is below 1.
         FileError: the file cannot be read.
         ModelError: it is no model, was not written by Edgeseal, is no embedder, or needs an
-            attenuation map.
+            attenuation map that is not known.
         RuntimeRefusalError: LiteRT cannot prepare it; the message has LiteRT's own words.
     """
     return LiteRTEmbedder(open_session(path, EMBEDDER, threads=threads))
-
-
-def _to_pil(marked: NDArray[np.uint8], picture: Picture) -> Image.Image:
-    image = Image.fromarray(marked)
-    if picture.alpha is not None:
-        image.putalpha(Image.fromarray(_eight_bits(picture.alpha)))
-    if picture.exif:
-        image.info["exif"] = picture.exif
-    if picture.icc_profile:
-        image.info["icc_profile"] = picture.icc_profile
-    return image
-
-
-def _eight_bits(plane: NDArray[Any]) -> NDArray[np.uint8]:
-    if plane.dtype == np.uint8:
-        return np.ascontiguousarray(plane)
-    peak = np.float32(1 if plane.dtype.kind == "f" else np.iinfo(plane.dtype).max)
-    scaled: NDArray[np.float32] = plane.astype(np.float32) / peak * np.float32(255)
-    return np.rint(scaled).astype(np.uint8)
 
 
 def _psnr_db(squared_error: float) -> float:

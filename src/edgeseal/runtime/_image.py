@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import stat
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edgeseal.errors import FileError, ImageError
-from edgeseal.runtime._resize import resize_plane
+from edgeseal.runtime._picture import Picture, copy_pixels
+from edgeseal.runtime._png16 import is_deep, read_deep
 
-__all__ = ["MAX_PIXELS", "ImageInput", "Picture", "read_image", "read_picture"]
+__all__ = ["MAX_PIXELS", "ImageInput", "read_image", "read_picture"]
 
 MAX_PIXELS = 250_000_000
 """Larger pictures are refused before they are decoded: a small file can claim any size."""
@@ -38,52 +39,7 @@ _STORAGE_TAGS = (
 )  # fmt: skip
 _VECTOR_FORMATS = ("EPS", "WMF")  # Pillow hands these to other programs
 _SEVERAL_VIEWS = ("MPO",)  # one picture with previews or a second eye's view, no animation
-_RGB_PROFILE = b"RGB "
 _pillow_limit = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """A decoded picture in the depth that it came in.
-
-    Attributes:
-        name: what messages call it.
-        pixels: uint8, uint16 or float32 [H, W, 3], RGB; 0..255, 0..65535 or 0..1.
-        alpha: the same dtype and range, [H, W], or None for an opaque picture.
-        exif: EXIF block without orientation, or empty.
-        icc_profile: profile of RGB colours, or empty.
-    """
-
-    name: str
-    pixels: NDArray[Any]
-    alpha: NDArray[Any] | None = None
-    exif: bytes = b""
-    icc_profile: bytes = b""
-
-    @property
-    def height(self) -> int:
-        """Rows."""
-        return int(self.pixels.shape[0])
-
-    @property
-    def width(self) -> int:
-        """Columns."""
-        return int(self.pixels.shape[1])
-
-    def plane(self, channel: int) -> NDArray[np.float32]:
-        """Return one channel: float32 [H, W], 0..1."""
-        return _unit(self.pixels[..., channel])
-
-    def rgb(self) -> NDArray[np.float32]:
-        """Return the picture: float32 [H, W, 3], RGB, 0..1."""
-        return _unit(self.pixels)
-
-    def resized(self, size: int) -> NDArray[np.float32]:
-        """Return the picture at a model's size: float32 [size, size, 3], RGB, 0..1."""
-        small = np.empty((size, size, 3), np.float32)
-        for channel in range(3):
-            small[..., channel] = resize_plane(self.plane(channel), size, size)
-        return small
 
 
 def read_image(image: ImageInput) -> NDArray[np.float32]:
@@ -141,7 +97,10 @@ def _read_file(path: Path, *, one_frame: bool) -> Picture:
         except Exception as error:  # Pillow's readers raise whatever damaged headers lead them to
             raise _unreadable(str(path), error) from error
         with image:
-            return _decode(image, str(path), one_frame=one_frame)
+            if is_deep(image):
+                return _decode_deep(image, file, str(path), one_frame=one_frame)
+            picture = _decode(image, str(path), one_frame=one_frame)
+        return replace(picture, is_owned=not picture.is_grey)
 
 
 def _open_file(path: Path) -> IO[bytes]:
@@ -185,7 +144,7 @@ def _decode(image: Image.Image, name: str, *, one_frame: bool) -> Picture:
         raise
     except Exception as error:  # Pillow's decoders raise whatever damaged data leads them to
         raise _unreadable(name, error) from error
-    return replace(picture, exif=exif, icc_profile=_rgb_profile(image))
+    return replace(picture, exif=exif, icc_profile=image.info.get("icc_profile") or b"")
 
 
 def _check_header(image: Image.Image, name: str) -> None:
@@ -211,14 +170,27 @@ def _check_frames(image: Image.Image, name: str) -> None:
 
 def _upright(image: Image.Image) -> tuple[bytes, Image.Image]:
     """Apply the rotation that EXIF notes, and return EXIF without it."""
-    try:
-        exif = image.getexif()
-        orientation = exif.get(_ORIENTATION, 1)
-    except Exception:  # a damaged EXIF block makes no picture unreadable: go without
-        return b"", image
-    if orientation not in (None, 1):
+    if _orientation(image) != 1:
         image = ImageOps.exif_transpose(image)
     return _exif_bytes(image), image
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(_ORIENTATION, 1) or 1
+    except Exception:  # a damaged EXIF block makes no picture unreadable: go without
+        return 1
+
+
+def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Apply a rotation that EXIF notes to an array [H, W, C]."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
 
 
 def _exif_bytes(image: Image.Image) -> bytes:
@@ -232,27 +204,47 @@ def _exif_bytes(image: Image.Image) -> bytes:
         return b""
 
 
-def _rgb_profile(image: Image.Image) -> bytes:
-    """Return the colour profile, unless it describes other colours than RGB (grey, CMYK)."""
-    profile = image.info.get("icc_profile") or b""
-    return profile if profile[16:20] == _RGB_PROFILE else b""
+def _decode_deep(image: Image.Image, file: IO[bytes], name: str, *, one_frame: bool) -> Picture:
+    """Read a PNG file of 16 bits, which Pillow would read as one of 8."""
+    _check_header(image, name)
+
+    def open_again() -> Image.Image:
+        file.seek(0)
+        return _open(file)
+
+    try:
+        if one_frame:
+            _check_frames(image, name)
+        exif, turn = _exif_bytes(image), _orientation(image)
+        profile = image.info.get("icc_profile") or b""
+        pixels = _turned(read_deep(open_again), turn)
+    except ImageError:
+        raise
+    except Exception as error:  # as above
+        raise _unreadable(name, error) from error
+    if pixels.shape[2] == 2:
+        grey = _grey(pixels[..., 0])
+        return Picture(name, grey, pixels[..., 1], exif, profile, is_grey=True)
+    alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
+    return Picture(name, pixels[..., :3], alpha, exif, profile, is_owned=True)
 
 
 def _from_pil(image: Image.Image, name: str) -> Picture:
     if image.mode.startswith("I"):
-        return Picture(name, _grey(_sixteen_bits(np.asarray(image), name)))
+        return Picture(name, _grey(_sixteen_bits(copy_pixels(image), name)), is_grey=True)
     if image.mode == "F":
-        plane = np.asarray(image, np.float32)
+        plane = copy_pixels(image)
         _check_range(plane, name)
-        return Picture(name, _grey(plane))
+        return Picture(name, _grey(plane), is_grey=True)
     if image.mode == "La":
         image = image.convert("LA")
+    is_grey = image.mode in ("1", "L", "LA")
     if image.has_transparency_data:
-        rgba = np.asarray(image.convert("RGBA"))
-        return Picture(name, rgba[..., :3], rgba[..., 3])
-    if image.mode in ("1", "L"):
-        return Picture(name, _grey(np.asarray(image.convert("L"))))
-    return Picture(name, np.asarray(image.convert("RGB")))
+        rgba = copy_pixels(image.convert("RGBA"))
+        return Picture(name, rgba[..., :3], rgba[..., 3], is_grey=is_grey)
+    if is_grey:
+        return Picture(name, _grey(copy_pixels(image.convert("L"))), is_grey=True)
+    return Picture(name, copy_pixels(image if image.mode == "RGB" else image.convert("RGB")))
 
 
 def _sixteen_bits(plane: NDArray[Any], name: str) -> NDArray[np.uint16]:
@@ -276,7 +268,7 @@ def _from_array(array: NDArray[Any]) -> Picture:
         raise ImageError(f"{name}: there is nothing in it")
     array = _known_type(array, name)
     if array.ndim == 2 or array.shape[2] == 1:
-        return Picture(name, _grey(array.reshape(array.shape[:2])))
+        return Picture(name, _grey(array.reshape(array.shape[:2])), is_grey=True)
     alpha = array[..., 3] if array.shape[2] == 4 else None
     return Picture(name, array[..., :3], alpha)
 
@@ -306,13 +298,6 @@ def _check_range(array: NDArray[Any], name: str) -> None:
 
 def _grey(plane: NDArray[Any]) -> NDArray[Any]:
     return np.broadcast_to(plane[..., None], (*plane.shape, 3))
-
-
-def _unit(values: NDArray[Any]) -> NDArray[np.float32]:
-    if values.dtype == np.float32:
-        return values
-    unit: NDArray[np.float32] = values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
-    return unit
 
 
 def _unreadable(name: str, error: Exception) -> ImageError:

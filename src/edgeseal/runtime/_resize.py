@@ -13,7 +13,7 @@ from PIL import Image
 
 from edgeseal.errors import UsageError
 
-__all__ = ["resize", "resize_plane"]
+__all__ = ["RowStretcher", "resize", "resize_plane"]
 
 
 def resize(image: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
@@ -48,3 +48,29 @@ def resize_plane(plane: NDArray[np.float32], height: int, width: int) -> NDArray
         return plane
     picture = Image.fromarray(np.ascontiguousarray(plane))
     return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR), np.float32)
+
+
+class RowStretcher:
+    """Resizes a small plane to a large one, any rows of it at a time.
+
+    The rows are those of :func:`resize_plane`, but for rounding.
+    """
+
+    def __init__(self, plane: NDArray[np.float32], height: int, width: int) -> None:
+        """Take ``plane`` float32 [H, W] and the size of the result."""
+        self._is_shrunk = height <= plane.shape[0]
+        self._height = height
+        self._wide = resize_plane(plane, min(height, plane.shape[0]), width)
+
+    def rows(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Return float32 [stop - start, width]."""
+        if self._is_shrunk:
+            return self._wide[start:stop]
+        known = len(self._wide)
+        places = (np.arange(start, stop) + 0.5) * (known / self._height) - 0.5
+        above = np.floor(places).astype(np.intp)
+        share = (places - above).astype(np.float32)[:, None]
+        last = known - 1
+        rows: NDArray[np.float32] = self._wide[above.clip(0, last)] * (1 - share)
+        rows += self._wide[(above + 1).clip(0, last)] * share
+        return rows
