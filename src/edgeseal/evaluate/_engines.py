@@ -1,0 +1,83 @@
+"""Opens a detector of any engine behind one Protocol."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeseal.errors import FileError, UsageError
+from edgeseal.evaluate._bits import Detector
+from edgeseal.runtime import ModelInfo
+
+__all__ = ["ENGINES", "OpenDetector", "open_detector", "sha256"]
+
+ENGINES: dict[str, str] = {
+    ".tflite": "edgeseal.evaluate._litert:open_tflite",
+    ".pth": "edgeseal.evaluate._pytorch:open_checkpoint",
+    ".pt": "edgeseal.evaluate._pytorch:open_checkpoint",
+}
+"""The function that opens a file of each ending, as MODULE:NAME: imported on first use, also in
+worker processes. It takes the path and the card's name (or None) and returns an
+:class:`OpenDetector`."""
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenDetector:
+    """A detector, ready to read.
+
+    Attributes:
+        path: its file.
+        engine: what runs it, such as ``LiteRT``.
+        info: what it is: card, bits, size of its pictures, recipe, checkpoint.
+        detector: reads pictures.
+    """
+
+    path: Path
+    engine: str
+    info: ModelInfo
+    detector: Detector
+
+
+def open_detector(path: str | Path, *, card: str | None = None) -> OpenDetector:
+    """Open a detector, for one thread.
+
+    Args:
+        path: a file whose ending names its engine (:data:`ENGINES`).
+        card: model card of a file that does not say it, such as a checkpoint.
+
+    Raises:
+        UsageError: no engine takes files of this ending, or the card is missing.
+        MissingExtraError: the engine is not installed.
+        FileError, ModelError, CheckpointError: the file cannot be used.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in ENGINES:
+        raise UsageError(
+            f"{path}: no engine for files of this ending; those with {', '.join(ENGINES)} have one"
+        )
+    module, _, name = ENGINES[path.suffix.lower()].partition(":")
+    opener: Callable[[Path, str | None], OpenDetector] = getattr(
+        importlib.import_module(module), name
+    )
+    return opener(path, card)
+
+
+def sha256(path: Path) -> str:
+    """Return the checksum of a file as 64 hexadecimal digits.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    try:
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+        return digest.hexdigest()
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror})") from error

@@ -1,0 +1,54 @@
+"""Results of single pictures on the disk, so that an interrupted evaluation goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+from edgeseal._files import make_folder, replacing
+from edgeseal.errors import UsageError
+from edgeseal.evaluate._json import from_record
+from edgeseal.evaluate._record import PictureRecord
+
+__all__ = ["State"]
+
+_FOLDER = ".evaluation"
+
+
+class State:
+    """A folder with a file for each finished picture."""
+
+    def __init__(self, output: Path, fingerprint: str) -> None:
+        """Use the results below ``output`` that belong to a plan."""
+        self._root = output / _FOLDER
+        self._folder = self._root / fingerprint
+
+    def load(self, checksum: str, *, mark: bool) -> PictureRecord | None:
+        """Return the record of a picture; None if there is none that can be used."""
+        try:
+            text = self._path(checksum, mark=mark).read_text(encoding="utf-8")
+            return from_record(PictureRecord, json.loads(text))
+        except (OSError, ValueError, UsageError):
+            return None  # missing, or damaged: it is evaluated again
+
+    def save(self, record: PictureRecord) -> None:
+        """Write the record of a picture, whole or not at all.
+
+        Raises:
+            FileError: the disk refuses it.
+        """
+        make_folder(self._folder)
+        path = self._path(record.sha256, mark=record.is_marked)
+        with replacing(path, overwrite=True) as temporary:
+            temporary.write_text(json.dumps(dataclasses.asdict(record)), encoding="utf-8")
+
+    def remove(self) -> None:
+        """Remove all results: the report has them."""
+        with contextlib.suppress(OSError):
+            shutil.rmtree(self._root)
+
+    def _path(self, checksum: str, *, mark: bool) -> Path:
+        return self._folder / f"{checksum}.{'marked' if mark else 'unmarked'}.json"

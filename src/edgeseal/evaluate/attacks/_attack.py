@@ -1,0 +1,133 @@
+"""An attack: one family at one strength, or several one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseal.errors import UsageError
+from edgeseal.evaluate.attacks import (
+    blur,
+    brightness,
+    contrast,
+    crop,
+    flip,
+    grayscale,
+    hue,
+    identity,
+    jpeg,
+    median,
+    noise,
+    overlay,
+    perspective,
+    resize,
+    rotate,
+    saturation,
+)
+from edgeseal.evaluate.attacks._family import Family, Picture
+
+__all__ = ["FAMILIES", "Attack", "Step", "sweep"]
+
+_MODULES = (
+    identity, flip, rotate, resize, crop, perspective, brightness, contrast, saturation, hue,
+    grayscale, jpeg, blur, median, noise, overlay,
+)  # fmt: skip
+
+FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
+"""Attacks on pictures, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A family at a strength.
+
+    Attributes:
+        family: its name.
+        strength: in the family's unit; None for a family without.
+    """
+
+    family: str
+    strength: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing.
+
+        Raises:
+            UsageError: there is no such family, or the strength does not fit it.
+        """
+        if self.family not in FAMILIES:
+            raise UsageError(
+                f"attack {self.family!r}: no such family; choose among {', '.join(FAMILIES)}"
+            )
+        FAMILIES[self.family].check(self.strength)
+
+    @property
+    def name(self) -> str:
+        """Family and strength."""
+        return self.family if self.strength is None else f"{self.family} {self.strength:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """What happens to a marked picture on its way to the detector.
+
+    Attributes:
+        steps: one after the other; at least one.
+    """
+
+    steps: tuple[Step, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse an attack without steps.
+
+        Raises:
+            UsageError: there are none.
+        """
+        if not self.steps:
+            raise UsageError("attack: expected one step or more, got none")
+
+    @property
+    def name(self) -> str:
+        """All steps, such as ``jpeg 60 + crop 0.71``."""
+        return " + ".join(step.name for step in self.steps)
+
+    @property
+    def family(self) -> str:
+        """The families of all steps."""
+        return " + ".join(step.family for step in self.steps)
+
+    @property
+    def strength(self) -> float | None:
+        """The strength of the first step, by which attacks of a family are ordered."""
+        return self.steps[0].strength
+
+    def apply(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        """Return the picture after the attack.
+
+        Args:
+            picture: float32 [H, W, 3], RGB, 0..1; it stays as it is.
+            rng: source of all chance in it.
+
+        Returns:
+            float32 [H', W', 3], RGB, 0..1, not rounded to 8 bits.
+        """
+
+        def change(values: Picture, step: Step) -> Picture:
+            return FAMILIES[step.family].change(values, step.strength or 0, rng)
+
+        return reduce(change, self.steps, picture)
+
+    def __call__(self, stored: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Return a stored picture after the attack, stored again: uint8 [H, W, 3]."""
+        attacked = self.apply(stored.astype(np.float32) / np.float32(255), rng)
+        levels: NDArray[np.uint8] = np.rint(attacked * np.float32(255)).astype(np.uint8)
+        return levels
+
+
+def sweep(family: str, strengths: Sequence[float]) -> tuple[Attack, ...]:
+    """Return attacks of one family."""
+    return tuple(Attack((Step(family, strength),)) for strength in strengths)
