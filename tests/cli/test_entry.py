@@ -14,7 +14,7 @@ import edgeseal
 from cli.commands import Run
 from edgeseal.cli import _models
 
-VERBS = ("demo", "models", "convert", "quantize", "inspect", "embed", "detect")
+VERBS = ("demo", "models", "convert", "quantize", "inspect", "embed", "detect", "bench")
 
 LIGHT = """
 import sys

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ class Sample:
 
 
 def samples_from_pictures(
-    reference: Model, candidate: Model, pictures: Sequence[Path], *, seed: int = 0
+    reference: Model, candidate: Model, pictures: Sequence[ImageInput], *, seed: int = 0
 ) -> Iterator[Sample]:
     """Return pictures, read one after the other and resized to the input's height and width.
 
@@ -48,7 +47,7 @@ def samples_from_pictures(
     Args:
         reference: a model with one input for a picture.
         candidate: another of the same graph.
-        pictures: files.
+        pictures: files, or pictures in memory.
         seed: for what is drawn.
 
     Raises:

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgeseal import __version__
+from edgeseal.cli._bench import bench
 from edgeseal.cli._check import check
 from edgeseal.cli._compare import compare
 from edgeseal.cli._console import error, open_stderr
@@ -86,6 +87,7 @@ for _verb in (
     profile,
     embed,
     detect,
+    bench,
 ):
     app.command()(_verb)
 

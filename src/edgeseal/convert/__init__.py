@@ -7,16 +7,24 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError("converting a PyTorch model", "convert") from error
 
-from edgeseal.convert._convert import Conversion, convert_part, exportable
+from edgeseal.convert._convert import (
+    ChannelsLast,
+    Conversion,
+    convert_part,
+    exportable,
+    sample_inputs,
+)
 from edgeseal.convert._litert import to_litert
 from edgeseal.convert._stock import stock_conversion, stock_dynamic_int8
 from edgeseal.convert._structure import MAX_RANK, structural_problems
 
 __all__ = [
     "MAX_RANK",
+    "ChannelsLast",
     "Conversion",
     "convert_part",
     "exportable",
+    "sample_inputs",
     "stock_conversion",
     "stock_dynamic_int8",
     "structural_problems",
