@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeseal.cli._console import new_table, picture_bar, print_json, print_table, printable
+from edgeseal.cli._message import Wanted
 from edgeseal.cli._outputs import check_outputs, check_sources, output_folder
 from edgeseal.cli._pictures import exit_after_pictures, list_pictures
-from edgeseal.errors import FileError, UsageError
+from edgeseal.errors import FileError
 
 if TYPE_CHECKING:
     from edgeseal.runtime import LiteRTEmbedder, Message
 
 __all__ = ["embed"]
-
-_RANDOM = "random"
 
 
 def embed(
@@ -27,13 +26,29 @@ def embed(
     model: Annotated[
         Path, typer.Option("--model", metavar="EMBEDDER", help="An embedder's .tflite file.")
     ],
-    message: Annotated[
-        str,
-        typer.Option("--message", metavar="HEX|random", help="What to embed in every picture."),
-    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for marked pictures.")
     ],
+    text: Annotated[
+        str | None, typer.Option("--text", metavar="TEXT", help="Embed a short text.")
+    ] = None,
+    number: Annotated[
+        int | None, typer.Option("--id", metavar="N", help="Embed a number of 0 or more.")
+    ] = None,
+    digits: Annotated[
+        str | None, typer.Option("--hex", metavar="HEX", help="Embed hexadecimal digits.")
+    ] = None,
+    bits: Annotated[
+        str | None, typer.Option("--bits", metavar="BITS", help="Embed zeros and ones.")
+    ] = None,
+    message: Annotated[
+        str | None,
+        typer.Option(
+            "--message",
+            metavar="HEX|random",
+            help="Embed all of the model's bits as they are, without error correction.",
+        ),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="Makes --message random repeatable.")
     ] = None,
@@ -42,18 +57,19 @@ def embed(
 ) -> None:
     """Embed a message in pictures.
 
-    Pictures keep their size, and their format where it keeps the mark; others become PNG. Exits
-    with 1 if some could not be marked, with 2 if none could.
+    What --text, --id, --hex and --bits embed, detect finds without being told, with errors
+    corrected. Pictures keep their size, and their format where it keeps the mark; others become
+    PNG. Exits with 1 if some could not be marked, with 2 if none could.
     """
-    if seed is not None and message != _RANDOM:
-        raise UsageError("--seed goes with --message random; leave it out")
+    wanted = Wanted(message=message, text=text, number=number, digits=digits, bits=bits, seed=seed)
+    wanted.check()
     outputs = _outputs(list_pictures(images), output)
     check_sources(outputs)
     check_outputs(output, [path.name for path in outputs.values()], overwrite=overwrite)
     from edgeseal.runtime import load_embedder
 
     embedder = load_embedder(model)
-    payload = _payload(message, embedder.info.bits, seed)
+    payload = wanted.to_message(embedder.info.bits)
     with output_folder(output):
         results = _embed_all(embedder, outputs, payload, overwrite=overwrite)
     failed = sum(result["error"] is not None for result in results)
@@ -69,12 +85,6 @@ def _outputs(pictures: list[Path], folder: Path) -> dict[Path, Path]:
     from edgeseal.runtime import save_suffix
 
     return {path: folder / (path.stem + save_suffix(path)) for path in pictures}
-
-
-def _payload(text: str, bits: int, seed: int | None) -> Message:
-    from edgeseal.runtime import Message
-
-    return Message.random(bits, seed=seed) if text == _RANDOM else Message.from_hex(text, bits)
 
 
 def _embed_all(

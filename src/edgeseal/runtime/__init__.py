@@ -15,7 +15,7 @@ from edgeseal.runtime._embedder import Embedding, LiteRTEmbedder, load_embedder
 from edgeseal.runtime._folder import PICTURE_SUFFIXES, find_pictures
 from edgeseal.runtime._image import MAX_PIXELS, ImageInput, read_image
 from edgeseal.runtime._info import ModelInfo, attach_info, has_info, read_info
-from edgeseal.runtime._message import Message, MessageInput
+from edgeseal.runtime._message import Message, MessageInput, to_message
 from edgeseal.runtime._pvalue import log10_p_value, p_value
 from edgeseal.runtime._resize import resize
 from edgeseal.runtime._samples import picture_input, picture_samples
@@ -51,4 +51,5 @@ __all__ = [
     "refusal",
     "resize",
     "save_suffix",
+    "to_message",
 ]

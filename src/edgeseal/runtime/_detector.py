@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgeseal.errors import FileError, UsageError
+from edgeseal.payload import Reading, payload_code
 from edgeseal.runtime._image import ImageInput, read_picture
 from edgeseal.runtime._info import DETECTOR, ModelInfo
 from edgeseal.runtime._message import Message, MessageInput, to_message
@@ -30,17 +31,20 @@ class Detection:
     """What a detector read in a picture.
 
     There is no confidence: the network's own (its output 0) was never trained. Whether a picture
-    is marked is told by :attr:`p_value` against the message that it should carry.
+    is marked is told by :attr:`p_value` against the message that it should carry, or by the
+    :attr:`reading` of a payload.
 
     Attributes:
         message: the bits read; every picture gives some, marked or not.
         logits: float32 [bits], read-only; a bit is 1 where its logit is above 0.
         expected: the message that was expected, or None.
+        reading: whether a payload is there, and which; None if it was not asked for.
     """
 
     message: Message
     logits: NDArray[np.float32]
     expected: Message | None = None
+    reading: Reading | None = None
 
     @property
     def bits(self) -> tuple[int, ...]:
@@ -86,6 +90,7 @@ class Detection:
             "bit_accuracy": self.bit_accuracy,
             "p_value": self.p_value,
             "log10_p_value": self.log10_p_value,
+            "reading": None if self.reading is None else self.reading.to_json(),
         }
 
 
@@ -126,7 +131,9 @@ class LiteRTDetector:
         """What the file says about itself."""
         return self._session.info
 
-    def detect(self, image: ImageInput, expect: MessageInput | None = None) -> Detection:
+    def detect(
+        self, image: ImageInput, expect: MessageInput | None = None, *, fpr: float | None = None
+    ) -> Detection:
         """Read the message of a picture of any size.
 
         The picture is resized to the model's size, not keeping its aspect ratio, with an
@@ -135,19 +142,22 @@ class LiteRTDetector:
         Args:
             image: a path, PIL image or array; see :data:`edgeseal.runtime.ImageInput`.
             expect: the message that should be there, for the accuracy and the p-value.
+            fpr: look for a payload, such that at most this share of unmarked pictures has one.
 
         Raises:
-            UsageError: the expected message cannot be parsed or has another length.
+            UsageError: the expected message cannot be parsed or has another length, the rate is
+                out of range, or the model's messages are too short for payloads.
             FileError, ImageError: the picture cannot be read.
             RuntimeRefusalError: LiteRT fails while running.
         """
-        return self._detect(image, self._expected(expect))
+        return self._detect(image, self._expected(expect), self._rate(fpr))
 
     def detect_many(
         self,
         images: Iterable[ImageInput],
         *,
         expect: MessageInput | None = None,
+        fpr: float | None = None,
         workers: int = 1,
     ) -> Iterator[DetectionOutcome]:
         """Read the messages of many pictures, in their order.
@@ -158,18 +168,19 @@ class LiteRTDetector:
         Args:
             images: as for :meth:`detect`.
             expect: one message for all.
+            fpr: as for :meth:`detect`.
             workers: pictures under way at the same time, each with its own interpreter.
 
         Raises:
-            UsageError: at once, for a wrong message or number of workers.
+            UsageError: at once, for a wrong message, rate or number of workers.
             RuntimeRefusalError: while iterating, if LiteRT fails while running.
         """
         if workers < 1:
             raise UsageError(f"workers: expected 1 or more, got {workers}")
-        expected = self._expected(expect)
+        expected, rate = self._expected(expect), self._rate(fpr)
 
         def work(item: tuple[int, ImageInput]) -> DetectionOutcome:
-            return self._outcome(*item, expected)
+            return self._outcome(*item, expected, rate)
 
         if workers == 1:
             return map(work, enumerate(images))
@@ -202,16 +213,26 @@ class LiteRTDetector:
     def _expected(self, expect: MessageInput | None) -> Message | None:
         return None if expect is None else to_message(expect, self.info.bits)
 
-    def _detect(self, image: ImageInput, expected: Message | None) -> Detection:
+    def _rate(self, fpr: float | None) -> float | None:
+        """Return a false-positive rate after checking it and that there can be payloads."""
+        if fpr is not None:
+            payload_code(self.info.bits).check_rate(fpr)
+        return fpr
+
+    def _detect(self, image: ImageInput, expected: Message | None, fpr: float | None) -> Detection:
         picture = read_picture(image).resized(self.info.image_size)
         logits = self.logits(picture[None])[0].copy()
         logits.setflags(write=False)
-        return Detection(Message(tuple((logits > 0).astype(int).tolist())), logits, expected)
+        message = Message(tuple((logits > 0).astype(int).tolist()))
+        reading = None if fpr is None else payload_code(len(logits)).read(logits, fpr=fpr)
+        return Detection(message, logits, expected, reading)
 
-    def _outcome(self, index: int, image: ImageInput, expected: Message | None) -> DetectionOutcome:
+    def _outcome(
+        self, index: int, image: ImageInput, expected: Message | None, fpr: float | None
+    ) -> DetectionOutcome:
         source = _source(image)
         try:
-            return DetectionOutcome(index, source, detection=self._detect(image, expected))
+            return DetectionOutcome(index, source, detection=self._detect(image, expected, fpr))
         except FileError as error:
             return DetectionOutcome(index, source, error=error)
 

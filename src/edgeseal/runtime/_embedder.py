@@ -122,7 +122,8 @@ class LiteRTEmbedder:
         Args:
             image: a path, PIL image or array; see :data:`edgeseal.runtime.ImageInput`. A floating
                 point source gives a picture of 8 bits; see :meth:`embed_array`.
-            message: hexadecimal text, a :class:`Message` or bits, of the model's length.
+            message: hexadecimal text, a :class:`Message` or bits, of the model's length, or a
+                :class:`~edgeseal.payload.Payload`.
 
         Raises:
             UsageError: the message cannot be parsed or has another length.

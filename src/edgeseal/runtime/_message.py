@@ -1,4 +1,4 @@
-"""Messages: bits, and their hexadecimal form.
+"""Messages: bits, their hexadecimal form, or a payload that they carry.
 
 The first bit is the most significant bit of the first hexadecimal digit, as in upstream: 96 bits
 are 24 digits, and ``8000...`` has only bit 0 set. A number of bits that is no multiple of 4 is
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.errors import UsageError
+from edgeseal.payload import Payload, payload_code
 
 __all__ = ["Message", "MessageInput", "to_message"]
 
@@ -119,18 +120,21 @@ class Message:
         return self.hex
 
 
-MessageInput: TypeAlias = Message | str | Sequence[int] | NDArray[Any]
-"""A message, its hexadecimal form, or its bits as 0 and 1 or booleans."""
+MessageInput: TypeAlias = Message | Payload | str | Sequence[int] | NDArray[Any]
+"""A message, its hexadecimal form, its bits as 0 and 1 or booleans, or a payload to carry."""
 
 
 def to_message(value: MessageInput, bits: int) -> Message:
     """Turn any accepted form of a message into one of ``bits`` bits.
 
     Raises:
-        UsageError: it cannot be parsed, or has another number of bits.
+        UsageError: it cannot be parsed, has another number of bits, or is a payload that does not
+            fit into so many.
     """
     if isinstance(value, str):
         return Message.from_hex(value, bits)
+    if isinstance(value, Payload):
+        return Message(payload_code(bits).encode(value))
     message = value if isinstance(value, Message) else Message(_bits(value))
     if len(message) != bits:
         raise UsageError(f"message: expected {_length(bits)}, got {len(message)} bits")
@@ -144,7 +148,7 @@ def _bits(value: object) -> tuple[Any, ...]:
         return tuple(value)
     shape = f" of shape {list(value.shape)}" if isinstance(value, np.ndarray) else ""
     raise UsageError(
-        "message: expected hexadecimal text, a Message or a flat sequence of bits, got "
+        "message: expected hexadecimal text, a Message, a Payload or a flat sequence of bits, got "
         f"{type(value).__name__}{shape}"
     )
 
