@@ -11,8 +11,17 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from edgeseal.analyze import Arithmetic, Placement, Profile, count_macs, profile
-from edgeseal.graph import Model, Operator, Tensor, new_operator, read_model, write_model
+from edgeseal.analyze import Placement, Profile, profile
+from edgeseal.graph import (
+    Arithmetic,
+    Model,
+    Operator,
+    Tensor,
+    count_macs,
+    new_operator,
+    read_model,
+    write_model,
+)
 from edgeseal.probe import Prober, cut
 from graphs import constant, model_of, value
 

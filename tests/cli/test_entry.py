@@ -14,7 +14,9 @@ import edgeseal
 from cli.commands import Run
 from edgeseal.cli import _models
 
-VERBS = ("demo", "models", "convert", "quantize", "inspect", "embed", "detect", "bench")
+VERBS = (
+    "demo", "models", "convert", "quantize", "recipes", "inspect", "embed", "detect", "bench",
+)  # fmt: skip
 
 LIGHT = """
 import sys

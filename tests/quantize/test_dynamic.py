@@ -10,7 +10,7 @@ import pytest
 from conversions import converted
 from edgeseal.cards import Part
 from edgeseal.convert import stock_dynamic_int8
-from edgeseal.errors import ModelError, UsageError
+from edgeseal.errors import ModelError
 from edgeseal.graph import (
     Buffer,
     Model,
@@ -164,11 +164,6 @@ def test_model_error_says_so_when_nothing_can_be_quantized() -> None:
     model = Model([Subgraph("main", [x], [y], [new_operator("ABS", [x], [y])])])
     with pytest.raises(ModelError, match="nothing to quantize"):
         quantize(model, DYNAMIC)
-
-
-def test_usage_error_suggests_name_when_recipe_is_unknown() -> None:
-    with pytest.raises(UsageError, match="did you mean dynamic-int8"):
-        find_recipe("dynamic-int")
 
 
 def test_other_readers_keep_float_weights_when_a_constant_is_shared(tmp_path: Path) -> None:

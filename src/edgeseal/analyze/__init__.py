@@ -14,7 +14,6 @@ from edgeseal.analyze._compare_report import check_plot, write_plot
 from edgeseal.analyze._compare_text import summary_lines
 from edgeseal.analyze._error import Error
 from edgeseal.analyze._inputs import Sample, drawn_samples, samples_from_pictures
-from edgeseal.analyze._macs import Arithmetic, Macs, count_macs
 from edgeseal.analyze._match import Means
 from edgeseal.analyze._meter import Reading
 from edgeseal.analyze._outputs import OutputError
@@ -28,12 +27,10 @@ from edgeseal.analyze._reduce import (
 from edgeseal.analyze._reduction import Reduction, Script, reduction_paths, write_reduction
 
 __all__ = [
-    "Arithmetic",
     "BugReport",
     "Comparison",
     "Error",
     "KindTime",
-    "Macs",
     "Means",
     "ModelFile",
     "NodePlace",
@@ -52,7 +49,6 @@ __all__ = [
     "check_ends",
     "check_plot",
     "compare",
-    "count_macs",
     "drawn_samples",
     "profile",
     "reduce_command",

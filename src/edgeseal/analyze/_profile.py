@@ -16,8 +16,15 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edgeseal.analyze._inputs import drawn_samples
-from edgeseal.analyze._macs import Arithmetic, Macs, ShapeOf, count_macs
-from edgeseal.graph import Model, Operator, find_modules
+from edgeseal.graph import (
+    Arithmetic,
+    Macs,
+    Model,
+    Operator,
+    ShapeOf,
+    count_macs,
+    find_modules,
+)
 from edgeseal.probe import Outcome, Prober, Status, Step, cut, execute
 
 __all__ = ["KindTime", "OperatorTime", "Placement", "Profile", "profile"]

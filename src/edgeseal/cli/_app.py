@@ -26,6 +26,7 @@ from edgeseal.cli._interrupt import heeding_interrupts
 from edgeseal.cli._models import models
 from edgeseal.cli._profile import profile
 from edgeseal.cli._quantize import quantize
+from edgeseal.cli._recipes import recipes
 from edgeseal.cli._reduce import reduce
 from edgeseal.cli._repair import repair
 from edgeseal.errors import EdgesealError
@@ -79,6 +80,7 @@ for _verb in (
     models,
     convert,
     quantize,
+    recipes,
     inspect,
     check,
     repair,

@@ -23,7 +23,7 @@ from edgeseal.cli._console import (
 )
 from edgeseal.cli._converter import load_converter, require_conversion
 from edgeseal.cli._outputs import check_outputs, output_folder
-from edgeseal.errors import ModelError, UsageError
+from edgeseal.errors import FileError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from edgeseal.cards import Card, Part
@@ -75,7 +75,7 @@ def convert(
         list[str] | None,
         typer.Option(
             "--recipe",
-            metavar="NAME",
+            metavar="NAME|FILE.json",
             help="How to quantize; may be repeated. [default: float32 and dynamic-int8]",
         ),
     ] = None,
@@ -122,7 +122,7 @@ def _choose(card_name: str, names: list[str] | None) -> tuple[Card, list[Recipe]
     for name in names or _DEFAULT_RECIPES:
         try:
             chosen[name] = find_recipe(name)
-        except UsageError as failure:
+        except (FileError, UsageError) as failure:
             problems.append(str(failure))
     try:
         card = load_card(card_name)
@@ -178,13 +178,13 @@ def _write_part(
                 model = _copied(model)  # quantization is done in place
             try:
                 quantize(model, recipe)
-            except ModelError as failure:
-                raise ModelError(f"{path}: {failure}") from failure
+            except (ModelError, UsageError) as failure:
+                raise type(failure)(f"{path}: {failure}") from failure
             write_model(model, path, overwrite=overwrite)
             reason = refusal(path)
         if reason is not None:
             note(f"{path}: LiteRT cannot prepare this model: {reason}")
-        is_float = recipe.name == "float32"
+        is_float = recipe.is_float32
         yield _Written(
             str(path),
             loaded.part.value,

@@ -19,7 +19,8 @@ from edgeseal.cli._console import (
 )
 
 if TYPE_CHECKING:
-    from edgeseal.analyze import KindTime, Macs, OperatorTime, Profile
+    from edgeseal.analyze import KindTime, OperatorTime, Profile
+    from edgeseal.graph import Macs
 
 __all__ = ["profile"]
 
@@ -111,7 +112,7 @@ def _times(found: Profile) -> str:
 
 
 def _macs(found: Profile) -> str:
-    from edgeseal.analyze import Arithmetic
+    from edgeseal.graph import Arithmetic
 
     total = found.macs()
     if not total:
@@ -181,7 +182,7 @@ def _percent(share: float | None) -> str:
 
 
 def _record(found: Profile) -> dict[str, object]:
-    from edgeseal.analyze import Arithmetic
+    from edgeseal.graph import Arithmetic
 
     total = found.macs()
     integer = found.macs(Arithmetic.INTEGER, Arithmetic.HYBRID)

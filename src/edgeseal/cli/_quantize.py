@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import mib, note, print_json, print_text
+from edgeseal.cli._console import mib, note, print_json, print_text, printable
 from edgeseal.cli._outputs import check_sources
 from edgeseal.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from edgeseal.quantize import QuantizationReport, Share
 
 __all__ = ["quantize"]
 
@@ -19,7 +23,12 @@ def quantize(
         Path, typer.Argument(metavar="FLOAT.tflite", help="A float32 model, from any converter.")
     ],
     recipe_name: Annotated[
-        str, typer.Option("--recipe", metavar="NAME", help="How to quantize, such as dynamic-int8.")
+        str,
+        typer.Option(
+            "--recipe",
+            metavar="NAME|FILE.json",
+            help="How to quantize, such as dynamic-int8; `edgeseal recipes` lists them.",
+        ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT.tflite", help="File to write.")
@@ -29,7 +38,8 @@ def quantize(
 ) -> None:
     """Quantize a float model; needs no PyTorch.
 
-    Exits with 1 if LiteRT cannot prepare the result.
+    Says how much of it is quantized: of the weights, and of the multiply-accumulates. Exits with 1
+    if LiteRT cannot prepare the result.
     """
     from edgeseal._files import check_output
     from edgeseal.graph import read_model, write_model
@@ -38,26 +48,45 @@ def quantize(
     from edgeseal.runtime import refusal
 
     recipe = find_recipe(recipe_name)
-    if recipe.name == "float32":
-        raise UsageError("recipe float32 quantizes nothing; name another, such as dynamic-int8")
+    if recipe.is_float32:
+        raise UsageError(
+            f"recipe {recipe.name} quantizes nothing; name another, such as dynamic-int8"
+        )
     check_sources({source: output})
     check_output(output, overwrite=overwrite)
     model = read_model(source)
     before_bytes = source.stat().st_size
     try:
-        apply_recipe(model, recipe)
-    except ModelError as error:
-        raise ModelError(f"{source}: {error}") from error
+        result = apply_recipe(model, recipe)
+    except (ModelError, UsageError) as error:
+        raise type(error)(f"{source}: {error}") from error
     write_model(model, output, overwrite=overwrite)
     after_bytes = output.stat().st_size
     reason = refusal(output)
     if as_json:
         record = {"source": str(source), "path": str(output), "recipe": recipe.name}
         sizes = {"size_bytes_before": before_bytes, "size_bytes": after_bytes}
-        print_json("quantize", {**record, **sizes, "refusal": reason})
+        print_json("quantize", {**record, **sizes, "refusal": reason, **_report_record(result)})
     else:
         ratio = after_bytes / before_bytes
         print_text(f"{output}: {mib(before_bytes)} -> {mib(after_bytes)} ({ratio:.1%})")
+        print_text(f"weights: {_shares(result.weights)}")
+        print_text(f"multiply-accumulates: {_shares(result.macs)}")
+    for line in result.notes:
+        note(printable(f"{output}: {line}"))
     if reason is not None:
         note(f"{output}: LiteRT cannot prepare this model: {reason}")
         raise typer.Exit(1)
+
+
+def _shares(shares: tuple[Share, ...]) -> str:
+    return ", ".join(f"{part.share:.1%} {part.name}" for part in shares) or "none"
+
+
+def _report_record(result: QuantizationReport) -> dict[str, object]:
+    return {
+        "weights": {part.name: part.share for part in result.weights},
+        "macs": {part.name: part.share for part in result.macs},
+        "layers": [asdict(layer) for layer in result.layers],
+        "notes": list(result.notes),
+    }

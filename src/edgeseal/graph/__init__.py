@@ -1,5 +1,6 @@
 """A ``.tflite`` file as a graph of objects."""
 
+from edgeseal.graph._macs import Arithmetic, Macs, ShapeOf, count_macs
 from edgeseal.graph._model import (
     Appended,
     Model,
@@ -26,9 +27,11 @@ from edgeseal.graph._write import serialize, write_model
 
 __all__ = [
     "Appended",
+    "Arithmetic",
     "Blockwise",
     "Buffer",
     "ExternalBuffer",
+    "Macs",
     "Model",
     "ModelSummary",
     "ModulePath",
@@ -39,12 +42,14 @@ __all__ = [
     "OperatorSummary",
     "OptionText",
     "Quantization",
+    "ShapeOf",
     "Signature",
     "SignatureSummary",
     "Subgraph",
     "Tensor",
     "TensorSummary",
     "TypeSummary",
+    "count_macs",
     "describe_options",
     "deserialize",
     "enum_names",

@@ -1,5 +1,42 @@
-"""From a float ``.tflite`` graph to one with integer weights."""
+"""From a float ``.tflite`` graph to one with fewer bits, as a recipe says."""
 
-from edgeseal.quantize._recipes import RECIPES, Recipe, find_recipe, quantize
+from edgeseal.quantize._library import find_recipe, read_recipe, recipe_names
+from edgeseal.quantize._plan import Plan, PlannedOperator, make_plan, named_operators
+from edgeseal.quantize._quantize import RECIPE_METADATA, quantize
+from edgeseal.quantize._recipe import (
+    Activations,
+    Methods,
+    Precision,
+    Recipe,
+    Rounding,
+    Rule,
+    Weights,
+)
+from edgeseal.quantize._recipe_json import recipe_from_json, recipe_to_json
+from edgeseal.quantize._report import LayerResult, QuantizationReport, Share
+from edgeseal.quantize._work import CalibrationData
 
-__all__ = ["RECIPES", "Recipe", "find_recipe", "quantize"]
+__all__ = [
+    "RECIPE_METADATA",
+    "Activations",
+    "CalibrationData",
+    "LayerResult",
+    "Methods",
+    "Plan",
+    "PlannedOperator",
+    "Precision",
+    "QuantizationReport",
+    "Recipe",
+    "Rounding",
+    "Rule",
+    "Share",
+    "Weights",
+    "find_recipe",
+    "make_plan",
+    "named_operators",
+    "quantize",
+    "read_recipe",
+    "recipe_from_json",
+    "recipe_names",
+    "recipe_to_json",
+]

@@ -13,32 +13,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.graph import Operator, Subgraph, Tensor, new_operator
-from edgeseal.quantize._layers import WEIGHTS_INPUT, WeightedLayer, weighted_layers
+from edgeseal.quantize._layers import WEIGHTS_INPUT, WeightedLayer
+from edgeseal.quantize._recipe import Activations, Precision, Weights
 from edgeseal.quantize._terms import add_term, float_constant
 from edgeseal.quantize._weights import constant
+from edgeseal.quantize._work import Work
 
-__all__ = ["split_dominant_diagonals"]
+__all__ = ["split_diagonals"]
 
 # Worth two more operators when the dense part's grid gets finer by at least this factor.
 _MIN_GAIN = 4.0
+_FLOAT = Precision(Weights.FLOAT32, Activations.FLOAT)
+_INTEGER = (Weights.INT8, Weights.INT4)
 
 Float = NDArray[np.float32]
 
 
-def split_dominant_diagonals(subgraph: Subgraph) -> set[int]:
+def split_diagonals(work: Work) -> None:
     """Rewrite the layers whose diagonal dominates; exact up to float rounding.
 
-    Returns:
-        The ``id`` of each diagonal's tensor: constants that have to stay float.
+    The diagonals stay float.
     """
-    diagonals = (_split(subgraph, layer) for layer in list(weighted_layers(subgraph)))
-    return {id(diagonal) for diagonal in diagonals if diagonal is not None}
+    if not work.recipe.methods.split_diagonals:
+        return
+    for entry in work.plan.layers:
+        precision = entry.precision
+        if entry.layer is not None and precision is not None and precision.weights in _INTEGER:
+            product = _split(work.subgraph_of(entry.operator), entry.layer)
+            if product is not None:
+                _adopt(work, entry.operator, product)
 
 
-def _split(subgraph: Subgraph, layer: WeightedLayer) -> Tensor | None:
-    operator, weights = layer.operator, constant(layer.weights)
+def _adopt(work: Work, operator: Operator, product: Operator) -> None:
+    is_layer = product.kind == "DEPTHWISE_CONV_2D"
+    layer = WeightedLayer(product, WEIGHTS_INPUT, 3) if is_layer else None
+    work.plan.adopt(product, like=operator, suffix="diagonal", layer=layer, precision=_FLOAT)
+
+
+def _split(subgraph: Subgraph, layer: WeightedLayer) -> Operator | None:
+    """Take a layer's diagonal out, if that pays; return the operator that multiplies by it."""
+    operator = layer.operator
     if operator.kind not in ("FULLY_CONNECTED", "CONV_2D") or not _keeps_channels(operator):
         return None
+    weights = constant(layer.weights)
     channels = np.arange(weights.shape[0])
     dense = weights.copy()
     dense[channels, ..., channels] = 0
@@ -47,8 +64,9 @@ def _split(subgraph: Subgraph, layer: WeightedLayer) -> Tensor | None:
     name = layer.weights.name
     operator.inputs[WEIGHTS_INPUT] = float_constant(f"{name}/dense", dense)
     diagonal = float_constant(name, np.moveaxis(weights[channels, ..., channels], 0, -1))
-    add_term(subgraph, operator, _diagonal_product(operator, diagonal))
-    return diagonal
+    product = _diagonal_product(operator, diagonal)
+    add_term(subgraph, operator, product)
+    return product
 
 
 def _keeps_channels(operator: Operator) -> bool:

@@ -12,24 +12,26 @@ from edgeseal.graph import Buffer, Quantization, Tensor
 
 __all__ = ["IntegerWeights", "constant", "integer_constant", "round_to_nearest", "symmetric_scale"]
 
-_INT8_MAX = 127  # symmetric: -128 is not used, as LiteRT's kernels require
+_LARGEST = {8: 127, 4: 7}  # symmetric: -128 and -8 are not used, as LiteRT's kernels require
 
 Float = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class IntegerWeights:
-    """Weights on an INT8 grid with a scale per output channel and no offset.
+    """Weights on an integer grid with a scale per output channel and no offset.
 
     Attributes:
-        values: int8, the weights' shape, -127..127.
+        values: int8, the weights' shape, -127..127, or -7..7 of 4 bits.
         scale: float32 [channels]; real = scale * value along ``axis``.
         axis: the output-channel dimension.
+        bits: of a stored value, 8 or 4.
     """
 
     values: NDArray[np.int8]
     scale: Float
     axis: int
+    bits: int = 8
 
     def dequantized(self) -> Float:
         """Return the real values, float32."""
@@ -39,29 +41,32 @@ class IntegerWeights:
         return real
 
 
-def symmetric_scale(weights: Float, axis: int) -> Float:
+def symmetric_scale(weights: Float, axis: int, *, bits: int = 8) -> Float:
     """Return the scale per channel that just holds the largest weight, float32 [channels]."""
     others = tuple(dim for dim in range(weights.ndim) if dim != axis)
     largest = np.abs(weights).max(axis=others)
     smallest = np.finfo(np.float32).tiny  # below it, the runtime refuses a scale
-    scale: Float = np.where(largest > 0, np.maximum(largest / _INT8_MAX, smallest), 1.0)
+    scale: Float = np.where(largest > 0, np.maximum(largest / _LARGEST[bits], smallest), 1.0)
     return scale.astype(np.float32)
 
 
-def round_to_nearest(weights: Float, axis: int, scale: Float | None = None) -> IntegerWeights:
+def round_to_nearest(
+    weights: Float, axis: int, scale: Float | None = None, *, bits: int = 8
+) -> IntegerWeights:
     """Round each weight to the nearest point of its channel's grid.
 
     Args:
         weights: float32, any shape.
         axis: the output-channel dimension.
         scale: float32 [channels], or None for :func:`symmetric_scale`.
+        bits: of a stored value, 8 or 4.
     """
     if scale is None:
-        scale = symmetric_scale(weights, axis)
+        scale = symmetric_scale(weights, axis, bits=bits)
     shape = [1] * weights.ndim
     shape[axis] = -1
-    values = np.rint(weights / scale.reshape(shape)).clip(-_INT8_MAX, _INT8_MAX)
-    return IntegerWeights(values.astype(np.int8), scale, axis)
+    values = np.rint(weights / scale.reshape(shape)).clip(-_LARGEST[bits], _LARGEST[bits])
+    return IntegerWeights(values.astype(np.int8), scale, axis, bits)
 
 
 def constant(tensor: Tensor) -> Float:
@@ -88,10 +93,19 @@ def constant(tensor: Tensor) -> Float:
 
 
 def integer_constant(name: str, weights: IntegerWeights) -> Tensor:
-    """Return an INT8 constant."""
+    """Return an INT8 constant, or an INT4 one, which holds two values in a byte."""
     quantization = Quantization(
         scale=weights.scale,
         zero_point=np.zeros(weights.scale.size, np.int64),
         axis=weights.axis,
     )
-    return Tensor(name, weights.values.shape, "INT8", Buffer.of(weights.values), quantization)
+    buffer = Buffer.of(weights.values if weights.bits == 8 else _packed(weights.values))
+    return Tensor(name, weights.values.shape, f"INT{weights.bits}", buffer, quantization)
+
+
+def _packed(values: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Return two values a byte, the first in the lower half; an odd last one stands alone."""
+    flat = values.reshape(-1).view(np.uint8) & 0xF
+    even = np.pad(flat, (0, flat.size % 2))
+    packed: NDArray[np.uint8] = even[0::2] | even[1::2] << 4
+    return packed

@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgeseal.graph import Operator, Tensor
+from edgeseal.graph._model import Operator
+from edgeseal.graph._tensor import Tensor
 
 __all__ = ["Arithmetic", "Macs", "ShapeOf", "count_macs"]
 

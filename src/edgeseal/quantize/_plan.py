@@ -1,0 +1,180 @@
+"""A recipe applied to a graph: what each layer and each operator gets, by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from edgeseal.errors import ModelError, UsageError
+from edgeseal.graph import Model, Modules, Operator, find_modules
+from edgeseal.quantize._layers import WeightedLayer, weighted_layers
+from edgeseal.quantize._recipe import Precision, Recipe, Rule
+from edgeseal.quantize._support import refusal
+
+__all__ = ["Plan", "PlannedOperator", "make_plan", "named_operators"]
+
+_SHOWN = 20  # problems
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedOperator:
+    """What an operator gets.
+
+    Attributes:
+        name: unique in the model. A layer has that of its module in the program that the model
+            was made from, such as ``blocks.0.attn.proj``, or of its result where names tell no
+            module; of several of one name the second has ``#2`` behind it. Other operators have
+            their kind behind it, as in ``blocks.0.attn:SOFTMAX``.
+        operator: the operator.
+        layer: its weights, or None.
+        precision: what it gets; None if no rule speaks of it, which is fine without weights.
+    """
+
+    name: str
+    operator: Operator
+    layer: WeightedLayer | None
+    precision: Precision | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a recipe gives to every operator of a model.
+
+    A stage that adds operators says what they get (:meth:`adopt`); one that puts an operator in
+    another's place hands the name on (:meth:`replace`).
+
+    Attributes:
+        entries: by operator, in execution order; what was adopted comes last.
+    """
+
+    entries: dict[Operator, PlannedOperator] = field(default_factory=dict)
+
+    @property
+    def layers(self) -> list[PlannedOperator]:
+        """The operators with weights."""
+        return [entry for entry in self.entries.values() if entry.layer is not None]
+
+    def precision(self, operator: Operator) -> Precision | None:
+        """Return what an operator gets; None where neither a rule nor a stage speaks of it."""
+        entry = self.entries.get(operator)
+        return None if entry is None else entry.precision
+
+    def adopt(
+        self,
+        operator: Operator,
+        *,
+        like: Operator,
+        suffix: str,
+        layer: WeightedLayer | None = None,
+        precision: Precision | None = None,
+    ) -> None:
+        """Take in an operator that a stage adds.
+
+        Args:
+            operator: the new operator.
+            like: one of the plan, whose name it gets with ``/suffix`` behind it.
+            suffix: says what it is for.
+            layer: its weights, if it has some.
+            precision: what it gets; default: what ``like`` gets.
+        """
+        source = self.entries[like]
+        self.entries[operator] = PlannedOperator(
+            f"{source.name}/{suffix}", operator, layer, precision or source.precision
+        )
+
+    def replace(self, old: Operator, new: Operator, layer: WeightedLayer | None = None) -> None:
+        """Let ``new`` have the name and precision of ``old``, which leaves the graph."""
+        source = self.entries.pop(old)
+        self.entries[new] = PlannedOperator(source.name, new, layer, source.precision)
+
+
+def make_plan(model: Model, recipe: Recipe) -> Plan:
+    """Find out what a recipe gives to every operator of a float model; changes nothing.
+
+    Raises:
+        UsageError: a layer would be left as it is without a rule that says so, or cannot get
+            what its rule says, or a rule matches nothing; all such problems are listed.
+        ModelError: the model has no layer with constant float weights.
+    """
+    operators = named_operators(model)
+    if not recipe.is_float32 and not any(entry.layer is not None for entry in operators):
+        raise ModelError("has nothing to quantize: no layer has constant float32 weights")
+    matches: Counter[int] = Counter()
+    plan = Plan()
+    problems = []
+    for entry in operators:
+        matching = [index for index, rule in enumerate(recipe.rules) if _matches(rule, entry)]
+        matches.update(matching)
+        precision = recipe.rules[matching[-1]].precision if matching else None
+        planned = PlannedOperator(entry.name, entry.operator, entry.layer, precision)
+        plan.entries[entry.operator] = planned
+        problem = _problem(planned)
+        if problem is not None:
+            problems.append(f"{entry.name!r} ({entry.operator.kind}): {problem}")
+    for index, rule in enumerate(recipe.rules):
+        if not matches[index] and not rule.optional:
+            problems.append(f"rules[{index}] matches nothing{_nearest(rule, operators)}")
+    _raise(recipe, problems)
+    return plan
+
+
+def named_operators(model: Model) -> list[PlannedOperator]:
+    """Return every operator with its name, in execution order, without precisions."""
+    modules = find_modules(model)
+    seen: Counter[str] = Counter()
+    found = []
+    for subgraph in model.subgraphs:
+        layers = {layer.operator: layer for layer in weighted_layers(subgraph)}
+        for operator in subgraph.operators:
+            layer = layers.get(operator)
+            name = _name(operator, modules, is_layer=layer is not None)
+            seen[name] += 1
+            unique = name if seen[name] == 1 else f"{name}#{seen[name]}"
+            found.append(PlannedOperator(unique, operator, layer))
+    return found
+
+
+def _name(operator: Operator, modules: Modules, *, is_layer: bool) -> str:
+    place = modules.display_name(operator)
+    if not place and operator.outputs:
+        place = operator.outputs[0].name
+    return place if is_layer and place else f"{place}:{operator.kind}"
+
+
+def _matches(rule: Rule, entry: PlannedOperator) -> bool:
+    if not rule.kinds and entry.layer is None:
+        return False
+    by_kind = not rule.kinds or any(fnmatchcase(entry.operator.kind, kind) for kind in rule.kinds)
+    return by_kind and (not rule.names or any(fnmatchcase(entry.name, n) for n in rule.names))
+
+
+def _problem(planned: PlannedOperator) -> str | None:
+    if planned.layer is None:
+        return None
+    if planned.precision is None:
+        return (
+            "no rule speaks of it, so it would stay float32 in silence; add a rule for it, with "
+            "weights float32 if that is what you want"
+        )
+    return refusal(planned.layer, planned.precision)
+
+
+def _nearest(rule: Rule, operators: list[PlannedOperator]) -> str:
+    """Say which names there are instead."""
+    names = [entry.name for entry in operators if rule.kinds or entry.layer is not None]
+    patterns = [*rule.kinds, *rule.names]
+    close = [hit for name in rule.names for hit in difflib.get_close_matches(name, names, n=2)]
+    example = f"; names near it: {', '.join(map(repr, close))}" if close else ""
+    return f" ({', '.join(map(repr, patterns)) or 'any layer'}){example}"
+
+
+def _raise(recipe: Recipe, problems: list[str]) -> None:
+    if not problems:
+        return
+    shown: Iterator[str] = iter(problems[:_SHOWN])
+    more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+    what = f"recipe {recipe.name!r} does not fit this model:"
+    raise UsageError("\n  ".join([what, *shown, *more]))

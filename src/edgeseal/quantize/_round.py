@@ -1,0 +1,52 @@
+"""Gives layers the weights of their precision: rounded, and widened again where they compute so."""
+
+from __future__ import annotations
+
+from edgeseal.graph import Tensor
+from edgeseal.quantize._plan import PlannedOperator
+from edgeseal.quantize._recipe import Activations, Weights
+from edgeseal.quantize._weights import constant, integer_constant, round_to_nearest
+from edgeseal.quantize._widen import as_half, half_constant, widened
+from edgeseal.quantize._work import Work
+
+__all__ = ["round_weights"]
+
+_BITS = {Weights.INT8: 8, Weights.INT4: 4}
+
+_Key = tuple[int, int | None, Weights, bool]
+
+
+def round_weights(work: Work) -> None:
+    """Round every layer's weights; whatever else reads the float ones keeps them."""
+    shared: dict[_Key, Tensor] = {}
+    for entry in work.plan.layers:
+        layer, precision = entry.layer, entry.precision
+        if layer is None or precision is None or precision.weights is Weights.FLOAT32:
+            continue
+        is_widened = precision.activations is Activations.FLOAT
+        key = (id(layer.weights), layer.axis, precision.weights, is_widened)
+        if key not in shared:
+            stored = _stored(work, entry)
+            if stored is None:
+                continue
+            if is_widened:
+                graph = work.subgraph_of(layer.operator)
+                stored = widened(graph, layer.operator, stored, layer.weights.name)
+            shared[key] = stored
+        layer.operator.inputs[layer.position] = shared[key]
+
+
+def _stored(work: Work, entry: PlannedOperator) -> Tensor | None:
+    """Return a layer's weights as the file is to hold them; None if they have to stay."""
+    layer, precision = entry.layer, entry.precision
+    if layer is None or precision is None or layer.axis is None:
+        raise TypeError(f"{entry.name} has no plan")  # make_plan refuses such layers
+    name, values = layer.weights.name, constant(layer.weights)
+    if precision.weights is Weights.FLOAT16:
+        half = as_half(values)
+        if half is None:
+            work.notes.append(f"{entry.name} stays float32: half precision cannot hold its values")
+            return None
+        return half_constant(name, half)
+    rounded = round_to_nearest(values, layer.axis, bits=_BITS[precision.weights])
+    return integer_constant(name, rounded)

@@ -1,0 +1,48 @@
+"""The stages of quantization, in their order.
+
+A stage is a function of a :class:`~edgeseal.quantize._work.Work`: it reads the recipe and the
+plan, changes the graph, and tells the plan of operators that it adds. One that the recipe does not
+ask for returns at once. Those of the first group keep the function of the float model exactly, so
+that whatever is measured between them and the next group (activation ranges, second moments) holds
+for the layers that will be rounded.
+
+To add one: write a module named after it with one public function, put that function in its place
+below, and, if it can be switched, give :class:`~edgeseal.quantize.Methods` a field whose default
+switches it off; the type of the default decides what the JSON may say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgeseal.quantize._constants import halve_constants
+from edgeseal.quantize._diagonal import split_diagonals
+from edgeseal.quantize._input_terms import add_input_terms
+from edgeseal.quantize._layers import add_missing_options
+from edgeseal.quantize._round import round_weights
+from edgeseal.quantize._work import Work
+
+__all__ = ["STAGES", "Stage"]
+
+Stage = Callable[[Work], None]
+
+
+def _write_options(work: Work) -> None:
+    for subgraph in work.model.subgraphs:
+        add_missing_options(subgraph)
+
+
+STAGES: tuple[Stage, ...] = (
+    _write_options,
+    # 1. Exact rewrites of the float graph. Equalization belongs before the splits, which look at
+    #    the weights that it leaves.
+    split_diagonals,
+    add_input_terms,
+    # 2. Weights: from here on layers have the weights of their precision, behind a DEQUANTIZE
+    #    where they compute in float.
+    round_weights,
+    # 3. Activations with fixed scales: layers with integer weights whose precision is static get
+    #    quantized inputs, results and biases; then whole graphs; then the model's own ends.
+    # 4. What is left.
+    halve_constants,
+)
