@@ -51,7 +51,11 @@ class CheckpointSource:
 
 @dataclass(frozen=True, slots=True)
 class ViTSpec:
-    """The vision transformer of VideoSeal 0.0; see :class:`edgeseal.models.ViTDetector`."""
+    """The vision transformer of VideoSeal 0.0; see :class:`edgeseal.models.ViTDetector`.
+
+    A pruned one has a number of heads and a hidden width of its own in each block; a head keeps its
+    width of ``embed_dim / num_heads``.
+    """
 
     family: ClassVar[str] = "vit"
 
@@ -64,6 +68,8 @@ class ViTSpec:
     global_attn_indexes: tuple[int, ...]
     mlp_ratio: float
     out_channels: int
+    block_heads: tuple[int, ...] | None = None
+    block_mlp_dims: tuple[int, ...] | None = None
 
     def problems(self, bits: int, image_size: int) -> Iterator[str]:
         """Yield what is wrong with the fields, one line each, for a message and picture size."""
@@ -71,6 +77,7 @@ class ViTSpec:
         non_positive = list(_non_positive(self))
         yield from non_positive
         yield from self._wrong_global_indexes()
+        yield from _wrong_widths(self, ("block_heads", "block_mlp_dims"), self.depth)
         if non_positive:
             return
         if self.embed_dim % self.num_heads:
@@ -98,7 +105,8 @@ class ConvNeXtSpec:
     """The convolutional detector of VideoSeal 1.0; see :class:`edgeseal.models.ConvNeXtDetector`.
 
     ``dims`` are the widths for messages of ``dims_bits`` bits and grow with the root of the message
-    length; they are the widths as such if ``dims_bits`` is None.
+    length; they are the widths as such if ``dims_bits`` is None. A pruned one has a hidden width of
+    its own in each block, the blocks of all stages counted through.
     """
 
     family: ClassVar[str] = "convnext"
@@ -108,6 +116,7 @@ class ConvNeXtSpec:
     dims: tuple[int, ...]
     stem_stride: int = 4
     dims_bits: int | None = None
+    block_hidden_dims: tuple[int, ...] | None = None
 
     def problems(self, bits: int, image_size: int) -> Iterator[str]:
         """Yield what is wrong with the fields, one line each, for a message and picture size."""
@@ -119,6 +128,7 @@ class ConvNeXtSpec:
                 yield f"{name}: must be positive numbers, is {list(getattr(self, name))}"
         if len(self.depths) != len(self.dims):
             yield f"depths: must have a number for each of the {len(self.dims)} dims"
+        yield from _wrong_widths(self, ("block_hidden_dims",), sum(self.depths))
         if self.stem_stride > _STEM_KERNEL:
             yield f"stem_stride: must be at most {_STEM_KERNEL}, is {self.stem_stride}"
         elif not non_positive and self._last_side(image_size) < 2:
@@ -209,6 +219,14 @@ def _non_positive(spec: DetectorSpec | EmbedderSpec) -> Iterator[str]:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_number and not (math.isfinite(value) and value > 0):
             yield f"{field.name}: must be positive, is {value}"
+
+
+def _wrong_widths(spec: DetectorSpec, names: tuple[str, ...], blocks: int) -> Iterator[str]:
+    """Yield a problem for every list that is there and has no positive number for each block."""
+    for name in names:
+        widths = getattr(spec, name)
+        if widths is not None and (len(widths) != blocks or min(widths, default=0) < 1):
+            yield f"{name}: must be {blocks} positive numbers, one per block, is {list(widths)}"
 
 
 def _not_one_of(name: str, value: str, choices: tuple[str, ...]) -> str:

@@ -25,6 +25,7 @@ from edgeseal.cli._inspect import inspect
 from edgeseal.cli._interrupt import heeding_interrupts
 from edgeseal.cli._models import models
 from edgeseal.cli._profile import profile
+from edgeseal.cli._prune import prune
 from edgeseal.cli._quantize import quantize
 from edgeseal.cli._recipes import recipes
 from edgeseal.cli._reduce import reduce
@@ -78,6 +79,7 @@ def edgeseal(
 for _verb in (
     demo,
     models,
+    prune,
     convert,
     quantize,
     recipes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from edgeseal.models import (
     CarrierEmbedder,
     ConvNeXtDetector,
     LoadedPart,
+    Provenance,
     UNetEmbedder,
     ViTDetector,
 )
@@ -173,10 +174,17 @@ def describe(model: Model, loaded: LoadedPart, *, recipe: str) -> ModelInfo:
         checkpoint=None if provenance.seed is not None else Path(provenance.source).name,
         checkpoint_sha256=provenance.sha256,
         random_seed=provenance.seed,
+        pruning=_pruning(provenance),
         tools={name: importlib.metadata.version(name) for name in _TOOLS},
     )
     attach_info(model, info)
     return info
+
+
+def _pruning(provenance: Provenance) -> str | None:
+    """Return what a checkpoint of `edgeseal prune` says of itself."""
+    record = provenance.args.get("pruning")
+    return str(record["summary"]) if isinstance(record, Mapping) and "summary" in record else None
 
 
 def sample_inputs(loaded: LoadedPart) -> list[tuple[Tensor, ...]]:

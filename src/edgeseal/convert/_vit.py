@@ -108,7 +108,7 @@ class _Attention(nn.Module):
         by_key = scores.reshape(-1, size**2, size, size) + self._position_bias(queries)
         weights = by_key.reshape(scores.shape).softmax(dim=-1)
         heads = (weights @ values).permute(0, 2, 1, 3)
-        out: Tensor = self.proj(heads.reshape(x.shape))
+        out: Tensor = self.proj(heads.reshape(x.shape[0], -1))
         return out
 
     def _position_bias(self, queries: Tensor) -> Tensor:

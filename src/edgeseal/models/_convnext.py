@@ -33,6 +33,8 @@ class ConvNeXtDetector(nn.Module):
         stem_stride: pixels from one position of the first map to the next.
         dims_bits: message length that ``dims`` are meant for; for other lengths the widths grow
             with the root of the length. None: ``dims`` are the widths as such.
+        block_hidden_dims: hidden width of each block, all stages counted through, if pruned; four
+            times the stage's width otherwise.
     """
 
     def __init__(
@@ -44,12 +46,17 @@ class ConvNeXtDetector(nn.Module):
         dims: tuple[int, ...],
         stem_stride: int = 4,
         dims_bits: int | None = None,
+        block_hidden_dims: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
         if dims_bits is not None:
             dims = tuple(int(dim * math.sqrt(bits / dims_bits)) for dim in dims)
         self.convnext = ConvNeXt(
-            in_channels=in_channels, depths=depths, dims=dims, stem_stride=stem_stride
+            in_channels=in_channels,
+            depths=depths,
+            dims=dims,
+            stem_stride=stem_stride,
+            block_hidden_dims=block_hidden_dims or _plain_hidden_dims(depths, dims),
         )
         self.pixel_decoder = PixelDecoder(channels=dims[-1], bits=bits)
 
@@ -66,7 +73,13 @@ class ConvNeXt(nn.Module):
     """A stem, then stages of blocks with a halving of the resolution in between."""
 
     def __init__(
-        self, *, in_channels: int, depths: tuple[int, ...], dims: tuple[int, ...], stem_stride: int
+        self,
+        *,
+        in_channels: int,
+        depths: tuple[int, ...],
+        dims: tuple[int, ...],
+        stem_stride: int,
+        block_hidden_dims: tuple[int, ...],
     ) -> None:
         super().__init__()
         stem = nn.Conv2d(in_channels, dims[0], kernel_size=_STEM_KERNEL, stride=stem_stride)
@@ -74,8 +87,9 @@ class ConvNeXt(nn.Module):
         for narrow, wide in itertools.pairwise(dims):
             halve = nn.Conv2d(narrow, wide, kernel_size=2, stride=2)
             self.downsample_layers.append(nn.Sequential(ChannelLayerNorm(narrow), halve))
+        hidden_dims = iter(block_hidden_dims)
         self.stages = nn.ModuleList(
-            nn.Sequential(*(ConvNeXtBlock(dim) for _ in range(depth)))
+            nn.Sequential(*(ConvNeXtBlock(dim, next(hidden_dims)) for _ in range(depth)))
             for depth, dim in zip(depths, dims, strict=True)
         )
 
@@ -89,14 +103,14 @@ class ConvNeXt(nn.Module):
 class ConvNeXtBlock(nn.Module):
     """Depthwise convolution, then a two-layer network per pixel; added to the input."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, hidden_dim: int) -> None:
         super().__init__()
         self.dwconv = nn.Conv2d(dim, dim, kernel_size=7, padding=3, groups=dim)
         self.norm = nn.LayerNorm(dim, eps=_EPS)
-        self.pwconv1 = nn.Linear(dim, _EXPANSION * dim)
+        self.pwconv1 = nn.Linear(dim, hidden_dim)
         self.act = nn.GELU()
-        self.grn = GlobalResponseNorm(_EXPANSION * dim)
-        self.pwconv2 = nn.Linear(_EXPANSION * dim, dim)
+        self.grn = GlobalResponseNorm(hidden_dim)
+        self.pwconv2 = nn.Linear(hidden_dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map float32 [B, C, H, W] to the same shape."""
@@ -120,3 +134,9 @@ class GlobalResponseNorm(nn.Module):
         share = energy / (energy.mean(dim=-1, keepdim=True) + self.eps)
         normalized: Tensor = self.gamma * (x * share) + self.beta + x
         return normalized
+
+
+def _plain_hidden_dims(depths: tuple[int, ...], dims: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the hidden width of each block of a network that was not pruned."""
+    stages = zip(depths, dims, strict=True)
+    return tuple(_EXPANSION * dim for depth, dim in stages for _ in range(depth))

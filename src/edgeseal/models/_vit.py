@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from edgeseal.models._decoder import PixelDecoder
 from edgeseal.models._layers import ChannelLayerNorm
 
-__all__ = ["Attention", "Block", "ViTDetector", "relative_positions"]
+__all__ = ["Attention", "Block", "ViTDetector", "partition", "relative_positions"]
 
 
 class ViTDetector(nn.Module):
@@ -31,6 +31,8 @@ class ViTDetector(nn.Module):
         global_attn_indexes: blocks that attend over the whole picture instead of a window.
         mlp_ratio: hidden width of the MLP as a multiple of ``embed_dim``.
         out_channels: width of the neck and of the pixel decoder.
+        block_heads: attention heads of each block, if pruned; a head keeps its width.
+        block_mlp_dims: hidden width of the MLP of each block, if pruned.
     """
 
     def __init__(
@@ -47,18 +49,20 @@ class ViTDetector(nn.Module):
         global_attn_indexes: tuple[int, ...],
         mlp_ratio: float,
         out_channels: int,
+        block_heads: tuple[int, ...] | None = None,
+        block_mlp_dims: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
         self.image_encoder = ImageEncoder(
             grid_size=image_size // patch_size,
             in_channels=in_channels,
             embed_dim=embed_dim,
-            depth=depth,
-            num_heads=num_heads,
+            head_dim=embed_dim // num_heads,
+            block_heads=block_heads or (num_heads,) * depth,
+            block_mlp_dims=block_mlp_dims or (int(embed_dim * mlp_ratio),) * depth,
             patch_size=patch_size,
             window_size=window_size,
             global_attn_indexes=global_attn_indexes,
-            mlp_ratio=mlp_ratio,
             out_channels=out_channels,
         )
         self.pixel_decoder = PixelDecoder(channels=out_channels, bits=bits)
@@ -82,12 +86,12 @@ class ImageEncoder(nn.Module):
         grid_size: int,
         in_channels: int,
         embed_dim: int,
-        depth: int,
-        num_heads: int,
+        head_dim: int,
+        block_heads: tuple[int, ...],
+        block_mlp_dims: tuple[int, ...],
         patch_size: int,
         window_size: int,
         global_attn_indexes: tuple[int, ...],
-        mlp_ratio: float,
         out_channels: int,
     ) -> None:
         super().__init__()
@@ -97,12 +101,13 @@ class ImageEncoder(nn.Module):
         self.blocks = nn.ModuleList(
             Block(
                 dim=embed_dim,
-                num_heads=num_heads,
-                mlp_dim=int(embed_dim * mlp_ratio),
+                num_heads=heads,
+                head_dim=head_dim,
+                mlp_dim=mlp_dim,
                 grid_size=grid_size,
                 window_size=0 if index in global_attn_indexes else window_size,
             )
-            for index in range(depth)
+            for index, (heads, mlp_dim) in enumerate(zip(block_heads, block_mlp_dims, strict=True))
         )
         self.neck = nn.Sequential(
             nn.Conv2d(embed_dim, out_channels, kernel_size=1, bias=False),
@@ -137,12 +142,19 @@ class Block(nn.Module):
     """A pre-norm transformer block; attends within windows unless ``window_size`` is 0."""
 
     def __init__(
-        self, *, dim: int, num_heads: int, mlp_dim: int, grid_size: int, window_size: int
+        self,
+        *,
+        dim: int,
+        num_heads: int,
+        head_dim: int,
+        mlp_dim: int,
+        grid_size: int,
+        window_size: int,
     ) -> None:
         super().__init__()
         self.window_size = window_size
         self.norm1 = nn.LayerNorm(dim)
-        self.attn = Attention(dim, num_heads, window_size or grid_size)
+        self.attn = Attention(dim, num_heads, head_dim, window_size or grid_size)
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = MLP(dim, mlp_dim)
 
@@ -150,7 +162,7 @@ class Block(nn.Module):
         """Map tokens float32 [B, H, W, D] to tokens of the same shape."""
         attended = self.norm1(x)
         if self.window_size:
-            windows = _partition(attended, self.window_size)
+            windows = partition(attended, self.window_size)
             attended = _unpartition(self.attn(windows), self.window_size, x.shape)
         else:
             attended = self.attn(attended)
@@ -162,14 +174,13 @@ class Block(nn.Module):
 class Attention(nn.Module):
     """Multi-head attention with decomposed relative positions (MViTv2, arXiv 2112.01526)."""
 
-    def __init__(self, dim: int, num_heads: int, size: int) -> None:
+    def __init__(self, dim: int, num_heads: int, head_dim: int, size: int) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.size = size
-        head_dim = dim // num_heads
         self.scale = head_dim**-0.5
-        self.qkv = nn.Linear(dim, dim * 3)
-        self.proj = nn.Linear(dim, dim)
+        self.qkv = nn.Linear(dim, num_heads * head_dim * 3)
+        self.proj = nn.Linear(num_heads * head_dim, dim)
         self.rel_pos_h = nn.Parameter(torch.zeros(2 * size - 1, head_dim))
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * size - 1, head_dim))
 
@@ -186,7 +197,7 @@ class Attention(nn.Module):
         bias = rel_h[:, :, :, :, None] + rel_w[:, :, :, None, :]
         weights = (scores + bias.reshape(scores.shape)).softmax(dim=-1)
         heads = (weights @ v).reshape(batch, self.num_heads, height, width, -1)
-        out: Tensor = self.proj(heads.permute(0, 2, 3, 1, 4).reshape(x.shape))
+        out: Tensor = self.proj(heads.permute(0, 2, 3, 1, 4).flatten(3))
         return out
 
 
@@ -219,7 +230,7 @@ def relative_positions(table: Tensor) -> Tensor:
     return table[coordinates[:, None] - coordinates[None, :] + size - 1]
 
 
-def _partition(x: Tensor, size: int) -> Tensor:
+def partition(x: Tensor, size: int) -> Tensor:
     """Cut tokens [B, H, W, D] into windows [B * H / size * W / size, size, size, D]."""
     batch, height, width, dim = x.shape
     x = x.reshape(batch, height // size, size, width // size, size, dim)
@@ -227,7 +238,7 @@ def _partition(x: Tensor, size: int) -> Tensor:
 
 
 def _unpartition(windows: Tensor, size: int, shape: torch.Size) -> Tensor:
-    """Undo :func:`_partition`; ``shape`` is that of the tokens, [B, H, W, D]."""
+    """Undo :func:`partition`; ``shape`` is that of the tokens, [B, H, W, D]."""
     batch, height, width, dim = shape
     x = windows.reshape(batch, height // size, width // size, size, size, dim)
     return x.permute(0, 1, 3, 2, 4, 5).reshape(shape)

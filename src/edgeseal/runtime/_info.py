@@ -19,6 +19,7 @@ EMBEDDER: Final = "embedder"
 
 _METADATA_NAME = "edgeseal"
 _SCHEMA_VERSION = 1
+_ADDED = ("pruning",)  # fields that files of this schema version may lack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class ModelInfo:
         checkpoint: where the weights came from (path, URL or ``reference``), or None.
         checkpoint_sha256: checksum of that file as 64 hexadecimal digits, or None.
         random_seed: seed of random weights where there was no checkpoint, or None.
+        pruning: what was cut out of it before it was converted, or None.
         input_range: smallest and largest value of a picture's pixels.
         layout: order of the picture's dimensions.
         tools: versions of what made the file, by package name.
@@ -55,6 +57,7 @@ class ModelInfo:
     checkpoint: str | None = None
     checkpoint_sha256: str | None = None
     random_seed: int | None = None
+    pruning: str | None = None
     input_range: tuple[float, float] = (0.0, 1.0)
     layout: str = "NHWC"
     tools: dict[str, str] = field(default_factory=dict, hash=False)
@@ -92,7 +95,7 @@ class ModelInfo:
             )
         _check_version(record.pop("schema_version", None))
         known = {f.name: record[f.name] for f in dataclasses.fields(cls) if f.name in record}
-        missing = [f.name for f in dataclasses.fields(cls) if f.name not in known]
+        missing = [f.name for f in dataclasses.fields(cls) if f.name not in (*known, *_ADDED)]
         if missing:
             raise ModelError(f"the description of the model lacks {', '.join(missing)}")
         if isinstance(known["input_range"], list):
@@ -177,6 +180,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "scaling_i": (_is_factor, "a finite number"),
     "attenuation": (lambda v: v is None or _is_text(v), "a name or null"),
     "step_size": (_is_count, "an integer of 1 or more"),
+    "pruning": (lambda v: v is None or _is_text(v), "a text or null"),
     "checkpoint": (lambda v: v is None or _is_text(v), "a path, URL or null"),
     "checkpoint_sha256": (lambda v: v is None or _is_sha256(v), "64 hexadecimal digits or null"),
     "random_seed": (lambda v: v is None or _is_seed(v), "an integer of 0 or more, or null"),

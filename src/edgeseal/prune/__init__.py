@@ -1,0 +1,6 @@
+"""Cuts heads and channels out of a detector and lets it recover from the original."""
+
+from edgeseal.prune._distill import Fidelity, Settings
+from edgeseal.prune._prune import GroupWidth, Pruned, prune, write_pruned
+
+__all__ = ["Fidelity", "GroupWidth", "Pruned", "Settings", "prune", "write_pruned"]
