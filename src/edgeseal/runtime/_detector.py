@@ -15,11 +15,12 @@ from PIL import Image
 
 from edgeseal.errors import FileError, UsageError
 from edgeseal.payload import Reading, payload_code
-from edgeseal.runtime._image import ImageInput, read_picture
+from edgeseal.runtime._image import ImageInput
 from edgeseal.runtime._info import DETECTOR, ModelInfo
 from edgeseal.runtime._message import Message, MessageInput, to_message
 from edgeseal.runtime._pvalue import log10_p_value, p_value
 from edgeseal.runtime._session import Session, open_session
+from edgeseal.runtime._small import read_small
 
 __all__ = ["Detection", "DetectionOutcome", "LiteRTDetector", "load_detector"]
 
@@ -122,9 +123,10 @@ class DetectionOutcome:
 class LiteRTDetector:
     """A detector that runs in LiteRT; made by :func:`load_detector`, safe to share by threads."""
 
-    def __init__(self, session: Session) -> None:
-        """Wrap an open session of a detector."""
+    def __init__(self, session: Session, *, exact: bool = False) -> None:
+        """Wrap an open session of a detector; see :func:`load_detector`."""
         self._session = session
+        self._exact = exact
 
     @property
     def info(self) -> ModelInfo:
@@ -220,7 +222,7 @@ class LiteRTDetector:
         return fpr
 
     def _detect(self, image: ImageInput, expected: Message | None, fpr: float | None) -> Detection:
-        picture = read_picture(image).resized(self.info.image_size)
+        picture = read_small(image, self.info.image_size, exact=self._exact)
         logits = self.logits(picture[None])[0].copy()
         logits.setflags(write=False)
         message = Message(tuple((logits > 0).astype(int).tolist()))
@@ -237,12 +239,14 @@ class LiteRTDetector:
             return DetectionOutcome(index, source, error=error)
 
 
-def load_detector(path: str | Path, *, threads: int = 1) -> LiteRTDetector:
+def load_detector(path: str | Path, *, threads: int = 1, exact: bool = False) -> LiteRTDetector:
     """Load a detector from a ``.tflite`` file written by Edgeseal; nothing else is needed.
 
     Args:
         path: the file.
         threads: threads per picture.
+        exact: whether large JPEG files are decoded at full size, which takes longer; else at a
+            fraction of it that is at least three times the model's.
 
     Raises:
         UsageError: ``threads`` is below 1.
@@ -250,7 +254,7 @@ def load_detector(path: str | Path, *, threads: int = 1) -> LiteRTDetector:
         ModelError: it is no model, was not written by Edgeseal, or is no detector.
         RuntimeRefusalError: LiteRT cannot prepare it; the message has LiteRT's own words.
     """
-    return LiteRTDetector(open_session(path, DETECTOR, threads=threads))
+    return LiteRTDetector(open_session(path, DETECTOR, threads=threads), exact=exact)
 
 
 def _source(image: ImageInput) -> Path | None:

@@ -8,8 +8,10 @@ pages the first frame is read.
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, TypeAlias
@@ -22,7 +24,17 @@ from edgeseal.errors import FileError, ImageError
 from edgeseal.runtime._picture import Picture, copy_pixels
 from edgeseal.runtime._png16 import is_deep, read_deep
 
-__all__ = ["MAX_PIXELS", "ImageInput", "read_image", "read_picture"]
+__all__ = [
+    "MAX_PIXELS",
+    "ImageInput",
+    "check_header",
+    "opened",
+    "orientation",
+    "read_image",
+    "read_picture",
+    "turned",
+    "unreadable",
+]
 
 MAX_PIXELS = 250_000_000
 """Larger pictures are refused before they are decoded: a small file can claim any size."""
@@ -81,7 +93,14 @@ def read_picture(image: ImageInput, *, one_frame: bool = False) -> Picture:
     )
 
 
-def _read_file(path: Path, *, one_frame: bool) -> Picture:
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[tuple[Image.Image, IO[bytes]]]:
+    """Open a file, not decoded yet, for the body.
+
+    Raises:
+        FileError: the file is missing, a folder, or cannot be opened.
+        ImageError: it is no picture, or larger than :data:`MAX_PIXELS`.
+    """
     with _open_file(path) as file:
         try:
             image = _open(file)
@@ -95,12 +114,17 @@ def _read_file(path: Path, *, one_frame: bool) -> Picture:
                 f"{path}: not a picture in a format that Pillow reads; convert it to PNG or JPEG"
             ) from error
         except Exception as error:  # Pillow's readers raise whatever damaged headers lead them to
-            raise _unreadable(str(path), error) from error
+            raise unreadable(str(path), error) from error
         with image:
-            if is_deep(image):
-                return _decode_deep(image, file, str(path), one_frame=one_frame)
-            picture = _decode(image, str(path), one_frame=one_frame)
-        return replace(picture, is_owned=not picture.is_grey)
+            yield image, file
+
+
+def _read_file(path: Path, *, one_frame: bool) -> Picture:
+    with opened(path) as (image, file):
+        if is_deep(image):
+            return _decode_deep(image, file, str(path), one_frame=one_frame)
+        picture = _decode(image, str(path), one_frame=one_frame)
+    return replace(picture, is_owned=not picture.is_grey)
 
 
 def _open_file(path: Path) -> IO[bytes]:
@@ -133,7 +157,7 @@ def _open(file: IO[bytes]) -> Image.Image:
 
 
 def _decode(image: Image.Image, name: str, *, one_frame: bool) -> Picture:
-    _check_header(image, name)
+    check_header(image, name)
     try:
         if one_frame:
             _check_frames(image, name)
@@ -143,11 +167,16 @@ def _decode(image: Image.Image, name: str, *, one_frame: bool) -> Picture:
     except ImageError:
         raise
     except Exception as error:  # Pillow's decoders raise whatever damaged data leads them to
-        raise _unreadable(name, error) from error
+        raise unreadable(name, error) from error
     return replace(picture, exif=exif, icc_profile=image.info.get("icc_profile") or b"")
 
 
-def _check_header(image: Image.Image, name: str) -> None:
+def check_header(image: Image.Image, name: str) -> None:
+    """Refuse what should not be decoded.
+
+    Raises:
+        ImageError: too many pixels, none, or a drawing.
+    """
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(
@@ -170,19 +199,20 @@ def _check_frames(image: Image.Image, name: str) -> None:
 
 def _upright(image: Image.Image) -> tuple[bytes, Image.Image]:
     """Apply the rotation that EXIF notes, and return EXIF without it."""
-    if _orientation(image) != 1:
+    if orientation(image) != 1:
         image = ImageOps.exif_transpose(image)
     return _exif_bytes(image), image
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """Return the rotation that EXIF notes, 1 for none."""
     try:
         return image.getexif().get(_ORIENTATION, 1) or 1
     except Exception:  # a damaged EXIF block makes no picture unreadable: go without
         return 1
 
 
-def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Apply a rotation that EXIF notes to an array [H, W, C]."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
@@ -206,7 +236,7 @@ def _exif_bytes(image: Image.Image) -> bytes:
 
 def _decode_deep(image: Image.Image, file: IO[bytes], name: str, *, one_frame: bool) -> Picture:
     """Read a PNG file of 16 bits, which Pillow would read as one of 8."""
-    _check_header(image, name)
+    check_header(image, name)
 
     def open_again() -> Image.Image:
         file.seek(0)
@@ -215,13 +245,13 @@ def _decode_deep(image: Image.Image, file: IO[bytes], name: str, *, one_frame: b
     try:
         if one_frame:
             _check_frames(image, name)
-        exif, turn = _exif_bytes(image), _orientation(image)
+        exif, turn = _exif_bytes(image), orientation(image)
         profile = image.info.get("icc_profile") or b""
-        pixels = _turned(read_deep(open_again), turn)
+        pixels = turned(read_deep(open_again), turn)
     except ImageError:
         raise
     except Exception as error:  # as above
-        raise _unreadable(name, error) from error
+        raise unreadable(name, error) from error
     if pixels.shape[2] == 2:
         grey = _grey(pixels[..., 0])
         return Picture(name, grey, pixels[..., 1], exif, profile, is_grey=True)
@@ -300,6 +330,7 @@ def _grey(plane: NDArray[Any]) -> NDArray[Any]:
     return np.broadcast_to(plane[..., None], (*plane.shape, 3))
 
 
-def _unreadable(name: str, error: Exception) -> ImageError:
+def unreadable(name: str, error: Exception) -> ImageError:
+    """Return what to raise for a picture that Pillow cannot decode."""
     reason = str(error) or type(error).__name__
     return ImageError(f"{name}: cannot be decoded ({reason}); it may be damaged or cut short")

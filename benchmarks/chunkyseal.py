@@ -1,0 +1,182 @@
+r"""ChunkySeal at full size: 774 and 1023 million parameters, converted, quantized and run.
+
+::
+
+    nice python benchmarks/chunkyseal.py --part detector --folder /tmp/chunkyseal
+
+Each stage runs in a process of its own, whose time and memory are watched: ``convert`` draws random
+weights and converts them in pieces, with the proof of equality that every conversion has;
+``quantize`` reads the float file and writes the INT8 one; ``run`` compares both on pink noise.
+Resident memory counts the pages of mapped files, which the system may drop at any time; anonymous
+memory does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from edgeseal.cards import Part, load_card
+from edgeseal.errors import RuntimeRefusalError
+from pink_noise import pink_noise
+
+_CARD = "chunkyseal"
+_SEED = 0
+_STAGES = ("convert", "quantize", "run")
+_LIMIT_GIB = 20.0
+_CONSOLE = Console(width=110)
+
+
+def main() -> None:
+    arguments = _parse()
+    if arguments.stage:
+        print(json.dumps(_run_stage(arguments)))
+        return
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    _CONSOLE.print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
+    table = Table("part", "stage", "seconds", "peak GiB", "anonymous GiB", "result")
+    for part in arguments.part or [one.value for one in Part]:
+        for stage in arguments.only or _STAGES:
+            command = [sys.executable, __file__, "--stage", stage, "--part", part]
+            command += ["--folder", str(arguments.folder), "--pictures", str(arguments.pictures)]
+            seconds, peak, anonymous, result = _watched(command, arguments.memory_gib)
+            memory = f"{peak:.2f}", f"{anonymous:.2f}"
+            table.add_row(part, stage, f"{seconds:.0f}", *memory, result)
+    _CONSOLE.print(table)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--part", action="append", choices=[part.value for part in Part])
+    parser.add_argument("--folder", type=Path, required=True, help="needs 10 GB of space")
+    parser.add_argument("--pictures", type=int, default=4)
+    parser.add_argument("--memory-gib", type=float, default=_LIMIT_GIB, help="end a stage above it")
+    parser.add_argument("--only", action="append", choices=_STAGES, help="stages; may be repeated")
+    parser.add_argument("--stage", choices=_STAGES, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _watched(command: list[str], limit_gib: float) -> tuple[float, float, float, str]:
+    """Run a stage; return its seconds, peak memory, resident and anonymous, and its result."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    peaks = {"VmRSS": 0.0, "RssAnon": 0.0}
+
+    def watch() -> None:
+        while process.poll() is None:
+            for name, value in _memory_gib(process.pid).items():
+                peaks[name] = max(peaks.get(name, 0.0), value)
+            if peaks["RssAnon"] > limit_gib:
+                process.kill()
+            time.sleep(0.2)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    output = (process.communicate()[0] or "").strip().splitlines()
+    watcher.join()
+    result = output[-1] if process.returncode == 0 and output else f"ended: {process.returncode}"
+    if process.returncode == 0:
+        facts = json.loads(result)
+        result = ", ".join(f"{name} {value}" for name, value in facts.items())
+    return time.perf_counter() - start, peaks["VmRSS"], peaks["RssAnon"], result
+
+
+def _memory_gib(pid: int) -> dict[str, float]:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return {}
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    names = ("VmRSS", "RssAnon")
+    return {name: int(fields[name].split()[0]) / 2**20 for name in names if name in fields}
+
+
+def _run_stage(arguments: argparse.Namespace) -> dict[str, Any]:
+    part = Part(arguments.part[0])
+    float_path = arguments.folder / f"{_CARD}_{part.value}_float32.tflite"
+    int8_path = arguments.folder / f"{_CARD}_{part.value}_dynamic-int8.tflite"
+    if arguments.stage == "convert":
+        return _convert(part, float_path)
+    if arguments.stage == "quantize":
+        return _quantize(float_path, int8_path)
+    return _compare(part, float_path, int8_path, arguments.pictures)
+
+
+def _convert(part: Part, path: Path) -> dict[str, Any]:
+    from edgeseal.convert import convert_part
+    from edgeseal.graph import write_model
+    from edgeseal.models import random_weights
+
+    loaded = random_weights(load_card(_CARD), part, _SEED)
+    parameters = sum(parameter.numel() for parameter in loaded.module.parameters())
+    conversion = convert_part(loaded)
+    write_model(conversion.model, path, overwrite=True)
+    return {
+        "parameters": f"{parameters / 1e6:.1f} M",
+        "MB": _megabytes(path),
+        "rewritten - plain": f"{conversion.rewrite_difference:.1e}",
+        "LiteRT - PyTorch": f"{conversion.runtime_difference:.1e}",
+    }
+
+
+def _quantize(source: Path, path: Path) -> dict[str, Any]:
+    from edgeseal.graph import read_model, write_model
+    from edgeseal.quantize import find_recipe, quantize
+
+    model = read_model(source)
+    quantize(model, find_recipe("dynamic-int8"))
+    write_model(model, path, overwrite=True)
+    return {"MB": _megabytes(path)}
+
+
+def _compare(part: Part, float_path: Path, int8_path: Path, count: int) -> dict[str, Any]:
+    int8, int8_ms = _results(part, int8_path, count)
+    expected, float_ms = _results(part, float_path, count)
+    facts = {"ms": f"{int8_ms:.0f} (float {float_ms:.0f})"}
+    if part is Part.DETECTOR:
+        found, wanted = int8[:, 1:], expected[:, 1:]
+        facts["sign"] = f"{((found > 0) == (wanted > 0)).mean():.4f}"
+    error = np.square(int8 - expected).mean() / expected.var()
+    return {**facts, "NMSE": f"{error:.5f}"}
+
+
+def _results(part: Part, path: Path, count: int) -> tuple[NDArray[np.float32], float]:
+    from edgeseal.runtime import Message, open_session
+
+    try:
+        session = open_session(path, part.value, threads=os.cpu_count() or 1)
+    except RuntimeRefusalError as error:
+        raise SystemExit(str(error)) from error
+    pictures = pink_noise(count, session.info.image_size, seed=_SEED)
+    results, durations = [], []
+    for index in range(count):
+        inputs = {"image": pictures[index : index + 1]}
+        if part is Part.EMBEDDER:
+            message = Message.random(session.info.bits, seed=_SEED + index)
+            inputs["message"] = message.array()[None]
+        start = time.perf_counter()
+        (result,) = session.run(inputs).values()
+        durations.append(1e3 * (time.perf_counter() - start))
+        results.append(result)
+    return np.concatenate(results), float(np.median(durations))
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.1f}"
+
+
+if __name__ == "__main__":
+    main()
