@@ -83,6 +83,19 @@ def tiny_card() -> Card:
 
 
 @pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A folder of pictures that take minutes, the first of them bad."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    (folder / "0.png").write_text("no picture")
+    noise = np.random.default_rng(0).integers(0, 256, (1500, 1500, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(folder / "1.bmp")
+    for i in range(1000):
+        (folder / f"2-{i}.bmp").hardlink_to(folder / "1.bmp")
+    return folder
+
+
+@pytest.fixture
 def known_tiny(tiny_card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes ``tiny`` a card that commands know."""
     _make_known(tiny_card, monkeypatch)

@@ -9,7 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -49,19 +48,6 @@ def test_nothing_is_left_when_a_conversion_is_interrupted(tmp_path: Path) -> Non
     assert err.rstrip().splitlines()[-1] == "interrupted"
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == [tmp_path / "cache"] or not list(tmp_path.iterdir())
-
-
-@pytest.fixture
-def many(tmp_path: Path) -> Path:
-    """A folder of pictures that take minutes, the first of them bad."""
-    folder = tmp_path / "many"
-    folder.mkdir()
-    (folder / "0.png").write_text("no picture")
-    noise = np.random.default_rng(0).integers(0, 256, (1500, 1500, 3)).astype(np.uint8)
-    Image.fromarray(noise).save(folder / "1.bmp")
-    for i in range(1000):
-        (folder / f"2-{i}.bmp").hardlink_to(folder / "1.bmp")
-    return folder
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgeseal.cli._console import new_table, picture_bar, print_json, print_table, printable
-from edgeseal.cli._pictures import exit_after_pictures, list_pictures
+from edgeseal.cli._jsonl import (
+    JsonLines,
+    JsonLinesOption,
+    ResumeOption,
+    check_lines,
+    open_lines,
+)
+from edgeseal.cli._pictures import (
+    PicturesArgument,
+    RecursiveOption,
+    WorkersOption,
+    exit_after_pictures,
+    list_pictures,
+    note_done,
+)
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,9 +34,7 @@ __all__ = ["detect"]
 
 
 def detect(
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE|DIR", help="Pictures, or folders of them.")
-    ],
+    images: PicturesArgument,
     model: Annotated[
         Path, typer.Option("--model", metavar="DETECTOR", help="A detector's .tflite file.")
     ],
@@ -38,12 +51,19 @@ def detect(
         ),
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Look for no payload.")] = False,
-    workers: Annotated[
-        int, typer.Option("--workers", metavar="N", help="Pictures at the same time.")
-    ] = 1,
+    workers: WorkersOption = 1,
     threads: Annotated[
         int, typer.Option("--threads", metavar="N", help="Threads per picture.")
     ] = 1,
+    recursive: RecursiveOption = True,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Decode large JPEG files at full size; slower.")
+    ] = False,
+    json_lines: JsonLinesOption = None,
+    resume: ResumeOption = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file of --jsonl.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Read the messages of pictures.
@@ -56,26 +76,44 @@ def detect(
     """
     if fpr is not None and (raw or expect is not None):
         raise UsageError("--fpr goes with looking for a payload; leave out --raw and --expect")
-    pictures = list_pictures(images)
+    check_lines(json_lines, resume=resume, as_json=as_json)
+    if resume and json_lines is None:
+        raise UsageError("--resume needs the file of an earlier run; give --jsonl FILE")
+    pictures = list_pictures(images, recursive=recursive)
     from edgeseal.runtime import load_detector
 
-    detector = load_detector(model, threads=threads)
-    outcomes: list[DetectionOutcome] = []
+    detector = load_detector(model, threads=threads, exact=exact)
     rate = None if raw or expect is not None else _rate(detector.info.bits, fpr)
-    found = detector.detect_many(pictures, expect=expect, fpr=rate, workers=workers)
-    with picture_bar("detecting", len(pictures)) as bar:
-        for outcome in found:
-            if outcome.error is not None:
-                bar.note(f"Error: {outcome.error}")
-            outcomes.append(outcome)
-            bar.advance()
-    failed = sum(outcome.error is not None for outcome in outcomes)
+    with open_lines(json_lines, "detect", resume=resume, overwrite=overwrite) as lines:
+        left = pictures if lines is None else lines.left(pictures)
+        note_done(len(pictures) - len(left), len(pictures))
+        found = detector.detect_many(left, expect=expect, fpr=rate, workers=workers)
+        outcomes, failed = _collect(found, len(left), model, lines)
     if as_json:
         results = [outcome.to_json() for outcome in outcomes]
         print_json("detect", {"model": str(model), "results": results, "failed": failed})
-    elif failed < len(outcomes):
+    elif outcomes and failed < len(outcomes):
         _show(outcomes, with_expected=expect is not None, with_payload=rate is not None)
-    exit_after_pictures(failed, len(outcomes))
+    exit_after_pictures(failed, len(left))
+
+
+def _collect(
+    found: Iterator[DetectionOutcome], count: int, model: Path, lines: JsonLines | None
+) -> tuple[list[DetectionOutcome], int]:
+    """Return the outcomes, unless they are written as lines, and the number of failures."""
+    outcomes: list[DetectionOutcome] = []
+    failed = 0
+    with picture_bar("detecting", count) as bar:
+        for outcome in found:
+            if outcome.error is not None:
+                failed += 1
+                bar.note(f"Error: {outcome.error}")
+            if lines is None:
+                outcomes.append(outcome)
+            else:
+                lines.write({"model": str(model), **outcome.to_json()})
+            bar.advance()
+    return outcomes, failed
 
 
 def _rate(bits: int, fpr: float | None) -> float | None:

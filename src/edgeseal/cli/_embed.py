@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeseal.cli._console import new_table, picture_bar, print_json, print_table, printable
+from edgeseal.cli._jsonl import (
+    JsonLines,
+    JsonLinesOption,
+    ResumeOption,
+    check_lines,
+    open_lines,
+)
 from edgeseal.cli._message import Wanted
 from edgeseal.cli._outputs import check_outputs, check_sources, output_folder
-from edgeseal.cli._pictures import exit_after_pictures, list_pictures
-from edgeseal.errors import FileError
+from edgeseal.cli._pictures import (
+    PicturesArgument,
+    RecursiveOption,
+    WorkersOption,
+    exit_after_pictures,
+    list_pictures,
+    note_done,
+)
+from edgeseal.errors import FileError, UsageError
 
 if TYPE_CHECKING:
     from edgeseal.runtime import LiteRTEmbedder, Message
@@ -20,9 +36,7 @@ __all__ = ["embed"]
 
 
 def embed(
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE", help="Pictures, or folders of them.")
-    ],
+    images: PicturesArgument,
     model: Annotated[
         Path, typer.Option("--model", metavar="EMBEDDER", help="An embedder's .tflite file.")
     ],
@@ -52,6 +66,10 @@ def embed(
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="Makes --message random repeatable.")
     ] = None,
+    workers: WorkersOption = 1,
+    recursive: RecursiveOption = True,
+    json_lines: JsonLinesOption = None,
+    resume: ResumeOption = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -59,26 +77,38 @@ def embed(
 
     What --text, --id, --hex and --bits embed, detect finds without being told, with errors
     corrected. Pictures keep their size, and their format where it keeps the mark; others become
-    PNG. Exits with 1 if some could not be marked, with 2 if none could.
+    PNG. With --resume, pictures whose output is there are left out. Exits with 1 if some could not
+    be marked, with 2 if none could.
     """
     wanted = Wanted(message=message, text=text, number=number, digits=digits, bits=bits, seed=seed)
     wanted.check()
-    outputs = _outputs(list_pictures(images), output)
+    check_lines(json_lines, resume=resume, as_json=as_json)
+    if resume and overwrite:
+        raise UsageError("--resume keeps what --overwrite replaces; give one")
+    outputs = _outputs(list_pictures(images, recursive=recursive), output)
     check_sources(outputs)
+    if resume:
+        left = {source: path for source, path in outputs.items() if not path.exists()}
+        note_done(len(outputs) - len(left), len(outputs))
+        outputs = left
     check_outputs(output, [path.name for path in outputs.values()], overwrite=overwrite)
-    from edgeseal.runtime import load_embedder
+    from edgeseal.runtime import load_embedder, map_in_order
 
     embedder = load_embedder(model)
     payload = wanted.to_message(embedder.info.bits)
-    with output_folder(output):
-        results = _embed_all(embedder, outputs, payload, overwrite=overwrite)
-    failed = sum(result["error"] is not None for result in results)
+    work = partial(_embed_one, embedder, payload, overwrite=overwrite)
+    with (
+        output_folder(output),
+        open_lines(json_lines, "embed", resume=resume, overwrite=overwrite) as lines,
+    ):
+        found = map_in_order(work, outputs.items(), workers=workers)
+        results, failed = _collect(found, len(outputs), lines)
     if as_json:
         content = {"message": payload.hex, "bits": len(payload), "results": results}
         print_json("embed", {**content, "failed": failed})
     elif failed < len(results):
         _show(results)
-    exit_after_pictures(failed, len(results))
+    exit_after_pictures(failed, len(outputs))
 
 
 def _outputs(pictures: list[Path], folder: Path) -> dict[Path, Path]:
@@ -87,25 +117,37 @@ def _outputs(pictures: list[Path], folder: Path) -> dict[Path, Path]:
     return {path: folder / (path.stem + save_suffix(path)) for path in pictures}
 
 
-def _embed_all(
-    embedder: LiteRTEmbedder, outputs: dict[Path, Path], message: Message, *, overwrite: bool
-) -> list[dict[str, Any]]:
-    """Mark one picture after the other; those that fail are reported, and the work goes on."""
+def _embed_one(
+    embedder: LiteRTEmbedder, message: Message, job: tuple[Path, Path], *, overwrite: bool
+) -> dict[str, Any]:
+    """Mark a picture; one that fails is reported, and the work goes on."""
+    source, path = job
+    result: dict[str, Any] = {"source": str(source), "path": None, "embedding": None}
+    try:
+        embedding = embedder.embed(source, message)
+        embedding.save(path, overwrite=overwrite)
+    except FileError as failure:
+        return {**result, "error": str(failure)}
+    return {**result, "path": str(path), "embedding": embedding.to_json(), "error": None}
+
+
+def _collect(
+    found: Iterator[dict[str, Any]], count: int, lines: JsonLines | None
+) -> tuple[list[dict[str, Any]], int]:
+    """Return the results, unless they are written as lines, and the number of failures."""
     results: list[dict[str, Any]] = []
-    with picture_bar("embedding", len(outputs)) as bar:
-        for source, path in outputs.items():
-            result: dict[str, Any] = {"source": str(source), "path": None, "embedding": None}
-            result["error"] = None
-            try:
-                embedding = embedder.embed(source, message)
-                embedding.save(path, overwrite=overwrite)
-                result |= {"path": str(path), "embedding": embedding.to_json()}
-            except FileError as failure:
-                result["error"] = str(failure)
-                bar.note(f"Error: {failure}")
-            results.append(result)
+    failed = 0
+    with picture_bar("embedding", count) as bar:
+        for result in found:
+            if result["error"] is not None:
+                failed += 1
+                bar.note(f"Error: {result['error']}")
+            if lines is None:
+                results.append(result)
+            else:
+                lines.write(result)
             bar.advance()
-    return results
+    return results, failed
 
 
 def _show(results: list[dict[str, Any]]) -> None:

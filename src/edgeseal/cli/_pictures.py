@@ -3,29 +3,57 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
 import typer
 
 from edgeseal.cli._console import note
 from edgeseal.errors import FileError
 
-__all__ = ["exit_after_pictures", "list_pictures"]
+__all__ = [
+    "PicturesArgument",
+    "RecursiveOption",
+    "WorkersOption",
+    "exit_after_pictures",
+    "list_pictures",
+    "note_done",
+]
+
+PicturesArgument: TypeAlias = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="IMAGE...",
+        help="Pictures, folders, patterns, @LIST (a file of paths), - (paths from stdin).",
+    ),
+]
+RecursiveOption: TypeAlias = Annotated[
+    bool, typer.Option("--recursive/--no-recursive", help="Search folders in folders.")
+]
+WorkersOption: TypeAlias = Annotated[
+    int, typer.Option("--workers", metavar="N", help="Pictures at the same time.")
+]
 
 
-def list_pictures(paths: list[Path]) -> list[Path]:
-    """Return the pictures that were named, those of folders included, each once.
+def list_pictures(paths: list[Path], *, recursive: bool = True) -> list[Path]:
+    """Return the pictures that were named, those of folders, patterns and lists included.
 
     Raises:
-        FileError: there are none, or a folder cannot be read.
+        FileError: there are none, or a folder or list cannot be read.
     """
-    from edgeseal.runtime import PICTURE_SUFFIXES, find_pictures
+    from edgeseal.runtime import PICTURE_SUFFIXES, find_sources
 
-    found = list(dict.fromkeys(find_pictures(paths)))
+    found = find_sources(paths, recursive=recursive)
     if not found:
         names = ", ".join(map(str, paths))
         endings = " ".join(PICTURE_SUFFIXES)
         raise FileError(f"{names}: no pictures in there; files with these endings are: {endings}")
     return found
+
+
+def note_done(done: int, total: int) -> None:
+    """Say how many pictures are left out, if any."""
+    if done:
+        note(f"{done} of {total} pictures are done already")
 
 
 def exit_after_pictures(failed: int, total: int) -> None:

@@ -21,6 +21,8 @@ from edgeseal.runtime._resize import resize
 from edgeseal.runtime._samples import picture_input, picture_samples
 from edgeseal.runtime._save import SAVE_SUFFIXES, save_suffix
 from edgeseal.runtime._session import Session, open_session, refusal
+from edgeseal.runtime._sources import find_sources
+from edgeseal.runtime._workers import map_in_order
 
 __all__ = [
     "MAX_PIXELS",
@@ -38,10 +40,12 @@ __all__ = [
     "Session",
     "attach_info",
     "find_pictures",
+    "find_sources",
     "has_info",
     "load_detector",
     "load_embedder",
     "log10_p_value",
+    "map_in_order",
     "open_session",
     "p_value",
     "picture_input",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +19,9 @@ from edgeseal.runtime._message import Message, MessageInput, to_message
 from edgeseal.runtime._pvalue import log10_p_value, p_value
 from edgeseal.runtime._session import Session, open_session
 from edgeseal.runtime._small import read_small
+from edgeseal.runtime._workers import map_in_order
 
 __all__ = ["Detection", "DetectionOutcome", "LiteRTDetector", "load_detector"]
-
-_LOOK_AHEAD = 2  # pictures under way for each worker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,16 +174,12 @@ class LiteRTDetector:
             UsageError: at once, for a wrong message, rate or number of workers.
             RuntimeRefusalError: while iterating, if LiteRT fails while running.
         """
-        if workers < 1:
-            raise UsageError(f"workers: expected 1 or more, got {workers}")
         expected, rate = self._expected(expect), self._rate(fpr)
 
         def work(item: tuple[int, ImageInput]) -> DetectionOutcome:
             return self._outcome(*item, expected, rate)
 
-        if workers == 1:
-            return map(work, enumerate(images))
-        return _map_in_order(work, enumerate(images), workers=workers)
+        return map_in_order(work, enumerate(images), workers=workers)
 
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the network on pictures that have the model's size already.
@@ -262,23 +255,3 @@ def _source(image: ImageInput) -> Path | None:
         return Path(image)
     name = getattr(image, "filename", None) if isinstance(image, Image.Image) else None
     return Path(name) if isinstance(name, str | Path) and str(name) else None
-
-
-def _map_in_order(
-    work: Callable[[tuple[int, ImageInput]], DetectionOutcome],
-    items: Iterator[tuple[int, ImageInput]],
-    *,
-    workers: int,
-) -> Iterator[DetectionOutcome]:
-    """Map with threads, never more than a few items ahead of the reader."""
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="edgeseal-detect")
-    pending: deque[Future[DetectionOutcome]] = deque()
-    try:
-        for item in items:
-            pending.append(pool.submit(work, item))
-            if len(pending) >= _LOOK_AHEAD * workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:  # also when the reader stops early or is interrupted
-        pool.shutdown(cancel_futures=True)

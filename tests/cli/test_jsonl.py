@@ -1,0 +1,166 @@
+"""Many pictures: lists, JSON lines as results come, workers, and going on after an end."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from cli.commands import Run
+from cli.test_interrupt import SCRIPT
+
+MESSAGE = "8f01"
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    text = path.read_text()
+    assert text.endswith("\n")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_lines_are_written_when_pictures_are_detected(
+    run: Run, detector: Path, bad_photos: Path, tmp_path: Path, workers: int
+) -> None:
+    out = tmp_path / "out.jsonl"
+    options = ["--model", detector, "--workers", workers, "--jsonl", out]
+    done = run("detect", bad_photos, *options)
+    assert (done.status, done.out) == (1, "")
+    lines = read_lines(out)
+    whole = run("detect", bad_photos, "--model", detector, "--json").json["results"]
+    assert [line["source"] for line in lines] == [result["source"] for result in whole]
+    for line, result in zip(lines, whole, strict=True):
+        assert line == {
+            "schema_version": 1, "command": "detect", "model": str(detector), **result
+        }  # fmt: skip
+
+
+def test_lines_go_to_stdout_when_asked_for(run: Run, detector: Path, photos: Path) -> None:
+    done = run("detect", photos, "--model", detector, "--jsonl", "-")
+    assert [Path(json.loads(line)["source"]).name for line in done.out.splitlines()] == [
+        "a.png", "b.jpg", "c.webp"
+    ]  # fmt: skip
+
+
+def test_pictures_come_from_lists_when_named(
+    run: Run, detector: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "list.txt").write_text(f"{photos / 'b.jpg'}\n{photos / 'a.png'}\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{photos / 'c.webp'}\n"))
+    names = [f"@{tmp_path / 'list.txt'}", "-", photos / "*.png"]
+    record = run("detect", *names, "--model", detector, "--json").json
+    found = [Path(result["source"]).name for result in record["results"]]
+    assert found == ["b.jpg", "a.png", "c.webp"]
+
+
+def test_only_the_rest_is_done_when_detection_goes_on(
+    run: Run, detector: Path, bad_photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    command = ["detect", bad_photos, "--model", detector, "--jsonl", out]
+    assert run(*command).status == 1
+    whole = read_lines(out)
+    keep = whole[:2]
+    text = "".join(json.dumps(line) + "\n" for line in keep)
+    out.write_text(text + json.dumps(whole[2])[:30])  # as an interruption leaves it
+    assert run(*command).refused().startswith(f"Error: {out}: exists already")
+    (bad_photos / "text.png").unlink()
+    Image.new("RGB", (30, 30)).save(bad_photos / "text.png")
+    done = run(*command, "--resume")
+    assert done.status == 1
+    succeeded = sum(line["error"] is None for line in keep)
+    assert f"{succeeded} of 7 pictures are done already" in done.err
+    lines = read_lines(out)
+    assert lines[:2] == keep
+    last = {line["source"]: line for line in lines}
+    assert len(last) == 7
+    assert last[str(bad_photos / "text.png")]["error"] is None
+    assert run(*command, "--overwrite").status == 1
+    assert len(read_lines(out)) == 7
+
+
+def test_only_the_rest_is_done_when_embedding_goes_on(
+    run: Run, embedder: Path, photos: Path, tmp_path: Path
+) -> None:
+    out, lines = tmp_path / "marked", tmp_path / "out.jsonl"
+    command = ["embed", photos, "--model", embedder, "--message", MESSAGE, "-o", out]
+    command += ["--jsonl", lines, "--workers", 2]
+    assert run(*command).status == 0
+    first = read_lines(lines)
+    assert [line["path"] for line in first] == [str(out / n) for n in ("a.png", "b.jpg", "c.webp")]
+    (out / "b.jpg").unlink()
+    stamp = (out / "a.png").stat().st_mtime_ns
+    done = run(*command, "--resume")
+    assert done.status == 0
+    assert "2 of 3 pictures are done already" in done.err
+    assert (out / "a.png").stat().st_mtime_ns == stamp
+    assert [Path(line["path"]).name for line in read_lines(lines)[3:]] == ["b.jpg"]
+
+
+def test_pictures_are_the_same_when_several_workers_mark(
+    run: Run, embedder: Path, photos: Path, tmp_path: Path
+) -> None:
+    command = ["embed", photos, "--model", embedder, "--message", MESSAGE]
+    for workers in (1, 3):
+        assert run(*command, "-o", tmp_path / str(workers), "--workers", workers).status == 0
+    for name in ("a.png", "b.jpg", "c.webp"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "3" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--jsonl", "x", "--json"], "contradict"),
+        (["--jsonl", "-", "--resume"], "--jsonl FILE"),
+        (["--resume"], "--jsonl FILE"),
+    ],
+)
+def test_options_are_refused_when_they_contradict_each_other(
+    run: Run, detector: Path, photos: Path, options: list[str], expected: str
+) -> None:
+    assert expected in run("detect", photos, "--model", detector, *options).refused()
+
+
+def test_file_is_kept_when_it_holds_something_else(
+    run: Run, detector: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "mine.txt"
+    for text in ("precious\n", '{"schema_version": 1, "command": "embed"}\n', "[]\n"):
+        out.write_text(text)
+        options = ["--model", detector, "--jsonl", out, "--resume"]
+        assert "mine.txt, line 1: is no result" in run("detect", photos, *options).refused()
+        assert out.read_text() == text
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_lines_are_whole_when_interrupted(
+    detector: Path, many: Path, tmp_path: Path, workers: int, run: Run
+) -> None:
+    out = tmp_path / "out.jsonl"
+    options = ["--model", str(detector), "--jsonl", str(out), "--workers", str(workers)]
+    command = [sys.executable, "-c", SCRIPT, "detect", str(many), *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while (not out.exists() or out.read_text().count("\n") < 5) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 2
+    lines = read_lines(out)
+    assert len(lines) >= 5
+    assert [line["source"] for line in lines] == sorted(line["source"] for line in lines)
+    sources = [line["source"] for line in lines]
+    for path in [one for one in many.iterdir() if str(one) not in sources][3:]:
+        path.unlink()
+    assert run("detect", many, *options, "--resume").status in (0, 1)
+    resumed = [line["source"] for line in read_lines(out) if line["error"] is None]
+    assert len(resumed) == len(set(resumed))
+    assert {str(path) for path in many.iterdir()} == {line["source"] for line in read_lines(out)}
