@@ -21,6 +21,7 @@ from edgeseal.cli._convert import convert
 from edgeseal.cli._demo import demo
 from edgeseal.cli._detect import detect
 from edgeseal.cli._embed import embed
+from edgeseal.cli._evaluate import evaluate
 from edgeseal.cli._inspect import inspect
 from edgeseal.cli._interrupt import heeding_interrupts
 from edgeseal.cli._models import models
@@ -91,6 +92,7 @@ for _verb in (
     profile,
     embed,
     detect,
+    evaluate,
     bench,
 ):
     app.command()(_verb)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeseal.cards import Part, load_card
+from edgeseal import cards
 from edgeseal.errors import UsageError
 from edgeseal.evaluate._engines import OpenDetector
 from edgeseal.runtime import ModelInfo
@@ -24,11 +24,11 @@ def open_checkpoint(path: Path, card: str | None) -> OpenDetector:
 
     if card is None:
         raise UsageError(f"{path}: a checkpoint does not say its card; give --card CARD")
-    chosen = load_card(card)
-    loaded = read_checkpoint(str(path), chosen).load(chosen, Part.DETECTOR)
+    chosen = cards.load_card(card)
+    loaded = read_checkpoint(str(path), chosen).load(chosen, cards.Part.DETECTOR)
     info = ModelInfo(
         card=loaded.card.name,
-        part=Part.DETECTOR.value,
+        part=cards.Part.DETECTOR.value,
         recipe="PyTorch",
         bits=loaded.card.bits,
         image_size=loaded.card.image_size,

@@ -1,0 +1,360 @@
+"""``edgeseal evaluate``: reports, resuming, regressions, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cli.commands import BITS, Done, Run
+from edgeseal.evaluate import (
+    PictureRecord,
+    Plan,
+    Settings,
+    State,
+    evaluate_pictures,
+    find_attacks,
+    make_plan,
+)
+from edgeseal.graph import read_model, write_model
+from edgeseal.runtime import attach_info, read_info
+
+FAST = ("--no-time", "--no-layers", "--workers", "1")
+
+
+@pytest.fixture
+def plan(detector: Path, embedder: Path, photos: Path) -> Plan:
+    integer = detector.with_name("tiny_detector_dynamic-int8.tflite")
+    pictures = sorted(photos.iterdir())
+    return make_plan([detector, integer], embedder, pictures, Settings(find_attacks("quick")))
+
+
+def evaluated(run: Run, models: Path, photos: Path, output: Path, *more: object) -> Done:
+    return run("evaluate", models, "--images", photos, "-o", output, *FAST, *more)
+
+
+def content(output: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((output / "report.json").read_text())
+    return record
+
+
+def test_report_is_written_when_given_a_folder_of_models(
+    run: Run, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    done = run("evaluate", converted, "--images", photos, "-o", output, "--workers", "1", "--json")
+    assert done.status == 0, done.err
+    assert sorted(path.name for path in output.iterdir()) == ["report.html", "report.json"]
+    report = content(output)
+    assert [model["recipe"] for model in report["models"]] == ["dynamic-int8", "float32"]
+    assert report["reference"] == "tiny_detector_float32"
+    assert next(speed["ratio"] for speed in report["speeds"]) == 1
+    assert report["layers"][0]["modules"]
+    assert len(report["records"]) == 3
+    printed = done.json
+    assert printed["command"] == "evaluate"
+    assert printed["results"] == report["results"]
+
+
+def test_figures_follow_from_what_was_read_when_recomputed(
+    run: Run, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    assert evaluated(run, converted, photos, tmp_path / "out").status == 0
+    report = content(tmp_path / "out")
+    for result in report["results"]:
+        counts = np.array([record["matching"][result["model"]] for record in report["records"]])
+        assert result["overall"]["bit_accuracy"]["value"] == pytest.approx(counts.mean() / BITS)
+        for index, attack in enumerate(result["attacks"]):
+            assert attack["attack"] == report["attack_names"][index]
+            share = (counts[:, index] == BITS).mean()
+            assert attack["word_accuracy"]["value"] == pytest.approx(share)
+    first, second = report["results"]
+    difference = next(one for one in report["differences"] if one["attack"] == "all")
+    assert difference["points"]["value"] == pytest.approx(
+        100
+        * (first["overall"]["bit_accuracy"]["value"] - second["overall"]["bit_accuracy"]["value"])
+    )
+
+
+def test_result_is_the_same_when_the_workers_are_more(plan: Plan) -> None:
+    alone, together = (evaluate_pictures(plan, workers=workers) for workers in (1, 2))
+    assert alone == together
+
+
+def test_result_is_the_same_when_interrupted_and_continued(plan: Plan, tmp_path: Path) -> None:
+    state = State(tmp_path, plan.fingerprint())
+
+    def interrupt(_: PictureRecord) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_pictures(plan, workers=1, state=state, advance=interrupt)
+    continued = evaluate_pictures(plan, workers=1, state=state)
+    assert continued.resumed == 1
+    assert continued.records == evaluate_pictures(plan, workers=1).records
+
+
+def test_state_is_not_used_when_it_is_damaged_or_of_another_plan(
+    plan: Plan, tmp_path: Path
+) -> None:
+    state = State(tmp_path, plan.fingerprint())
+    first = evaluate_pictures(plan, workers=1, state=state)
+    for path in tmp_path.rglob("*.json"):
+        path.write_text(path.read_text()[:40])
+    assert evaluate_pictures(plan, workers=1, state=state) == first
+    assert evaluate_pictures(plan, workers=1, state=State(tmp_path, "other")).resumed == 0
+
+
+def test_command_goes_on_when_it_was_interrupted(
+    converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    pixels = np.random.default_rng(1).integers(0, 255, (160, 240, 3)).astype(np.uint8)
+    for index in range(6):
+        Image.fromarray(pixels + np.uint8(index)).save(photos / f"large{index}.png")
+    arguments = [
+        "evaluate",
+        converted,
+        "--images",
+        photos,
+        "-o",
+        tmp_path / "out",
+        "--workers",
+        "2",
+    ]
+    arguments += ["--no-time", "--no-layers", "--attacks", "full"]
+    command = [sys.executable, "-m", "edgeseal", *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 100
+    while not list((tmp_path / "out").rglob("*.marked.json")):
+        assert process.poll() is None and time.monotonic() < end, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (2, "", "interrupted\n")
+    assert not (tmp_path / "out" / "report.html").exists()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "of an interrupted run" in done.stderr
+    assert not (tmp_path / "out" / ".evaluation").exists()
+
+
+def test_bad_pictures_are_counted_when_others_are_good(
+    run: Run, converted: Path, bad_photos: Path, tmp_path: Path
+) -> None:
+    done = evaluated(run, converted, bad_photos, tmp_path / "out")
+    assert done.status == 1
+    assert "4 of 7 pictures failed" in done.err
+    records = content(tmp_path / "out")["records"]
+    assert sum(bool(record["error"]) for record in records) == 4
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "4 of 7 pictures could not be" in page
+    assert "text.png: not a picture" in page
+
+
+def test_pictures_of_any_size_are_evaluated_when_mixed(
+    run: Run, converted: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    rng = np.random.default_rng(2)
+    for height, width in ((1, 1), (1, 40), (9, 5), (300, 20)):
+        pixels = rng.integers(0, 255, (height, width, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{height}x{width}.png")
+    Image.fromarray(pixels[..., 0]).save(folder / "grey.png")
+    more = "--attacks", "full", "--max-side", "128"
+    done = evaluated(run, converted, folder, tmp_path / "out", *more)
+    assert done.status == 0, done.err
+    records = {record["name"]: record for record in content(tmp_path / "out")["records"]}
+    assert (records["300x20.png"]["height"], records["300x20.png"]["width"]) == (128, 9)
+    assert records["1x1.png"]["ssim"] is None
+    assert len(records) == 5
+
+
+def test_a_picture_counts_once_when_it_is_there_twice(
+    run: Run, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    shutil.copy(photos / "a.png", photos / "copy.png")
+    done = evaluated(run, converted, photos, tmp_path / "out")
+    assert done.status == 0
+    assert "copy.png: the same picture as a.png, counted once" in done.err
+    assert len(content(tmp_path / "out")["records"]) == 3
+
+
+def test_threshold_is_calibrated_when_unmarked_pictures_suffice(
+    run: Run, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    more = tmp_path / "more"
+    more.mkdir()
+    rng = np.random.default_rng(3)
+    for index in range(16):
+        noise = rng.integers(0, 255, (24, 24, 3)).astype(np.uint8)
+        Image.fromarray(noise).save(more / f"{index}.png")
+    options = "--unmarked", more, "--fpr", "0.05", "--fpr", "0.01"
+    done = evaluated(run, converted, photos, tmp_path / "out", *options)
+    assert done.status == 0
+    assert "False-positive rate 0.05" not in done.err  # 19 pictures set it
+    assert (
+        "False-positive rate 0.01: 19 unmarked pictures cannot set its threshold, which" in done.err
+    )
+    rates = content(tmp_path / "out")["results"][0]["rates"]
+    assert [rate["threshold"]["is_calibrated"] for rate in rates] == [True, False]
+    assert rates[0]["measured"]["value"] == 0
+
+
+def test_checkpoint_reads_what_its_conversion_reads_when_evaluated_beside_it(
+    run: Run, known_tiny: None, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    checkpoint = converted.parents[1] / "tiny.pth"
+    if "odd" in checkpoint.read_bytes().decode("latin1"):  # without the stray tensor
+        import torch
+
+        state = torch.load(checkpoint, weights_only=True)
+        del state["model"]["odd"]
+        checkpoint = tmp_path / "plain.pth"
+        torch.save(state, checkpoint)
+    detector = converted / "tiny_detector_float32.tflite"
+    embedder = converted / "tiny_embedder_float32.tflite"
+    done = run(
+        "evaluate", detector, checkpoint, "--embedder", embedder, "--card", "tiny",
+        "--images", photos, "-o", tmp_path / "out", *FAST,
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    for record in content(tmp_path / "out")["records"]:
+        litert, pytorch = (np.array(counts) for counts in record["matching"].values())
+        assert np.abs(litert - pytorch).max() <= 1
+
+
+@pytest.mark.parametrize("better", [False, True])
+def test_status_tells_when_the_baseline_was_better(
+    better: bool, run: Run, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    assert evaluated(run, converted, photos, tmp_path / "first").status == 0
+    path = tmp_path / "first" / "report.json"
+    report = content(tmp_path / "first")
+    for record in report["records"]:
+        for counts in record["matching"].values():
+            counts[:] = [min(BITS, count + better) for count in counts]
+    path.write_text(json.dumps(report))
+    done = evaluated(run, converted, photos, tmp_path / "second", "--baseline", path)
+    assert done.status == (1 if better else 0), done.err
+    assert ("WORSE" in done.out) == better
+    page = (tmp_path / "second" / "report.html").read_text()
+    assert "Against the baseline" in page
+    assert "the same" in page
+
+
+def test_baseline_is_refused_when_nothing_can_be_compared(
+    run: Run, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    assert evaluated(run, converted, photos, tmp_path / "first").status == 0
+    report = content(tmp_path / "first")
+    for result in report["results"]:
+        result["model"] = "another-" + result["model"]
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps(report))
+    error = evaluated(run, converted, photos, tmp_path / "x", "--baseline", path).refused()
+    assert "has none of these models; it has another-tiny" in error
+    path.write_text('{"schema_version": 99}')
+    error = evaluated(run, converted, photos, tmp_path / "x", "--baseline", path).refused()
+    assert "expected a report of schema version 1, got 99" in error
+    report["schema_version"], report["models"][0]["bits"] = 1, "many"
+    path.write_text(json.dumps(report))
+    error = evaluated(run, converted, photos, tmp_path / "x", "--baseline", path).refused()
+    assert "models[0].bits: expected int, got str" in error
+
+
+def test_models_are_refused_when_cards_or_bits_differ(
+    run: Run, detector: Path, embedder: Path, photos: Path, tmp_path: Path
+) -> None:
+    model = read_model(detector)
+    info = read_info(model)
+    attach_info(
+        model, type(info)(**{f: getattr(info, f) for f in info.__slots__} | {"card": "big"})
+    )
+    other = tmp_path / "other.tflite"
+    write_model(model, other)
+    arguments = detector, other, "--embedder", embedder, "--images", photos
+    error = run("evaluate", *arguments, "-o", tmp_path / "out").refused()
+    assert f"{other}: reads {BITS} bits of big, but the embedder" in error
+    assert f"writes {BITS} bits of tiny" in error
+
+
+def test_refusal_is_plain_when_arguments_are_wrong(
+    run: Run, converted: Path, detector: Path, photos: Path, tmp_path: Path
+) -> None:
+    empty, output = tmp_path / "empty", tmp_path / "out"
+    empty.mkdir()
+    assert "no pictures in there" in evaluated(run, converted, empty, output).refused()
+    assert "no detector made by edgeseal" in evaluated(run, empty, photos, output).refused()
+    assert "give --embedder" in evaluated(run, detector, photos, output).refused()
+    for options, message in {
+        ("--attacks", "none"): "no such set; choose quick, full",
+        ("--fpr", "2"): "false-positive rate: expected more than 0 and less than 1, got 2",
+        ("--seed", "-1"): "seed: expected 0 or more, got -1",
+        ("--max-side", "3"): "longest side: expected 16 or more",
+        ("--message", "zz"): "is no hexadecimal digit",
+        ("--workers", "0"): "workers: expected 1 or more, got 0",
+        ("--max-drop", "-1"): "--max-drop: expected 0 or more, got -1",
+        ("--baseline", empty): "cannot be read",
+    }.items():
+        done = run("evaluate", converted, "--images", photos, "-o", output, *options)
+        assert message in done.refused()
+    assert not output.exists()
+
+
+def test_all_problems_are_listed_when_an_attack_file_is_wrong(
+    run: Run, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "attacks.json"
+    attacks = [{"family": "melt"}, {"family": "jpeg", "strength": 400}, {"family": "flip"}]
+    path.write_text(json.dumps({"schema_version": 1, "attacks": attacks}))
+    error = evaluated(run, converted, photos, tmp_path / "out", "--attacks", path).refused()
+    assert "attack 1: attack 'melt': no such family; choose among identity, flip" in error
+    assert "attack 2: attack jpeg: expected a strength (quality) of 1 to 100" in error
+
+
+def test_own_attacks_are_used_when_given_a_file(
+    run: Run, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "attacks.json"
+    attacks = [
+        {"family": "jpeg", "strengths": [30, 20]},
+        [{"family": "jpeg", "strength": 50}, {"family": "flip"}],
+    ]
+    path.write_text(json.dumps({"schema_version": 1, "attacks": attacks}))
+    assert evaluated(run, converted, photos, tmp_path / "out", "--attacks", path).status == 0
+    assert content(tmp_path / "out")["attack_names"] == ["jpeg 30", "jpeg 20", "jpeg 50 + flip"]
+
+
+def test_report_is_kept_when_overwriting_was_not_asked_for(
+    run: Run, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    assert evaluated(run, converted, photos, output).status == 0
+    before = (output / "report.json").read_bytes()
+    assert "--overwrite" in evaluated(run, converted, photos, output).refused()
+    assert (output / "report.json").read_bytes() == before
+    assert evaluated(run, converted, photos, output, "--overwrite").status == 0
+
+
+def test_extra_is_named_when_it_is_missing(photos: Path, tmp_path: Path, spawn: Run) -> None:
+    script = """
+import importlib.util, sys
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "skimage" else find(name, *rest)
+from edgeseal.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+    done = spawn(script, "evaluate", "--images", photos, "-o", tmp_path / "out")
+    assert done.status == 2
+    assert "pip install 'edgeseal[evaluate]'" in done.err
+    assert done.err.count("\n") == 1
