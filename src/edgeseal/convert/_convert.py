@@ -26,6 +26,7 @@ from edgeseal.convert._vit import ExportableViTDetector
 from edgeseal.data import photo_paths
 from edgeseal.errors import ConversionError
 from edgeseal.graph import Model, write_model
+from edgeseal.lean import lean
 from edgeseal.models import (
     CarrierEmbedder,
     ConvNeXtDetector,
@@ -91,6 +92,7 @@ def convert_part(loaded: LoadedPart) -> Conversion:
     rewritten = results_in_double(module, samples)
     rewrite_difference = _difference(rewritten, plain)
     model = _to_graph(module, samples[0])
+    lean(model)
     info = describe(model, loaded, recipe="float32")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "converted.tflite"

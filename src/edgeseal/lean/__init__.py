@@ -1,0 +1,15 @@
+"""The same function in operators that cost less, whoever exported the model."""
+
+from edgeseal.lean._depthwise import split_large_depthwise
+from edgeseal.lean._lean import PASSES, LeanPass, lean
+from edgeseal.lean._mirror_pad import unfold_mirror_pads
+from edgeseal.lean._patches import multiply_patches
+
+__all__ = [
+    "PASSES",
+    "LeanPass",
+    "lean",
+    "multiply_patches",
+    "split_large_depthwise",
+    "unfold_mirror_pads",
+]

@@ -1,0 +1,56 @@
+"""Every rewrite, in the order that they build on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edgeseal.graph import Model
+from edgeseal.lean._depthwise import split_large_depthwise
+from edgeseal.lean._mirror_pad import unfold_mirror_pads
+from edgeseal.lean._patches import multiply_patches
+
+__all__ = ["PASSES", "LeanPass", "lean"]
+
+
+@dataclass(frozen=True, slots=True)
+class LeanPass:
+    """A rewrite.
+
+    Attributes:
+        name: what the command line calls it.
+        summary: what becomes of which operators, for people.
+        apply: changes a model in place and returns how many operators it rewrote.
+    """
+
+    name: str
+    summary: str
+    apply: Callable[[Model], int]
+
+
+PASSES = (
+    LeanPass(
+        "patches",
+        "convolutions of picture patches as matrix products",
+        multiply_patches,
+    ),
+    LeanPass(
+        "mirror-pads",
+        "MIRROR_PAD by a few rows as SLICE and CONCATENATION",
+        unfold_mirror_pads,
+    ),
+    LeanPass(
+        "depthwise",
+        "depthwise convolutions of more than 25 taps as sums of smaller ones",
+        split_large_depthwise,
+    ),
+)
+
+
+def lean(model: Model, passes: Sequence[LeanPass] = PASSES) -> dict[str, int]:
+    """Rewrite a model in place: the same function but for rounding, in cheaper operators.
+
+    Returns:
+        How many operators each pass rewrote, by the pass's name.
+    """
+    return {step.name: step.apply(model) for step in passes}
