@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = "cards payload graph lean probe check repair analyze targets runtime quantize evaluate bench view"
+ROOMS = (
+    "cards payload graph lean probe check repair analyze targets runtime quantize evaluate bench "
+    "view"
+)
 _BLOCK = """
 import sys
 for name in ("torch", "litert_torch", "ai_edge_quantizer", "matplotlib", "skimage", "scipy"):

@@ -15,6 +15,7 @@ from edgeseal.lean._edit import integers
 __all__ = ["multiply_patches"]
 
 _MOST_CHANNELS = 4  # a picture; with more of them the convolution gathers long enough runs
+_LEAST_RUN = 32  # values in a row of a patch; shorter ones cost more to put in order
 _FULLY_CONNECTED_VERSION = 1
 
 
@@ -48,7 +49,7 @@ def _is_patchwise(operator: Operator) -> bool:
     is_plain = weights.is_constant and not weights.is_sparse and weights.shape[3] == channels
     return (
         is_plain
-        and kernel[0] * kernel[1] > 1
+        and kernel[1] * channels >= _LEAST_RUN
         and (options.strideH, options.strideW) == kernel
         and (options.dilationHFactor, options.dilationWFactor) == (1, 1)
         and channels <= _MOST_CHANNELS
