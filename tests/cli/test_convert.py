@@ -177,3 +177,18 @@ def test_models_tell_the_state_when_a_download_was_broken_off(run: Run, tmp_path
     cards = {card["name"]: card for card in run("models", "--json").json["cards"]}
     checkpoint = cards["videoseal_0.0"]["checkpoint"]
     assert (checkpoint["state"], checkpoint["size_bytes"]) == ("cached", 2**21)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["reference", "--part", "detector"], "is for embedders"),
+        (["reference", "--part", "embedder", "--random-weights", 1], "reference: has no attenuat"),
+    ],
+)
+def test_attenuation_is_refused_when_there_is_none(
+    options: list[object], expected: str, run: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert expected in run("convert", *options, "--with-attenuation", "-o", out).refused()
+    assert not out.exists()

@@ -79,6 +79,13 @@ def convert(
             help="How to quantize; may be repeated. [default: float32 and dynamic-int8]",
         ),
     ] = None,
+    with_attenuation: Annotated[
+        bool,
+        typer.Option(
+            "--with-attenuation",
+            help="Let the embedder's file attenuate the watermark itself, by the small picture.",
+        ),
+    ] = False,
     allow_unexpected: Annotated[
         bool,
         typer.Option("--allow-unexpected", help="Leave out tensors that nothing accounts for."),
@@ -88,13 +95,24 @@ def convert(
 ) -> None:
     """Convert a PyTorch checkpoint to LiteRT.
 
-    Writes CARD_PART_RECIPE.tflite for each part and recipe.
+    Writes CARD_PART_RECIPE.tflite for each part and recipe. Attenuation is the runtime's business,
+    which computes it of the picture at its full size; a file made with --with-attenuation
+    (CARD_embedder-attenuated_RECIPE.tflite) is for runtimes that cannot.
     """
     if checkpoint is not None and seed is not None:
         raise UsageError("--checkpoint and --random-weights contradict each other; give one")
     card, chosen = _choose(card_name, recipes)
     parts = _parts(part)
-    names = [_file_name(card, one, recipe) for one in parts for recipe in chosen]
+    from edgeseal.cards import Part
+
+    attenuated = Part.EMBEDDER if with_attenuation else None
+    if attenuated is not None and attenuated not in parts:
+        raise UsageError(
+            "--with-attenuation is for embedders; give --part embedder, or leave it out"
+        )
+    names = [
+        _file_name(card, one, r, is_attenuated=one is attenuated) for one in parts for r in chosen
+    ]
     check_outputs(output, names, overwrite=overwrite)
     require_conversion("edgeseal convert")
     load = _loader(card, checkpoint, seed, allow_unexpected=allow_unexpected)
@@ -102,11 +120,16 @@ def convert(
     networks = [load(one) for one in parts]
     for line in dict.fromkeys(line for one in networks for line in one.provenance.adopted):
         note(f"as the checkpoint records: {line}")
+    if attenuated is not None and networks[-1].card.attenuation is None:
+        raise UsageError(f"{card.name}: has no attenuation; leave out --with-attenuation")
     load_converter()
     written: list[_Written] = []
     with output_folder(output):
         for loaded in networks:
-            written += _write_part(loaded, chosen, output, overwrite=overwrite)
+            is_attenuated = loaded.part is attenuated
+            written += _write_part(
+                loaded, chosen, output, overwrite=overwrite, is_attenuated=is_attenuated
+            )
     _show(card, written, as_json=as_json)
     if any(file.refusal is not None for file in written):
         raise typer.Exit(1)
@@ -139,8 +162,9 @@ def _parts(choice: _Parts) -> list[Part]:
     return list(Part) if choice is _Parts.BOTH else [Part(choice.value)]
 
 
-def _file_name(card: Card, part: Part, recipe: Recipe) -> str:
-    return f"{card.name}_{part.value}_{recipe.name}.tflite"
+def _file_name(card: Card, part: Part, recipe: Recipe, *, is_attenuated: bool) -> str:
+    kind = f"{part.value}-attenuated" if is_attenuated else part.value
+    return f"{card.name}_{kind}_{recipe.name}.tflite"
 
 
 def _loader(
@@ -158,7 +182,12 @@ def _loader(
 
 
 def _write_part(
-    loaded: LoadedPart, recipes: list[Recipe], folder: Path, *, overwrite: bool
+    loaded: LoadedPart,
+    recipes: list[Recipe],
+    folder: Path,
+    *,
+    overwrite: bool,
+    is_attenuated: bool,
 ) -> Iterator[_Written]:
     """Convert a part once, and quantize and write it with each recipe."""
     from edgeseal.convert import convert_part
@@ -169,9 +198,10 @@ def _write_part(
     if loaded.provenance.unexpected:
         note(f"left out, as allowed: {', '.join(loaded.provenance.unexpected)}")
     with busy(f"converting the {loaded.part.value} of {loaded.card.name}"):
-        conversion = convert_part(loaded)
+        conversion = convert_part(loaded, include_attenuation=is_attenuated)
     for recipe in recipes:
-        path = folder / _file_name(loaded.card, loaded.part, recipe)
+        name = _file_name(loaded.card, loaded.part, recipe, is_attenuated=is_attenuated)
+        path = folder / name
         with busy(f"writing {path.name}"):
             model = conversion.model
             if recipe is not recipes[-1]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgeseal.cards import Part
+from edgeseal.convert._attenuation import AttenuatedEmbedder, attenuated, attenuated_chain
 from edgeseal.convert._carrier import ExportableCarrierEmbedder
 from edgeseal.convert._chain import Chain
 from edgeseal.convert._convnext import ExportableConvNeXtDetector
@@ -78,14 +79,22 @@ class Conversion:
     runtime_difference: float
 
 
-def convert_part(loaded: LoadedPart) -> Conversion:
+def convert_part(loaded: LoadedPart, *, include_attenuation: bool = False) -> Conversion:
     """Convert a part to a float graph and prove it equal.
 
+    Args:
+        loaded: the part.
+        include_attenuation: whether an embedder multiplies its watermark with the attenuation map
+            of the picture that it gets; else whoever adds the watermark does that.
+
     Raises:
-        ConversionError: the result differs from the definition by more than rounding, or has a
-            structure that delegates or quantizers cannot take; all such problems are listed.
+        ConversionError: there is no attenuation to include; or the result differs from the
+            definition by more than rounding, or has a structure that delegates or quantizers cannot
+            take, and all such problems are listed.
         MissingExtraError: litert-torch is not installed.
     """
+    if include_attenuation:
+        loaded = attenuated(loaded)
     module = exportable(loaded.module, loaded.card.image_size)
     samples = sample_inputs(loaded)
     plain = results_in_double(ChannelsLast(loaded.module), samples)
@@ -138,6 +147,9 @@ def exportable(module: nn.Module, image_size: int) -> nn.Module:
     Returns:
         A module of the same function on NHWC pictures, batch size 1.
     """
+    if isinstance(module, AttenuatedEmbedder):
+        inner = exportable(module.embedder, image_size)
+        return attenuated_chain(inner, module.attenuation).eval()
     if isinstance(module, ViTDetector):
         return ExportableViTDetector(module).eval()
     if isinstance(module, ConvNeXtDetector):
@@ -162,6 +174,7 @@ def describe(model: Model, loaded: LoadedPart, *, recipe: str) -> ModelInfo:
     signature.inputs = dict(zip(_INPUT_NAMES[loaded.part], model.main.inputs, strict=True))
     signature.outputs = {_OUTPUT_NAME[loaded.part]: model.main.outputs[0]}
     card, provenance = loaded.card, loaded.provenance
+    is_attenuated = isinstance(loaded.module, AttenuatedEmbedder)
     info = ModelInfo(
         card=card.name,
         part=loaded.part.value,
@@ -170,7 +183,8 @@ def describe(model: Model, loaded: LoadedPart, *, recipe: str) -> ModelInfo:
         image_size=card.image_size,
         scaling_w=card.scaling_w,
         scaling_i=card.scaling_i,
-        attenuation=card.attenuation,
+        attenuation=None if is_attenuated else card.attenuation,
+        included_attenuation=card.attenuation if is_attenuated else None,
         step_size=card.step_size,
         # the name alone: a folder says more of its owner than of the weights
         checkpoint=None if provenance.seed is not None else Path(provenance.source).name,

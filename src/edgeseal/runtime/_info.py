@@ -19,6 +19,7 @@ EMBEDDER: Final = "embedder"
 
 _METADATA_NAME = "edgeseal"
 _SCHEMA_VERSION = 1
+_ADDED = ("included_attenuation",)  # fields that older files of this version lack
 _ADDED = ("pruning",)  # fields that files of this schema version may lack
 
 
@@ -34,7 +35,10 @@ class ModelInfo:
         image_size: rows and columns of the picture that the model takes.
         scaling_w: factor of the watermark when it is added to the picture.
         scaling_i: factor of the picture when the watermark is added.
-        attenuation: name of the perceptual map that the watermark is multiplied with, or None.
+        attenuation: name of the perceptual map that the watermark is yet to be multiplied with, or
+            None.
+        included_attenuation: name of the map that the model itself multiplies it with, that of the
+            picture at the model's size, or None.
         step_size: frames of a video that share one watermark.
         checkpoint: where the weights came from (path, URL or ``reference``), or None.
         checkpoint_sha256: checksum of that file as 64 hexadecimal digits, or None.
@@ -53,6 +57,7 @@ class ModelInfo:
     scaling_w: float = 1.0
     scaling_i: float = 1.0
     attenuation: str | None = None
+    included_attenuation: str | None = None
     step_size: int = 1
     checkpoint: str | None = None
     checkpoint_sha256: str | None = None
@@ -179,6 +184,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "scaling_w": (_is_factor, "a finite number"),
     "scaling_i": (_is_factor, "a finite number"),
     "attenuation": (lambda v: v is None or _is_text(v), "a name or null"),
+    "included_attenuation": (lambda v: v is None or _is_text(v), "a name or null"),
     "step_size": (_is_count, "an integer of 1 or more"),
     "pruning": (lambda v: v is None or _is_text(v), "a text or null"),
     "checkpoint": (lambda v: v is None or _is_text(v), "a path, URL or null"),
