@@ -90,6 +90,13 @@ def test_description_is_refused_when_a_field_is_wrong(
         ModelInfo.from_json(json.dumps(record))
 
 
+@pytest.mark.parametrize("field", ["included_attenuation", "pruning"])
+def test_description_is_read_when_it_is_older_than_a_field(info: ModelInfo, field: str) -> None:
+    record = json.loads(info.to_json())
+    del record[field]
+    assert ModelInfo.from_json(json.dumps(record)) == info
+
+
 def test_all_wrong_fields_are_named_when_there_are_several(info: ModelInfo) -> None:
     with pytest.raises(ModelError, match=r"bits must.*layout must"):
         dataclasses.replace(info, bits=0, layout="CHW")

@@ -19,8 +19,7 @@ EMBEDDER: Final = "embedder"
 
 _METADATA_NAME = "edgeseal"
 _SCHEMA_VERSION = 1
-_ADDED = ("included_attenuation",)  # fields that older files of this version lack
-_ADDED = ("pruning",)  # fields that files of this schema version may lack
+_ADDED = ("included_attenuation", "pruning")  # fields that files of this version may lack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
