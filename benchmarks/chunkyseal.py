@@ -120,12 +120,11 @@ def _convert(part: Part, path: Path) -> dict[str, Any]:
     from edgeseal.graph import write_model
     from edgeseal.models import random_weights
 
-    loaded = random_weights(load_card(_CARD), part, _SEED)
-    parameters = sum(parameter.numel() for parameter in loaded.module.parameters())
-    conversion = convert_part(loaded)
+    card = load_card(_CARD)
+    conversion = convert_part(random_weights(card, part, _SEED))  # nothing else keeps the weights
     write_model(conversion.model, path, overwrite=True)
     return {
-        "parameters": f"{parameters / 1e6:.1f} M",
+        "parameters": f"{(card.parameters(part) or 0) / 1e6:.1f} M",
         "MB": _megabytes(path),
         "rewritten - plain": f"{conversion.rewrite_difference:.1e}",
         "LiteRT - PyTorch": f"{conversion.runtime_difference:.1e}",
