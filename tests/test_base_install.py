@@ -14,7 +14,7 @@ ROOMS = (
 )
 _BLOCK = """
 import sys
-for name in ("torch", "litert_torch", "ai_edge_quantizer", "matplotlib", "skimage", "scipy"):
+for name in ("torch", "litert_torch", "ai_edge_quantizer", "matplotlib", "skimage", "scipy", "av"):
     sys.modules[name] = None  # importing it now raises ModuleNotFoundError
 """
 

@@ -7,7 +7,8 @@
     │   └── MissingExtraError a command needs an optional dependency that is not installed
     ├── FileError             a file cannot be read or written
     │   ├── OutputExistsError the output is there already and overwriting was not asked for
-    │   └── ImageError        a picture that cannot be decoded
+    │   ├── ImageError        a picture that cannot be decoded
+    │   └── VideoError        a video that cannot be decoded or encoded
     ├── CheckpointError       a checkpoint that is damaged, foreign or does not fit the card
     │   └── DownloadError     a checkpoint that could not be fetched or has the wrong checksum
     ├── ModelError            a ``.tflite`` file that is not one, or not of the expected part
@@ -36,6 +37,7 @@ __all__ = [
     "ProbeError",
     "RuntimeRefusalError",
     "UsageError",
+    "VideoError",
 ]
 
 
@@ -67,6 +69,10 @@ class OutputExistsError(FileError):
 
 class ImageError(FileError):
     """A picture that cannot be decoded."""
+
+
+class VideoError(FileError):
+    """A video that cannot be decoded or encoded."""
 
 
 class CheckpointError(EdgesealError):

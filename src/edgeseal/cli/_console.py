@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
@@ -26,6 +27,7 @@ __all__ = [
     "busy",
     "download_bar",
     "error",
+    "frame_bar",
     "mib",
     "new_table",
     "note",
@@ -165,6 +167,33 @@ def picture_bar(text: str, total: int) -> Iterator[Bar]:
             progress.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
         yield Bar(lambda: progress.advance(task), note_above)
+
+
+@contextlib.contextmanager
+def frame_bar(text: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Yield a function for the library to report frames to, shown with their number a second."""
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[frames]}"),
+        TimeRemainingColumn(),
+    )
+    with _progress(text, *columns) as progress:
+        if progress is None:
+            yield lambda _done, _total: None
+            return
+        task = progress.add_task(printable(text), total=None, frames="")
+        began = time.monotonic()
+
+        def report(done: int, total: int | None) -> None:
+            rate = done / max(1e-9, time.monotonic() - began)
+            of_all = f"/{total}" if total else ""
+            shown = f"{done}{of_all} frames, {rate:.1f}/s"
+            progress.update(task, completed=done, total=total, frames=shown)
+
+        yield report
 
 
 @contextlib.contextmanager

@@ -24,10 +24,16 @@ from edgeseal.cli._pictures import (
     list_pictures,
     note_done,
 )
+from edgeseal.cli._videos import (
+    AggregationOption,
+    AllFramesOption,
+    EveryOption,
+    VideoDetect,
+    only_videos,
+)
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.payload import Reading
     from edgeseal.runtime import Detection, DetectionOutcome
 
 __all__ = ["detect"]
@@ -64,9 +70,12 @@ def detect(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file of --jsonl.")
     ] = False,
+    aggregation: AggregationOption = None,
+    every: EveryOption = None,
+    all_frames: AllFramesOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Read the messages of pictures.
+    """Read the messages of pictures or videos.
 
     Every picture gives a message, marked or not. A payload (embed --text, --id, --hex, --bits) is
     found without being told: at most a share --fpr of unmarked pictures is called present. For
@@ -76,6 +85,21 @@ def detect(
     """
     if fpr is not None and (raw or expect is not None):
         raise UsageError("--fpr goes with looking for a payload; leave out --raw and --expect")
+    for_videos = {"--aggregation": aggregation, "--every": every, "--all-frames": all_frames}
+    if only_videos(images, for_videos, resume=resume, json_lines=json_lines):
+        VideoDetect(
+            model=model,
+            expect=expect,
+            fpr=fpr,
+            raw=raw,
+            aggregation=aggregation,
+            every=every,
+            all_frames=all_frames,
+            workers=workers,
+            threads=threads,
+            as_json=as_json,
+        ).run(images)
+        return
     check_lines(json_lines, resume=resume, as_json=as_json)
     if resume and json_lines is None:
         raise UsageError("--resume needs the file of an earlier run; give --jsonl FILE")
@@ -83,7 +107,7 @@ def detect(
     from edgeseal.runtime import load_detector
 
     detector = load_detector(model, threads=threads, exact=exact)
-    rate = None if raw or expect is not None else _rate(detector.info.bits, fpr)
+    rate = None if raw or expect is not None else payload_rate(detector.info.bits, fpr)
     with open_lines(json_lines, "detect", resume=resume, overwrite=overwrite) as lines:
         left = pictures if lines is None else lines.left(pictures)
         note_done(len(pictures) - len(left), len(pictures))
@@ -93,7 +117,7 @@ def detect(
         results = [outcome.to_json() for outcome in outcomes]
         print_json("detect", {"model": str(model), "results": results, "failed": failed})
     elif outcomes and failed < len(outcomes):
-        _show(outcomes, with_expected=expect is not None, with_payload=rate is not None)
+        _show(outcomes)
     exit_after_pictures(failed, len(left))
 
 
@@ -116,7 +140,7 @@ def _collect(
     return outcomes, failed
 
 
-def _rate(bits: int, fpr: float | None) -> float | None:
+def payload_rate(bits: int, fpr: float | None) -> float | None:
     """Return the false-positive rate to look for a payload with, or None where there can be none.
 
     Raises:
@@ -133,30 +157,32 @@ def _rate(bits: int, fpr: float | None) -> float | None:
     return DEFAULT_FPR if fpr is None else fpr
 
 
-def _show(outcomes: list[DetectionOutcome], *, with_expected: bool, with_payload: bool) -> None:
-    columns: tuple[str, ...] = ("matching", "bit accuracy", "p-value") if with_expected else ()
-    if with_payload:
-        columns = ("mark", "payload", "corrected", "p-value")
+def _show(outcomes: list[DetectionOutcome]) -> None:
+    found = [(o.source, o.detection) for o in outcomes if o.detection is not None]
+    columns = detection_columns(found[0][1])  # the same for all
     table = new_table("picture", "message", *columns, right=columns[-3:])
-    for outcome in outcomes:
-        detection = outcome.detection
-        if detection is not None:
-            cells = _compared(detection) if with_expected else []
-            if detection.reading is not None:
-                cells = _read(detection.reading)
-            table.add_row(printable(str(outcome.source)), detection.hex, *cells)
+    for source, detection in found:
+        table.add_row(printable(str(source)), detection.hex, *detection_cells(detection))
     print_table(table)
 
 
-def _read(reading: Reading) -> list[str]:
-    """Return what was found: a mark beyond reading looks like none, so "absent" means either."""
-    if reading.payload is None:
-        return [reading.status.value, "", "", _p_value(reading.p_value)]
-    value = f"{reading.payload.kind.value} {printable(str(reading.payload))}"
-    return [reading.status.value, value, str(reading.corrected_errors), _p_value(reading.p_value)]
+def detection_columns(detection: Detection) -> tuple[str, ...]:
+    """Return the titles of what :func:`detection_cells` returns."""
+    if detection.reading is not None:
+        return ("mark", "payload", "corrected", "p-value")
+    return ("matching", "bit accuracy", "p-value") if detection.expected is not None else ()
 
 
-def _compared(detection: Detection) -> list[str]:
+def detection_cells(detection: Detection) -> list[str]:
+    """Return what was found, for a table."""
+    reading = detection.reading
+    if reading is not None:
+        payload = reading.payload
+        value = "" if payload is None else f"{payload.kind.value} {printable(str(payload))}"
+        corrected = "" if payload is None else str(reading.corrected_errors)
+        return [reading.status.value, value, corrected, _p_value(reading.p_value)]
+    if detection.expected is None:
+        return []
     matching = f"{detection.matching_bits} of {len(detection.message)}"
     return [matching, f"{detection.bit_accuracy:.1%}", _p_value(detection.p_value or 0.0)]
 

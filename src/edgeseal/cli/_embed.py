@@ -27,6 +27,14 @@ from edgeseal.cli._pictures import (
     list_pictures,
     note_done,
 )
+from edgeseal.cli._videos import (
+    CodecOption,
+    CrfOption,
+    PixFmtOption,
+    PresetOption,
+    VideoEmbed,
+    only_videos,
+)
 from edgeseal.errors import FileError, UsageError
 
 if TYPE_CHECKING:
@@ -70,10 +78,14 @@ def embed(
     recursive: RecursiveOption = True,
     json_lines: JsonLinesOption = None,
     resume: ResumeOption = False,
+    codec: CodecOption = None,
+    crf: CrfOption = None,
+    preset: PresetOption = None,
+    pix_fmt: PixFmtOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Embed a message in pictures.
+    """Embed a message in pictures or videos.
 
     What --text, --id, --hex and --bits embed, detect finds without being told, with errors
     corrected. Pictures keep their size, and their format where it keeps the mark; others become
@@ -82,6 +94,20 @@ def embed(
     """
     wanted = Wanted(message=message, text=text, number=number, digits=digits, bits=bits, seed=seed)
     wanted.check()
+    for_videos = {"--codec": codec, "--crf": crf, "--preset": preset, "--pix-fmt": pix_fmt}
+    if only_videos(images, for_videos, resume=resume, json_lines=json_lines):
+        VideoEmbed(
+            model=model,
+            output=output,
+            wanted=wanted,
+            codec=codec,
+            crf=crf,
+            preset=preset,
+            pix_fmt=pix_fmt,
+            overwrite=overwrite,
+            as_json=as_json,
+        ).run(images)
+        return
     check_lines(json_lines, resume=resume, as_json=as_json)
     if resume and overwrite:
         raise UsageError("--resume keeps what --overwrite replaces; give one")

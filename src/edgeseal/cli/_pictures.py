@@ -56,7 +56,7 @@ def note_done(done: int, total: int) -> None:
         note(f"{done} of {total} pictures are done already")
 
 
-def exit_after_pictures(failed: int, total: int) -> None:
+def exit_after_pictures(failed: int, total: int, *, what: str = "pictures") -> None:
     """End a command that did its work.
 
     Raises:
@@ -65,5 +65,5 @@ def exit_after_pictures(failed: int, total: int) -> None:
     if not failed:
         return
     if total > 1:
-        note(f"{failed} of {total} pictures failed")
+        note(f"{failed} of {total} {what} failed")
     raise typer.Exit(2 if failed == total else 1)

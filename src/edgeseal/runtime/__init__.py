@@ -13,6 +13,7 @@
 from edgeseal.runtime._detector import Detection, DetectionOutcome, LiteRTDetector, load_detector
 from edgeseal.runtime._embedder import Embedding, LiteRTEmbedder, load_embedder
 from edgeseal.runtime._folder import PICTURE_SUFFIXES, find_pictures
+from edgeseal.runtime._frame import Stamp, shrink
 from edgeseal.runtime._image import MAX_PIXELS, ImageInput, read_image
 from edgeseal.runtime._info import ModelInfo, attach_info, has_info, read_info
 from edgeseal.runtime._message import Message, MessageInput, to_message
@@ -38,6 +39,7 @@ __all__ = [
     "MessageInput",
     "ModelInfo",
     "Session",
+    "Stamp",
     "attach_info",
     "find_pictures",
     "find_sources",
@@ -55,5 +57,6 @@ __all__ = [
     "refusal",
     "resize",
     "save_suffix",
+    "shrink",
     "to_message",
 ]

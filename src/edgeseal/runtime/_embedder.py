@@ -14,6 +14,7 @@ from PIL import Image
 from edgeseal.errors import ModelError
 from edgeseal.runtime._attenuation import find_attenuation
 from edgeseal.runtime._blend import blend
+from edgeseal.runtime._frame import Stamp
 from edgeseal.runtime._image import ImageInput, read_picture
 from edgeseal.runtime._info import EMBEDDER, ModelInfo
 from edgeseal.runtime._message import Message, MessageInput, to_message
@@ -184,6 +185,16 @@ class LiteRTEmbedder:
         inputs = {"image": image[None], "message": message.array()[None]}
         delta: NDArray[np.float32] = self._session.run(inputs)["delta"][0]
         return delta
+
+    def stamp(self, delta: NDArray[np.float32], height: int, width: int) -> Stamp:
+        """Return what adds a watermark to many frames of a size.
+
+        Args:
+            delta: as :meth:`delta` returns it; transposed or mirrored if the frames are.
+            height: rows of the frames.
+            width: columns of the frames.
+        """
+        return Stamp(delta, self.info, self._attenuation, (height, width))
 
     def _has_no_colour(self, delta: NDArray[np.float32]) -> bool:
         """Whether a grey picture is changed in red, green and blue alike."""

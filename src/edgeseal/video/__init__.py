@@ -1,0 +1,28 @@
+"""Watermarks in videos, frame by frame in constant memory; needs the extra [video] (PyAV).
+
+::
+
+    from edgeseal import load_detector, load_embedder
+    from edgeseal.video import detect_video, embed_video
+
+    embed_video(load_embedder("embedder.tflite"), "in.mp4", "out.mp4", "0123456789abcdef01234567")
+    found = detect_video(load_detector("detector.tflite"), "out.mp4", fpr=1e-6)
+    print(found.detection.reading, found.frames)
+"""
+
+from edgeseal.video._aggregate import AGGREGATIONS
+from edgeseal.video._detect import VideoDetection, detect_video
+from edgeseal.video._embed import VideoEmbedding, embed_video
+from edgeseal.video._encoding import Encoding
+from edgeseal.video._files import VIDEO_SUFFIXES, is_video
+
+__all__ = [
+    "AGGREGATIONS",
+    "VIDEO_SUFFIXES",
+    "Encoding",
+    "VideoDetection",
+    "VideoEmbedding",
+    "detect_video",
+    "embed_video",
+    "is_video",
+]
