@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 TORCH = 2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format docs clean
 
 demo: $(VENV)/.ready
 	$(BIN)/edgeseal demo -o edgeseal-demo --overwrite
@@ -24,6 +24,9 @@ format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(VENV)/.ready
+	$(BIN)/mkdocs build --strict
+
 clean:
 	rm -rf $(VENV) edgeseal-demo dist build .pytest_cache .mypy_cache .ruff_cache
 
@@ -33,6 +36,6 @@ $(VENV)/.ready: pyproject.toml constraints.txt requirements-oracle.txt
 	$(BIN)/pip install --quiet 'torch==$(TORCH)+cpu' \
 	  || $(BIN)/pip install --quiet --index-url $(TORCH_INDEX) 'torch==$(TORCH)' \
 	  || $(BIN)/pip install --quiet 'torch==$(TORCH)'
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[convert,evaluate,npu,peers,prune,video,view,dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[convert,docs,evaluate,npu,peers,prune,video,view,dev]'
 	$(BIN)/pip install --quiet --no-deps -r requirements-oracle.txt
 	touch $@

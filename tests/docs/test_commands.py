@@ -1,0 +1,86 @@
+"""Every command of the documentation works, on the reference pair."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs.pages import ROOT, Block, blocks, pages
+from edgeseal.data import photo_paths
+
+# The reference pair has the message length of VideoSeal 0.0 and stands in for it: its checkpoint
+# comes with the package.
+STAND_IN = ("videoseal_0.0", "reference")
+
+# Exit status 1 says that a check found something, which is what some pages show.
+PROGRAMS = {
+    "edgeseal": f'{sys.executable} -m edgeseal "$@"; status=$?; [ $status = 1 ] || exit $status',
+    "pip": "exit 0",
+    "make": f'grep -q "^$1:" {ROOT}/Makefile',
+    "python": f'[ -e "{ROOT}/$1" ]',
+}
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything that the pages take for granted."""
+    folder = tmp_path_factory.mktemp("docs")
+    (folder / "bin").mkdir()
+    for name, text in PROGRAMS.items():
+        program = folder / "bin" / name
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+    shutil.copy(photo_paths()[0], folder / "photo.jpg")
+    (folder / "photos").mkdir()
+    for path in photo_paths()[:2]:
+        shutil.copy(path, folder / "photos")
+    _run(Block("conversion", "edgeseal convert reference --part both -o models", None), folder)
+    for name, source in {
+        "float32.tflite": "detector_float32",
+        "float.tflite": "detector_float32",
+        "dynamic-int8.tflite": "detector_dynamic-int8",
+        "int8.tflite": "detector_dynamic-int8",
+        "model.tflite": "detector_dynamic-int8",
+        "detector.tflite": "detector_float32",
+        "embedder.tflite": "embedder_float32",
+    }.items():
+        shutil.copy(folder / "models" / f"reference_{source}.tflite", folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_commands_of_a_page_work_when_run_in_order(
+    page: Path, workplace: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "here"
+    shutil.copytree(workplace, folder)
+    for block in blocks(page):
+        if block.reason is None:
+            _run(block, folder)
+
+
+def test_blocks_that_are_not_run_say_why() -> None:
+    found = [block for page in pages() for block in blocks(page)]
+    skipped = [block for block in found if block.reason is not None]
+    assert all(len(block.reason or "") > 10 for block in skipped)
+    assert len(found) > 3 * len(skipped)
+
+
+def _run(block: Block, folder: Path) -> None:
+    """Let a shell run a block as it stands, but for the model's name."""
+    script = block.script.replace(*STAND_IN)
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, f"{block.where}\n{script}\n{done.stdout}\n{done.stderr}"
