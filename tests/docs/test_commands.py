@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from docs.pages import ROOT, Block, blocks, pages
 from edgeseal.data import photo_paths
@@ -39,6 +40,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "photos").mkdir()
     for path in photo_paths()[:2]:
         shutil.copy(path, folder / "photos")
+    (folder / "list.txt").write_text("photo.jpg\n")
+    (folder / "scans" / "old").mkdir(parents=True)
+    Image.open(photo_paths()[2]).save(folder / "scans" / "old" / "scan.tif")
     _run(Block("conversion", "edgeseal convert reference --part both -o models", None), folder)
     for name, source in {
         "float32.tflite": "detector_float32",
