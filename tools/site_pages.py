@@ -1,7 +1,8 @@
 """Pages of the documentation site that are made from the code and from the files at the root.
 
 A hook of MkDocs: it adds the README as the first page, the changelog, the notes for contributors,
-the list of decisions, and the reference of the command line and of the Python packages.
+the list of decisions, the recorded results of the benchmarks, and the reference of the command line
+and of the Python packages.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ def _pages() -> Iterator[tuple[str, str]]:
     yield "changelog.md", _at_home(ROOT / "CHANGELOG.md")
     yield "contributing.md", _at_home(ROOT / "CONTRIBUTING.md")
     yield "adr/index.md", _decisions()
+    yield "results.md", _results()
     yield "reference/cli.md", _command_line()
     yield "reference/api.md", _python()
 
@@ -101,6 +103,14 @@ def _decisions() -> str:
         title = path.read_text().splitlines()[0].lstrip("# ")
         lines.append(f"- [{title}]({path.name})")
     return "\n".join(lines) + "\n"
+
+
+def _results() -> str:
+    """Return what the benchmarks printed when they were last recorded."""
+    parts = ["# Results", "", "What the scripts in `benchmarks/` printed, as recorded.", ""]
+    for path in sorted((ROOT / "benchmarks" / "results").glob("*.txt")):
+        parts += [f"## {path.stem}", "", "```text", path.read_text().rstrip(), "```", ""]
+    return "\n".join(parts)
 
 
 def _command_line() -> str:
