@@ -97,6 +97,8 @@ class Methods:
         input_terms: terms of integer weights for layers that read a picture, 1 or 2: a second
             one holds what rounding the first cut off.
         split_diagonals: whether a dominant diagonal is taken out of a layer and stays float.
+        fast_floats: whether layers that would be quantized while running, but are faster in float
+            and have few weights, stay float: depthwise and thin ones.
         half_constants: whether larger float operands of plain arithmetic become FLOAT16.
         rounding: how weights are put on their grid; without calibration data it is ``nearest``.
         damping: share of the mean second moment of a layer's inputs that ``gptq`` adds to each,
@@ -105,6 +107,7 @@ class Methods:
 
     input_terms: int = 1
     split_diagonals: bool = False
+    fast_floats: bool = False
     half_constants: bool = False
     rounding: Rounding = Rounding.NEAREST
     damping: float = 0.01

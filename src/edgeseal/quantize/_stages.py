@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from edgeseal.quantize._constants import halve_constants
 from edgeseal.quantize._diagonal import split_diagonals
+from edgeseal.quantize._fast_floats import keep_fast_floats
 from edgeseal.quantize._input_terms import add_input_terms
 from edgeseal.quantize._layers import add_missing_options
 from edgeseal.quantize._round import round_weights
@@ -34,6 +35,7 @@ def _write_options(work: Work) -> None:
 
 STAGES: tuple[Stage, ...] = (
     _write_options,
+    keep_fast_floats,
     # 1. Exact rewrites of the float graph. Equalization belongs before the splits, which look at
     #    the weights that it leaves.
     split_diagonals,
