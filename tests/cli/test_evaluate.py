@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -358,3 +359,27 @@ sys.exit(main(sys.argv[1:]))
     assert done.status == 2
     assert "pip install 'edgeseal[evaluate]'" in done.err
     assert done.err.count("\n") == 1
+
+
+def test_videos_are_evaluated_when_the_attacks_are_for_videos(
+    run: Run, converted: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    rng = np.random.default_rng(4)
+    clip = rng.integers(60, 190, (6, 1, 64, 96, 3)).repeat(2, axis=1).reshape(12, 64, 96, 3)
+    with av.open(str(folder / "noise.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        for pixels in clip.astype(np.uint8):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    (folder / "text.mp4").write_text("no video")
+    options = "--attacks", "video", "--frames", "5"
+    done = evaluated(run, converted, folder, tmp_path / "out", *options)
+    assert done.status == 1
+    assert "text.mp4: cannot be decoded as a video" in done.err
+    record = content(tmp_path / "out")["records"][0]
+    assert (record["frames"], record["height"], record["width"]) == (5, 64, 96)
+    assert all(len(counts) == len(find_attacks("video")) for counts in record["matching"].values())
+    assert 20 < record["psnr_db"] < 60

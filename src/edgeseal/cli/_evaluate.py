@@ -27,7 +27,7 @@ from edgeseal.cli._console import (
 from edgeseal.cli._evaluate_models import choose_models, make_reference_pair
 from edgeseal.cli._outputs import check_outputs
 from edgeseal.cli._pictures import exit_after_pictures, list_pictures
-from edgeseal.errors import EdgesealError, UsageError
+from edgeseal.errors import EdgesealError, FileError, UsageError
 
 if TYPE_CHECKING:
     from edgeseal.evaluate import Layers, Plan, Regression, Report, Speed
@@ -60,7 +60,8 @@ def evaluate(
         typer.Option(metavar="EMBEDDER", help="What marks the pictures; else the folder's."),
     ] = None,
     attacks: Annotated[
-        str, typer.Option(metavar="quick|full|FILE.json", help="What happens to marked pictures.")
+        str,
+        typer.Option(metavar="quick|full|video|FILE.json", help="What happens to marked pictures."),
     ] = "quick",
     unmarked: Annotated[
         list[Path] | None,
@@ -80,6 +81,9 @@ def evaluate(
     max_side: Annotated[
         int, typer.Option(metavar="PIXELS", help="Shrink larger pictures first; 0 for none.")
     ] = 1024,
+    frames: Annotated[
+        int, typer.Option(metavar="N", help="Of each video, from its beginning.")
+    ] = 24,
     card: Annotated[
         str | None, typer.Option(metavar="CARD", help="Model card of PyTorch checkpoints.")
     ] = None,
@@ -105,7 +109,13 @@ def evaluate(
     Writes report.html and report.json. What was interrupted goes on where it stopped, with the same
     result. Exits with 1 if some pictures could not be read, or for --baseline if a model is worse.
     """
-    from edgeseal.evaluate import Settings, find_attacks, make_plan, require_evaluation
+    from edgeseal.evaluate import (
+        VIDEO_SUFFIXES,
+        Settings,
+        find_attacks,
+        make_plan,
+        require_evaluation,
+    )
 
     require_evaluation("edgeseal evaluate")
     check_outputs(output, (_PAGE, _DATA), overwrite=overwrite)
@@ -117,9 +127,12 @@ def evaluate(
         rates=tuple(sorted(set(rates or (0.01, 1e-6)), reverse=True)),
         message=message,
         card=card,
+        frames=frames,
     )
-    pictures = list_pictures(images)
-    more = list_pictures(unmarked) if unmarked else []
+    is_for_videos = any(attack.is_clip for attack in settings.attacks)
+    suffixes = VIDEO_SUFFIXES if is_for_videos else None
+    pictures = _list_sources(images, suffixes)
+    more = _list_sources(unmarked, suffixes) if unmarked else []
     folders = list(models or []) or [make_reference_pair(output / _MODELS)]
     detectors, writer = choose_models(folders, embedder)
     plan = make_plan(detectors, writer, pictures, settings, unmarked=more)
@@ -127,7 +140,7 @@ def evaluate(
     report = dataclasses.replace(
         report,
         speeds=tuple(_time(plan)) if timed else (),
-        layers=tuple(_find_layers(plan, report)) if layered else (),
+        layers=tuple(_find_layers(plan, report)) if layered and not is_for_videos else (),
     )
     regressions = _compare(report, earlier, max_drop)
     _write(plan, report, regressions, output, overwrite=overwrite)
@@ -135,6 +148,19 @@ def evaluate(
     if any(found.is_worse for found in regressions):
         raise typer.Exit(1)
     exit_after_pictures(len(report.failed), len(report.records))
+
+
+def _list_sources(paths: list[Path], suffixes: tuple[str, ...] | None) -> list[Path]:
+    """Return pictures, or videos where their endings are given."""
+    from edgeseal.runtime import find_pictures
+
+    if suffixes is None:
+        return list_pictures(paths)
+    found = list(dict.fromkeys(find_pictures(paths, suffixes=suffixes)))
+    if not found:
+        names = ", ".join(map(str, paths))
+        raise FileError(f"{names}: no videos in there; their endings are: {' '.join(suffixes)}")
+    return found
 
 
 def _baseline(path: Path | None, max_drop: float) -> Report | None:

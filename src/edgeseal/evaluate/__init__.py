@@ -11,6 +11,7 @@ from edgeseal.evaluate._agreement import image_nmse, sign_agreement
 from edgeseal.evaluate._attacks import ATTACKS, Attack
 from edgeseal.evaluate._baseline import Regression, compare_with_baseline
 from edgeseal.evaluate._bits import Detector, MarkedPicture, model_input, share_of_bits
+from edgeseal.evaluate._clip import VIDEO_SUFFIXES
 from edgeseal.evaluate._engines import ENGINES, OpenDetector, open_detector
 from edgeseal.evaluate._examples import Examples, make_examples
 from edgeseal.evaluate._extra import require_evaluation
@@ -40,6 +41,7 @@ __all__ = [
     "ATTACKS",
     "ATTACK_SETS",
     "ENGINES",
+    "VIDEO_SUFFIXES",
     "Attack",
     "AttackResult",
     "Detector",

@@ -14,7 +14,7 @@ from PIL import Image
 
 from edgeseal.errors import FileError
 from edgeseal.evaluate._engines import sha256
-from edgeseal.evaluate._picture import draw_message, mark_picture, read_stored
+from edgeseal.evaluate._picture import draw_message, mark_source, read_source
 from edgeseal.evaluate._plan import Plan
 from edgeseal.evaluate.attacks import Attack
 from edgeseal.runtime import load_embedder
@@ -86,10 +86,10 @@ def make_examples(plan: Plan) -> Examples:
     attacked: tuple[Thumbnail, ...] = ()
     for path, original in _readable(plan):
         message = draw_message(plan.settings, plan.bits, sha256(path))
-        changed = mark_picture(embedder, original, message)
+        changed = mark_source(embedder, original, message)
         if not marked:
             attacked = tuple(_thumbnails(changed, plan))
-        marked.append(_marked(path.name, original, changed))
+        marked.append(_marked(path.name, _still(original), _still(changed)))
         if len(marked) == _SHOWN:
             break
     return Examples(tuple(marked), attacked)
@@ -98,7 +98,7 @@ def make_examples(plan: Plan) -> Examples:
 def _readable(plan: Plan) -> Iterator[tuple[Path, Stored]]:
     for path in plan.pictures:
         try:
-            yield path, read_stored(path, max_side=plan.settings.max_side)
+            yield path, read_source(path, plan.settings)
         except FileError:
             continue  # the report names it
 
@@ -121,7 +121,12 @@ def _thumbnails(changed: Stored, plan: Plan) -> Iterator[Thumbnail]:
             strongest[attack.family] = attack
     for attack in strongest.values():
         attacked = attack(changed, np.random.default_rng(plan.settings.seed))
-        yield Thumbnail(attack.name, _jpeg(attacked, _THUMBNAIL))
+        yield Thumbnail(attack.name, _jpeg(_still(attacked), _THUMBNAIL))
+
+
+def _still(stored: Stored) -> Stored:
+    """Return a picture, or the first frame of a clip."""
+    return stored[0] if stored.ndim == 4 else stored
 
 
 def _severity(attack: Attack) -> float:

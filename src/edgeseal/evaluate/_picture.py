@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.errors import FileError
+from edgeseal.evaluate._clip import clip_ssim, is_video, mark_clip, read_clip
 from edgeseal.evaluate._engines import OpenDetector, open_detector, sha256
 from edgeseal.evaluate._metrics import psnr_db, ssim
 from edgeseal.evaluate._plan import Plan, Settings
 from edgeseal.evaluate._record import PictureRecord
 from edgeseal.runtime import LiteRTEmbedder, Message, load_embedder, read_image, resize
 
-__all__ = ["Bench", "draw_message", "mark_picture", "read_stored"]
+__all__ = ["Bench", "draw_message", "mark_source", "read_source"]
 
 Stored = NDArray[np.uint8]
 
@@ -49,23 +50,24 @@ class Bench:
         """
         try:
             record = PictureRecord(path.name, sha256(path))
-            stored = read_stored(path, max_side=self._settings.max_side)
+            stored = read_source(path, self._settings)
         except FileError as error:
             return PictureRecord(path.name, "", error=str(error))
-        record = replace(record, height=stored.shape[0], width=stored.shape[1])
+        frames = len(stored) if stored.ndim == 4 else 1
+        record = replace(record, height=stored.shape[-3], width=stored.shape[-2], frames=frames)
         unmarked = self._read(_unit(stored))
         record = replace(record, unmarked={name: read.hex for name, read in unmarked.items()})
         return self._mark(record, stored) if mark else record
 
     def _mark(self, record: PictureRecord, stored: Stored) -> PictureRecord:
         message = draw_message(self._settings, self._embedder.info.bits, record.sha256)
-        marked = mark_picture(self._embedder, stored, message)
+        marked = mark_source(self._embedder, stored, message)
         quality = psnr_db(stored, marked)
         return replace(
             record,
             message=message.hex,
             psnr_db=quality if math.isfinite(quality) else None,
-            ssim=ssim(stored, marked),
+            ssim=(clip_ssim if stored.ndim == 4 else ssim)(stored, marked),
             matching=self._attack(marked, message, record.sha256),
         )
 
@@ -75,13 +77,26 @@ class Bench:
         matching: dict[str, list[int]] = {name: [] for name in self._readers}
         for attack in self._settings.attacks:
             rng = _generator(self._settings.seed, attack.name, checksum)
-            for name, read in self._read(attack.apply(_unit(marked), rng)).items():
+            apply = attack.apply_to_clip if marked.ndim == 4 else attack.apply
+            for name, read in self._read(apply(_unit(marked), rng)).items():
                 matching[name].append(read.matching_bits(message))
         return {name: tuple(counts) for name, counts in matching.items()}
 
     def _read(self, picture: NDArray[np.float32]) -> dict[str, Message]:
-        """Let every model read a picture of any size, float32 [H, W, 3]."""
+        """Let every model read a picture, float32 [H, W, 3], or a clip, [T, H, W, 3]."""
         return dict(_read_all(self._readers, picture))
+
+
+def read_source(path: Path, settings: Settings) -> Stored:
+    """Read a picture, uint8 [H, W, 3], or the first frames of a video, uint8 [T, H, W, 3].
+
+    Raises:
+        FileError, ImageError: it cannot be read.
+        MissingExtraError: it is a video, and PyAV is not installed.
+    """
+    if is_video(path):
+        return read_clip(path, frames=settings.frames, max_side=settings.max_side)
+    return read_stored(path, max_side=settings.max_side)
 
 
 def read_stored(path: Path, *, max_side: int) -> Stored:
@@ -110,8 +125,10 @@ def draw_message(settings: Settings, bits: int, checksum: str) -> Message:
     return Message(tuple(rng.integers(0, 2, bits).tolist()))
 
 
-def mark_picture(embedder: LiteRTEmbedder, stored: Stored, message: Message) -> Stored:
-    """Return the marked picture as it is stored: uint8 [H, W, 3]."""
+def mark_source(embedder: LiteRTEmbedder, stored: Stored, message: Message) -> Stored:
+    """Return a marked picture or clip as it is stored: uint8 of the same shape."""
+    if stored.ndim == 4:
+        return mark_clip(embedder, stored, message)
     return np.asarray(embedder.embed(stored, message).image.convert("RGB"))
 
 
@@ -122,8 +139,9 @@ def _read_all(
     for name, reader in readers.items():
         size = reader.info.image_size
         if size not in inputs:
-            inputs[size] = resize(picture, size, size)[None]
-        logits = reader.detector.logits(inputs[size])[0]
+            frames = picture if picture.ndim == 4 else picture[None]
+            inputs[size] = np.stack([resize(frame, size, size) for frame in frames])
+        logits = reader.detector.logits(inputs[size]).mean(axis=0, dtype=np.float64)
         yield name, Message(tuple((logits > 0).astype(int).tolist()))
 
 

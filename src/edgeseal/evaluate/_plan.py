@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeseal.errors import ModelError, UsageError
+from edgeseal.evaluate._clip import is_video
 from edgeseal.evaluate._engines import open_detector, sha256
 from edgeseal.evaluate.attacks import Attack, attacks_to_json
 from edgeseal.runtime import ModelInfo, load_embedder
@@ -75,6 +76,7 @@ class Settings:
         rates: false-positive rates to detect at.
         message: hexadecimal message for every picture; None draws one for each.
         card: model card of files that do not say it.
+        frames: of each video, from its beginning.
     """
 
     attacks: tuple[Attack, ...]
@@ -83,6 +85,7 @@ class Settings:
     rates: tuple[float, ...] = (0.01, 1e-6)
     message: str | None = None
     card: str | None = None
+    frames: int = 24
 
     def __post_init__(self) -> None:
         """Refuse what means nothing.
@@ -99,6 +102,8 @@ class Settings:
             problems.append(f"seed: expected 0 or more, got {self.seed}")
         if self.max_side != 0 and self.max_side < 16:
             problems.append(f"longest side: expected 16 or more, or 0 for any, got {self.max_side}")
+        if self.frames < 1:
+            problems.append(f"frames: expected 1 or more, got {self.frames}")
         if not self.attacks:
             problems.append("attacks: expected one or more, got none")
         if problems:
@@ -184,6 +189,7 @@ def make_plan(
     found, more = tuple(pictures), tuple(unmarked)
     if not found:
         raise UsageError("evaluate: expected one picture or more, got none")
+    _check_kinds((*found, *more), settings)
     return Plan(readers, marks, settings, found, more)
 
 
@@ -221,6 +227,22 @@ def _facts(path: Path, name: str, engine: str, info: ModelInfo) -> ModelFacts:
         sha256=sha256(path),
         checkpoint_sha256=info.checkpoint_sha256,
     )
+
+
+def _check_kinds(paths: Sequence[Path], settings: Settings) -> None:
+    """Refuse video attacks on pictures, and videos among pictures."""
+    videos = [path for path in paths if is_video(path)]
+    encoders = [attack.name for attack in settings.attacks if attack.is_clip]
+    if videos and len(videos) < len(paths):
+        raise UsageError(
+            f"{videos[0]}: is a video among pictures; evaluate {len(videos)} videos and "
+            f"{len(paths) - len(videos)} pictures separately"
+        )
+    if encoders and not videos:
+        raise UsageError(
+            f"attack {encoders[0]}: is for videos, but {paths[0]} is a picture; choose --attacks "
+            "quick or full, or give videos"
+        )
 
 
 def _misfits(embedder: ModelFacts, models: Iterable[ModelFacts]) -> Iterator[str]:

@@ -9,7 +9,7 @@ __all__ = ["PictureRecord"]
 
 @dataclass(frozen=True, slots=True)
 class PictureRecord:
-    """A picture, what was done to it, and what every detector read.
+    """A picture or clip, what was done to it, and what every detector read.
 
     Attributes:
         name: file name of the picture.
@@ -21,6 +21,7 @@ class PictureRecord:
         ssim: of the marked picture; None if unmarked or smaller than the measure's window.
         matching: bits read as sent, by model, after each attack in order; empty if unmarked.
         unmarked: what each model reads in the picture without a mark, in hexadecimal form.
+        frames: number of frames; 1 for a picture.
         error: why it could not be evaluated; empty if it was.
     """
 
@@ -33,6 +34,7 @@ class PictureRecord:
     ssim: float | None = None
     matching: dict[str, tuple[int, ...]] | None = None
     unmarked: dict[str, str] | None = None
+    frames: int = 1
     error: str = ""
 
     @property

@@ -17,6 +17,9 @@ from edgeseal.evaluate.attacks import (
     crop,
     flip,
     grayscale,
+    h264,
+    h264rgb,
+    h265,
     hue,
     identity,
     jpeg,
@@ -27,6 +30,7 @@ from edgeseal.evaluate.attacks import (
     resize,
     rotate,
     saturation,
+    vp9,
 )
 from edgeseal.evaluate.attacks._family import Family, Picture
 
@@ -34,11 +38,11 @@ __all__ = ["FAMILIES", "Attack", "Step", "sweep"]
 
 _MODULES = (
     identity, flip, rotate, resize, crop, perspective, brightness, contrast, saturation, hue,
-    grayscale, jpeg, blur, median, noise, overlay,
+    grayscale, jpeg, blur, median, noise, overlay, h264, h264rgb, h265, vp9,
 )  # fmt: skip
 
 FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
-"""Attacks on pictures, by name."""
+"""All there are, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,11 @@ class Attack:
         """The strength of the first step, by which attacks of a family are ordered."""
         return self.steps[0].strength
 
+    @property
+    def is_clip(self) -> bool:
+        """Whether it needs a clip: a step is a video encoder."""
+        return any(FAMILIES[step.family].is_clip for step in self.steps)
+
     def apply(self, picture: Picture, rng: np.random.Generator) -> Picture:
         """Return the picture after the attack.
 
@@ -114,16 +123,56 @@ class Attack:
 
         Returns:
             float32 [H', W', 3], RGB, 0..1, not rounded to 8 bits.
+
+        Raises:
+            UsageError: it needs a clip.
         """
+        if self.is_clip:
+            raise UsageError(f"attack {self.name}: is for videos; use --attacks video on videos")
 
         def change(values: Picture, step: Step) -> Picture:
             return FAMILIES[step.family].change(values, step.strength or 0, rng)
 
         return reduce(change, self.steps, picture)
 
+    def apply_to_clip(self, clip: Picture, rng: np.random.Generator) -> Picture:
+        """Return a clip after the attack: each step has one draw for all frames.
+
+        Args:
+            clip: float32 [T, H, W, 3], RGB, 0..1; it stays as it is.
+            rng: source of all chance in it.
+
+        Returns:
+            float32 [T', H', W', 3], RGB, 0..1, not rounded to 8 bits.
+        """
+
+        def change(frames: Picture, step: Step) -> Picture:
+            family, strength, seed = (
+                FAMILIES[step.family],
+                step.strength or 0,
+                rng.integers(1 << 62),
+            )
+            if family.is_clip:
+                return family.change(frames, strength, rng)
+            draws = (np.random.default_rng(seed) for _ in frames)
+            return np.stack(
+                [
+                    family.change(frame, strength, draw)
+                    for frame, draw in zip(frames, draws, strict=True)
+                ]
+            )
+
+        return reduce(change, self.steps, clip)
+
     def __call__(self, stored: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Return a stored picture after the attack, stored again: uint8 [H, W, 3]."""
-        attacked = self.apply(stored.astype(np.float32) / np.float32(255), rng)
+        """Return a stored picture or clip after the attack, stored again.
+
+        Args:
+            stored: uint8 [H, W, 3] or [T, H, W, 3].
+            rng: source of all chance in it.
+        """
+        apply = self.apply_to_clip if stored.ndim == 4 else self.apply
+        attacked = apply(stored.astype(np.float32) / np.float32(255), rng)
         levels: NDArray[np.uint8] = np.rint(attacked * np.float32(255)).astype(np.uint8)
         return levels
 

@@ -33,6 +33,7 @@ class Family:
         high: largest strength.
         is_odd: whether the strength is an odd integer.
         is_integer: whether the strength is an integer.
+        is_clip: whether it changes clips, float32 [T, H, W, 3], and not single pictures.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Family:
     high: float = math.inf
     is_odd: bool = False
     is_integer: bool = False
+    is_clip: bool = False
 
     def check(self, strength: float | None) -> None:
         """Refuse a strength that means nothing.

@@ -14,6 +14,7 @@ __all__ = ["ATTACK_SETS", "attacks_from_json", "attacks_to_json", "find_attacks"
 
 _SCHEMA_VERSION = 1
 _SIDES = (0.32, 0.45, 0.55, 0.63, 0.71, 0.77, 0.84, 0.89, 0.95, 1.0)  # tenths of the area
+_RATES = (23, 30, 40, 50)  # constant rate factors
 _FACTORS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 _IDENTITY = Attack((Step("identity"),))
 _FLIP = Attack((Step("flip"),))
@@ -60,10 +61,34 @@ ATTACK_SETS: dict[str, tuple[Attack, ...]] = {
         *sweep("overlay", (0.05, 0.1, 0.2, 0.3, 0.5)),
         *map(_combined, (40, 60, 80)),
     ),
+    "video": (
+        _IDENTITY,
+        _FLIP,
+        *sweep("rotate", (10, 90)),
+        *sweep("resize", (0.55, 0.71)),
+        *sweep("crop", (0.55, 0.71)),
+        *sweep("perspective", (0.5,)),
+        *sweep("brightness", (0.5, 1.5)),
+        *sweep("contrast", (0.5, 1.5)),
+        *sweep("saturation", (0.5, 1.5)),
+        *sweep("hue", (0.25,)),
+        _GRAYSCALE,
+        *sweep("jpeg", (40,)),
+        *sweep("blur", (9,)),
+        *sweep("h264", _RATES),
+        *sweep("h264rgb", _RATES),
+        *sweep("h265", _RATES),
+        *sweep("vp9", _RATES),
+        *(
+            Attack((Step("h264", rate), Step("crop", 0.71), Step("brightness", 0.5)))
+            for rate in _RATES
+        ),
+    ),
 }
 """``full`` is upstream's validation list for pictures with its strengths; to it come its
 saturation (from its list for videos), its median filter and its noise (which it trains with), and
-overlays, which it lacks. ``quick`` is one strength of most."""
+overlays, which it lacks. ``quick`` is one strength of most. ``video`` is upstream's list for
+videos, with VP9 at the other encoders' rate factors."""
 
 
 def find_attacks(choice: str) -> tuple[Attack, ...]:

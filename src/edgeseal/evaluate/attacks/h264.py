@@ -1,0 +1,19 @@
+"""H.264, YUV 4:2:0."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeseal.evaluate.attacks._codec import transcode
+from edgeseal.evaluate.attacks._family import Family, Picture
+
+__all__ = ["FAMILY"]
+
+
+def _change(clip: Picture, strength: float, _rng: np.random.Generator) -> Picture:
+    return transcode(clip, "libx264", {"crf": str(int(strength))})
+
+
+FAMILY = Family(
+    "h264", _change, strength="constant rate factor", low=0, high=51, is_integer=True, is_clip=True
+)

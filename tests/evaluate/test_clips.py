@@ -1,0 +1,121 @@
+"""Clips: upstream's encoders, one draw for all frames, and videos from end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgeseal.data import photo_paths
+from edgeseal.errors import ImageError, UsageError
+from edgeseal.evaluate import Settings, find_attacks
+from edgeseal.evaluate._clip import read_clip
+from edgeseal.evaluate._plan import _check_kinds
+from edgeseal.evaluate.attacks import ATTACK_SETS, Attack, Step
+from upstream import upstream_module
+
+Clip = NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def clip() -> Clip:
+    """Six frames of a photograph that moves."""
+    photo = Image.open(photo_paths()[0]).convert("RGB").resize((112, 80))
+    pixels = np.asarray(photo, np.float32) / np.float32(255)
+    return np.stack([np.roll(pixels, 2 * index, axis=1) for index in range(6)])
+
+
+def attacked(family: str, strength: float, clip: Clip) -> Clip:
+    return Attack((Step(family, strength),)).apply_to_clip(clip, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "rate"),
+    [("h264", "H264", 23), ("h264", "H264", 40), ("h264rgb", "H264rgb", 30), ("h265", "H265", 30)],
+)
+def test_encoder_equals_upstreams_when_given_the_same_clip(
+    family: str, name: str, rate: int, clip: Clip
+) -> None:
+    encoder = getattr(upstream_module("video", package="augmentation"), name)()
+    encoder.threads = 1
+    frames = torch.from_numpy(clip.copy()).permute(0, 3, 1, 2)
+    expected = encoder(frames, None, rate)[0].permute(0, 2, 3, 1).numpy()
+    found = attacked(family, rate, clip)
+    assert found.shape == expected.shape
+    difference = np.square(found - expected).mean()
+    damage = np.square(expected - clip).mean()
+    if family == "h265":  # upstream leaves it its own threads
+        assert difference < 0.02 * damage
+    else:
+        assert difference < 1e-12
+
+
+def test_vp9_damages_more_when_the_rate_factor_is_higher(clip: Clip) -> None:
+    damages = [np.square(attacked("vp9", rate, clip) - clip).mean() for rate in (23, 40, 60)]
+    assert 0 < damages[0] < damages[1] < damages[2] < 0.05
+
+
+@pytest.mark.parametrize("family", ["h264", "h264rgb", "h265", "vp9"])
+def test_clip_keeps_its_size_and_comes_out_the_same_when_sides_are_odd(
+    family: str, clip: Clip
+) -> None:
+    odd = clip[:, :75, :101]
+    first, second = attacked(family, 30, odd), attacked(family, 30, odd)
+    assert first.shape == odd.shape
+    assert np.array_equal(first, second)
+    assert np.abs(first - odd).mean() < 0.08
+
+
+def test_all_frames_have_one_draw_when_an_attack_is_random(clip: Clip) -> None:
+    still = np.repeat(clip[:1], 4, axis=0)
+    cropped = attacked("crop", 0.5, still)
+    assert cropped.shape == (4, 40, 56, 3)
+    assert all(np.array_equal(frame, cropped[0]) for frame in cropped)
+
+
+def test_video_set_has_upstreams_encoders_and_rates() -> None:
+    names = {attack.name for attack in ATTACK_SETS["video"]}
+    for rate in (23, 30, 40, 50):
+        assert {f"h264 {rate}", f"h264rgb {rate}", f"h265 {rate}", f"vp9 {rate}"} <= names
+        assert f"h264 {rate} + crop 0.71 + brightness 0.5" in names
+
+
+def test_encoder_is_refused_when_given_a_picture(clip: Clip) -> None:
+    with pytest.raises(UsageError, match="attack h264 30: is for videos"):
+        Attack((Step("h264", 30),)).apply(clip[0], np.random.default_rng(0))
+    with pytest.raises(UsageError, match=r"attack h264 23: is for videos, but a.png is a picture"):
+        _check_kinds([Path("a.png")], Settings(find_attacks("video")))
+    with pytest.raises(UsageError, match=r"b.mp4: is a video among pictures"):
+        _check_kinds([Path("a.png"), Path("b.mp4")], Settings(find_attacks("quick")))
+
+
+def test_first_frames_are_read_when_the_video_is_longer(clip: Clip, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mkv"
+    write_video(path, clip)
+    read = read_clip(path, frames=4, max_side=56)
+    assert read.shape == (4, 40, 56, 3)
+    whole = read_clip(path, frames=99, max_side=0)
+    assert whole.shape == (6, 80, 112, 3)
+    assert np.abs(whole / 255 - clip).mean() < 0.01
+
+
+def test_video_is_refused_when_it_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "text.mp4"
+    path.write_text("no video")
+    with pytest.raises(ImageError, match=r"text\.mp4: cannot be decoded as a video"):
+        read_clip(path, frames=4, max_side=0)
+
+
+def write_video(path: Path, clip: Clip) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=24)
+        stream.height, stream.width, stream.pix_fmt = *clip.shape[1:3], "bgr0"
+        for frame in clip:
+            pixels = np.rint(255 * frame).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
