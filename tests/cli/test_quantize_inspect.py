@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands import BITS, SIZE, Run
+from cli.commands import BITS, SIZE, Done, Run
+from edgeseal import evaluate
+from edgeseal.evaluate import _watermark
 from edgeseal.graph import read_model
 from edgeseal.runtime import read_info
 
@@ -164,3 +166,27 @@ def test_inspection_goes_on_when_the_description_is_damaged(
     assert done.status == 0
     assert "warning: " in done.err
     assert "schema version 3" in done.out
+
+
+def test_watermark_is_compared_when_an_embedder_is_quantized(
+    run: Run, embedder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["quantize", embedder, "--recipe", "dynamic-int8", "-o", tmp_path / "int8.tflite"]
+    done = run(*command, "--json")
+    assert done.status == 0
+    assert -80 < done.json["watermark_error_db"] < -8
+    monkeypatch.setattr(evaluate, "MAX_WATERMARK_ERROR_DB", -90.0)
+    monkeypatch.setattr(_watermark, "MAX_WATERMARK_ERROR_DB", -90.0)
+    done = run(*command, "--overwrite")
+    assert done.status == 1
+    assert "watermark error: -" in done.out
+    assert "draws another watermark" in done.err
+
+
+def test_watermark_is_compared_when_an_embedder_is_converted(conversion: Done) -> None:
+    errors = {
+        (file["part"], file["recipe"]): file["watermark_error_db"]
+        for file in conversion.json["files"]
+    }
+    assert errors.pop(("embedder", "dynamic-int8")) < -8
+    assert set(errors.values()) == {None}

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import torch
 
+from conversions import small_card
 from edgeseal import models
 from edgeseal.cards import Card, Part, UNetSpec
 from narrow import CONVOLUTIONAL, narrow_card
 from upstream import UpstreamEmbedder, disturb, upstream_detector, upstream_module
 
+FAMILY = [small_card(), *map(narrow_card, CONVOLUTIONAL)]
 ARGS = """\
 attenuation: {attenuation}
 blending_method: additive
@@ -61,11 +63,10 @@ def published_layout(card: Card, parts: dict[Part, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", CONVOLUTIONAL)
+@pytest.mark.parametrize("card", FAMILY, ids=lambda card: card.name)
 def test_published_layout_loads_and_agrees_when_upstream_wrote_it(
-    name: str, tmp_path: Path
+    card: Card, tmp_path: Path
 ) -> None:
-    card = narrow_card(name)
     theirs = {Part.DETECTOR: upstream_detector(card), Part.EMBEDDER: UpstreamEmbedder(card)}
     for seed, module in enumerate(theirs.values()):
         disturb(module, seed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import enum
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,11 +24,13 @@ from edgeseal.cli._console import (
     printable,
 )
 from edgeseal.cli._converter import load_converter, require_conversion
+from edgeseal.cli._embedder_gate import is_acceptable, watermark_error_db
 from edgeseal.cli._outputs import check_outputs, output_folder
 from edgeseal.errors import FileError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from edgeseal.cards import Card, Part
+    from edgeseal.convert import Conversion
     from edgeseal.graph import Model
     from edgeseal.models import LoadedPart
     from edgeseal.quantize import Recipe
@@ -44,7 +48,10 @@ class _Parts(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A file that was written; the differences are those of the float32 file, else None."""
+    """A file that was written.
+
+    The differences are those of the float32 file, the error that of another embedder, else None.
+    """
 
     path: str
     part: str
@@ -53,6 +60,7 @@ class _Written:
     rewrite_difference: float | None
     runtime_difference: float | None
     refusal: str | None
+    watermark_error_db: float | None = None
 
 
 def convert(
@@ -131,7 +139,7 @@ def convert(
                 loaded, chosen, output, overwrite=overwrite, is_attenuated=is_attenuated
             )
     _show(card, written, as_json=as_json)
-    if any(file.refusal is not None for file in written):
+    if any(file.refusal or not is_acceptable(file.watermark_error_db) for file in written):
         raise typer.Exit(1)
 
 
@@ -191,14 +199,32 @@ def _write_part(
 ) -> Iterator[_Written]:
     """Convert a part once, and quantize and write it with each recipe."""
     from edgeseal.convert import convert_part
-    from edgeseal.graph import write_model
-    from edgeseal.quantize import quantize
-    from edgeseal.runtime import refusal
 
     if loaded.provenance.unexpected:
         note(f"left out, as allowed: {', '.join(loaded.provenance.unexpected)}")
     with busy(f"converting the {loaded.part.value} of {loaded.card.name}"):
         conversion = convert_part(loaded, include_attenuation=is_attenuated)
+    with _float_file(conversion.model, recipes, loaded.part) as float_path:
+        yield from _write_recipes(
+            loaded, conversion, recipes, folder, float_path, overwrite=overwrite
+        )
+
+
+def _write_recipes(
+    loaded: LoadedPart,
+    conversion: Conversion,
+    recipes: list[Recipe],
+    folder: Path,
+    float_path: Path | None,
+    *,
+    overwrite: bool,
+) -> Iterator[_Written]:
+    """Quantize and write with each recipe, and compare embedders with the float file."""
+    from edgeseal.graph import write_model
+    from edgeseal.quantize import quantize
+    from edgeseal.runtime import refusal
+
+    is_attenuated = conversion.info.included_attenuation is not None
     for recipe in recipes:
         name = _file_name(loaded.card, loaded.part, recipe, is_attenuated=is_attenuated)
         path = folder / name
@@ -215,6 +241,9 @@ def _write_part(
         if reason is not None:
             note(f"{path}: LiteRT cannot prepare this model: {reason}")
         is_float = recipe.is_float32
+        error_db = None
+        if float_path is not None and reason is None and not is_float:
+            error_db = watermark_error_db(float_path, path)
         yield _Written(
             str(path),
             loaded.part.value,
@@ -223,7 +252,22 @@ def _write_part(
             conversion.rewrite_difference if is_float else None,
             conversion.runtime_difference if is_float else None,
             reason,
+            error_db,
         )
+
+
+@contextlib.contextmanager
+def _float_file(model: Model, recipes: list[Recipe], part: Part) -> Iterator[Path | None]:
+    """Write an embedder's float file for the body, if others are compared with it."""
+    from edgeseal.cards import Part
+    from edgeseal.graph import write_model
+
+    if part is not Part.EMBEDDER or all(recipe.is_float32 for recipe in recipes):
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_model(model, Path(folder) / "float32.tflite")
+        yield Path(folder) / "float32.tflite"
 
 
 def _copied(model: Model) -> Model:
@@ -236,11 +280,12 @@ def _show(card: Card, written: list[_Written], *, as_json: bool) -> None:
     if as_json:
         print_json("convert", {"card": card.name, "files": [asdict(file) for file in written]})
         return
-    columns = "file", "size", "rewritten - plain", "LiteRT - PyTorch", "runs"
-    table = new_table(*columns, right=columns[1:4])
+    numbers = "size", "rewritten - plain", "LiteRT - PyTorch", "watermark error"
+    table = new_table("file", *numbers, "runs", right=numbers)
     for file in written:
         differences = file.rewrite_difference, file.runtime_difference
         texts = ("" if value is None else f"{value:.1e}" for value in differences)
-        row = [mib(file.size_bytes), *texts]
+        error_db = file.watermark_error_db
+        row = [mib(file.size_bytes), *texts, "" if error_db is None else f"{error_db:.1f} dB"]
         table.add_row(printable(file.path), *row, "yes" if file.refusal is None else "NO")
     print_table(table)

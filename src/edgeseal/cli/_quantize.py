@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeseal.cli._console import mib, note, print_json, print_text, printable
+from edgeseal.cli._embedder_gate import is_acceptable, watermark_error_db
 from edgeseal.cli._outputs import check_sources
 from edgeseal.errors import ModelError, UsageError
 
@@ -38,8 +39,9 @@ def quantize(
 ) -> None:
     """Quantize a float model; needs no PyTorch.
 
-    Says how much of it is quantized: of the weights, and of the multiply-accumulates. Exits with 1
-    if LiteRT cannot prepare the result.
+    Says how much of it is quantized: of the weights, and of the multiply-accumulates, and how far
+    an embedder's watermark is off. Exits with 1 if LiteRT cannot prepare the result, or if that is
+    another watermark.
     """
     from edgeseal._files import check_output
     from edgeseal.graph import read_model, write_model
@@ -63,19 +65,32 @@ def quantize(
     write_model(model, output, overwrite=overwrite)
     after_bytes = output.stat().st_size
     reason = refusal(output)
+    error_db = None if reason is not None else watermark_error_db(source, output)
     if as_json:
         record = {"source": str(source), "path": str(output), "recipe": recipe.name}
         sizes = {"size_bytes_before": before_bytes, "size_bytes": after_bytes}
-        print_json("quantize", {**record, **sizes, "refusal": reason, **_report_record(result)})
+        print_json(
+            "quantize",
+            {
+                **record,
+                **sizes,
+                "refusal": reason,
+                "watermark_error_db": error_db,
+                **_report_record(result),
+            },
+        )
     else:
         ratio = after_bytes / before_bytes
         print_text(f"{output}: {mib(before_bytes)} -> {mib(after_bytes)} ({ratio:.1%})")
         print_text(f"weights: {_shares(result.weights)}")
         print_text(f"multiply-accumulates: {_shares(result.macs)}")
+        if error_db is not None:
+            print_text(f"watermark error: {error_db:.1f} dB")
     for line in result.notes:
         note(printable(f"{output}: {line}"))
     if reason is not None:
         note(f"{output}: LiteRT cannot prepare this model: {reason}")
+    if reason is not None or not is_acceptable(error_db):
         raise typer.Exit(1)
 
 

@@ -34,6 +34,12 @@ from edgeseal.evaluate._run import Evaluation, cores, evaluate_pictures
 from edgeseal.evaluate._state import State
 from edgeseal.evaluate._statistics import Estimate
 from edgeseal.evaluate._summary import ALL, summarize
+from edgeseal.evaluate._watermark import (
+    MAX_WATERMARK_ERROR_DB,
+    ArrayEmbedder,
+    WatermarkDifference,
+    compare_embedders,
+)
 from edgeseal.evaluate.attacks import ATTACK_SETS, find_attacks
 
 __all__ = [
@@ -41,7 +47,9 @@ __all__ = [
     "ATTACKS",
     "ATTACK_SETS",
     "ENGINES",
+    "MAX_WATERMARK_ERROR_DB",
     "VIDEO_SUFFIXES",
+    "ArrayEmbedder",
     "Attack",
     "AttackResult",
     "Detector",
@@ -62,6 +70,8 @@ __all__ = [
     "Settings",
     "Speed",
     "State",
+    "WatermarkDifference",
+    "compare_embedders",
     "compare_with_baseline",
     "cores",
     "evaluate_pictures",
