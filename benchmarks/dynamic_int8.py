@@ -125,7 +125,7 @@ def _trained(folder: Path, arguments: argparse.Namespace) -> None:
     card = load_card(arguments.card)
     loaded = load_checkpoint(arguments.checkpoint, card, Part.DETECTOR)
     paths = find_pictures(arguments.images)
-    pictures = _marked(arguments, folder, paths)
+    pictures = marked(arguments, folder, paths)
     files = _files(loaded, folder)
     detectors = [load_detector(files[name]) for name in (_FLOAT, _PLAIN, _RECIPE)]
     table = Table("attack", _FLOAT, _PLAIN, _RECIPE, "lost (points)")
@@ -179,7 +179,7 @@ def _call(detector: LiteRTDetector, batch: Float) -> Callable[[], object]:
     return lambda: detector.logits(batch)
 
 
-def _marked(
+def marked(
     arguments: argparse.Namespace, folder: Path, paths: Sequence[Path]
 ) -> list[MarkedPicture]:
     """Mark every photograph ``--messages`` times."""

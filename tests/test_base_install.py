@@ -10,7 +10,7 @@ import pytest
 
 ROOMS = (
     "cards payload graph lean probe check repair analyze targets runtime quantize evaluate bench "
-    "view"
+    "view tune"
 )
 _BLOCK = """
 import sys

@@ -31,6 +31,8 @@ from edgeseal.cli._quantize import quantize
 from edgeseal.cli._recipes import recipes
 from edgeseal.cli._reduce import reduce
 from edgeseal.cli._repair import repair
+from edgeseal.cli._sensitivity import sensitivity
+from edgeseal.cli._tune import tune
 from edgeseal.errors import EdgesealError
 
 __all__ = ["app"]
@@ -83,6 +85,8 @@ for _verb in (
     prune,
     convert,
     quantize,
+    sensitivity,
+    tune,
     recipes,
     inspect,
     check,

@@ -18,6 +18,7 @@ from edgeseal.evaluate._extra import require_evaluation
 from edgeseal.evaluate._layers import layer_pairs, measure_layers
 from edgeseal.evaluate._page import write_page
 from edgeseal.evaluate._plan import ModelFacts, Plan, Settings, make_plan, versions
+from edgeseal.evaluate._reading import ReadingTask, reading_task
 from edgeseal.evaluate._record import PictureRecord
 from edgeseal.evaluate._report import (
     AttackResult,
@@ -65,6 +66,7 @@ __all__ = [
     "Origin",
     "PictureRecord",
     "Plan",
+    "ReadingTask",
     "Regression",
     "Report",
     "Settings",
@@ -84,6 +86,7 @@ __all__ = [
     "model_input",
     "open_detector",
     "read_report",
+    "reading_task",
     "require_evaluation",
     "share_of_bits",
     "sign_agreement",

@@ -14,7 +14,7 @@ from edgeseal.quantize._stages import STAGES
 from edgeseal.quantize._work import CalibrationData, Work
 from edgeseal.runtime import attach_info, has_info, read_info
 
-__all__ = ["RECIPE_METADATA", "quantize"]
+__all__ = ["RECIPE_METADATA", "quantize", "refuse_quantized"]
 
 RECIPE_METADATA = "edgeseal_recipe"
 """Name of the metadata entry that holds the recipe, as JSON."""
@@ -40,7 +40,7 @@ def quantize(
         UsageError: the recipe does not fit the model, or needs calibration data; all problems
             are listed.
     """
-    _refuse_quantized(model)
+    refuse_quantized(model)
     plan = make_plan(model, recipe)
     if recipe.needs_calibration and calibration is None:
         raise UsageError(
@@ -63,7 +63,12 @@ def _describe(model: Model, recipe: Recipe) -> None:
         model.metadata[RECIPE_METADATA] = recipe_to_json(recipe).encode()
 
 
-def _refuse_quantized(model: Model) -> None:
+def refuse_quantized(model: Model) -> None:
+    """Raise if a model is quantized already.
+
+    Raises:
+        ModelError: it is.
+    """
     quantized = [
         tensor.name
         for subgraph in model.subgraphs

@@ -1,0 +1,109 @@
+"""``edgeseal sensitivity``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgeseal.cli._console import busy, new_table, note, print_json, print_table
+from edgeseal.cli._task import check_task, chosen_inputs, chosen_task
+
+if TYPE_CHECKING:
+    from edgeseal.tune import LayerCost
+
+__all__ = ["sensitivity"]
+
+
+def sensitivity(
+    source: Annotated[
+        Path, typer.Argument(metavar="FLOAT.tflite", help="A float32 model, from any converter.")
+    ],
+    images: Annotated[
+        list[Path] | None,
+        typer.Option("--images", metavar="IMAGE|DIR", help="Pictures; default: bundled ones."),
+    ] = None,
+    embedder: Annotated[
+        Path | None,
+        typer.Option(metavar="EMBEDDER.tflite", help="Mark the pictures; count the bits read."),
+    ] = None,
+    message: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", help="The pictures are marked with this; count the bits read."),
+    ] = None,
+    recipe_name: Annotated[
+        str,
+        typer.Option("--recipe", metavar="NAME|FILE.json", help="Whose methods to use."),
+    ] = "dynamic-int8",
+    every: Annotated[
+        bool, typer.Option("--exact", help="Measure every precision of every layer.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of messages and attacks.")] = 0,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="OUT.png|OUT.svg", help="Draw the costs.")
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep what was measured here, to go on from."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the plot.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Find out what each layer costs when it alone is quantized.
+
+    Every layer is screened in one pass; the larger ones are then tried in the whole model. Without
+    --embedder or --message, results are compared with the float model's. After an interruption
+    the same command goes on from FLOAT.tflite.sensitivity.part.
+    """
+    from edgeseal._files import check_output
+    from edgeseal.graph import read_model
+    from edgeseal.quantize import find_recipe
+    from edgeseal.tune import (
+        Trials,
+        check_plot,
+        check_source,
+        find_layers,
+        measure_sensitivity,
+        plot_sensitivity,
+        sensitivity_record,
+    )
+
+    if plot is not None:
+        check_plot(plot)
+        check_output(plot, overwrite=overwrite)
+    check_task(embedder, images, message)
+    base, pictures = find_recipe(recipe_name), chosen_inputs(images)
+    model = read_model(source)
+    check_source(model, base, str(source))
+    kept = state or source.with_name(source.name + ".sensitivity.part")
+    with busy("screening the layers") as say:
+        layers = find_layers(model, base, pictures, source=str(source))
+        task = chosen_task(source, images, embedder, message, seed)
+        if kept.exists():
+            note(f"going on from {kept}")
+        trials = Trials(source, task, state=kept, on_trial=lambda what: say(f"trying {what}"))
+        costs = measure_sensitivity(
+            trials, layers, base, every=every, least_share=0.0 if every else 0.003
+        )
+    if plot is not None:
+        plot_sensitivity(costs, plot, overwrite=overwrite)
+    if state is None:
+        kept.unlink(missing_ok=True)
+    if as_json:
+        print_json("sensitivity", {"source": str(source), **sensitivity_record(costs, task.metric)})
+    else:
+        _show(costs, task.metric)
+
+
+def _show(costs: list[LayerCost], metric: str) -> None:
+    columns = ("layer", "precision", "saved MiB", "own error", "error", metric, "time")
+    table = new_table(*columns, right=columns[2:])
+    for cost in costs:
+        drop = "" if cost.drop_points is None else f"{-cost.drop_points:+.2f}"
+        ratio = "" if cost.time_ratio is None else f"{cost.time_ratio:.2f}"
+        error = f"{cost.error:.1e}" if cost.is_measured else f"~{cost.error:.1e}"
+        saved = f"{cost.saved_bytes / 2**20:.3f}"
+        own = f"{cost.own_error:.1e}"
+        table.add_row(cost.layer, cost.precision, saved, own, error, drop, ratio)
+    print_table(table)

@@ -1,0 +1,192 @@
+"""``edgeseal tune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgeseal.cli._console import (
+    busy,
+    new_table,
+    note,
+    print_json,
+    print_table,
+    print_text,
+)
+from edgeseal.cli._outputs import check_sources
+from edgeseal.cli._task import check_task, chosen_inputs, chosen_task
+from edgeseal.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from edgeseal.quantize import Recipe
+    from edgeseal.tune import Budget, Found, Layer, Trials
+
+__all__ = ["tune"]
+
+
+def tune(
+    source: Annotated[
+        Path, typer.Argument(metavar="FLOAT.tflite", help="A float32 model, from any converter.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT.tflite", help="File to write.")
+    ],
+    max_size_mb: Annotated[
+        float | None, typer.Option(metavar="S", help="Largest file, in 10^6 bytes.")
+    ] = None,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(metavar="D", help="Largest loss against float32, in points of a hundred."),
+    ] = None,
+    max_ms_ratio: Annotated[
+        float | None,
+        typer.Option(metavar="R", help="Longest time of a run, by the float model's."),
+    ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option("--images", metavar="IMAGE|DIR", help="Pictures; default: bundled ones."),
+    ] = None,
+    embedder: Annotated[
+        Path | None,
+        typer.Option(metavar="EMBEDDER.tflite", help="Mark the pictures; count the bits read."),
+    ] = None,
+    message: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", help="The pictures are marked with this; count the bits read."),
+    ] = None,
+    recipe_name: Annotated[
+        str,
+        typer.Option("--recipe", metavar="NAME|FILE.json", help="What to start from."),
+    ] = "dynamic-int8",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of messages and attacks.")] = 0,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="OUT.png|OUT.svg", help="Draw size against drop.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="OUT.json", help="Write all that was measured.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Search layer by layer for the best file within a budget.
+
+    With --max-drop that is the smallest file within it, else the one that loses least. Writes
+    OUT.tflite and OUT.recipe.json, from which `edgeseal quantize` makes the same file again. Exits
+    with 1 if the budget cannot be met, and says by how much. After an interruption the same command
+    goes on from OUT.tflite.part.
+    """
+    from edgeseal._files import check_output
+    from edgeseal.graph import read_model
+    from edgeseal.quantize import find_recipe
+    from edgeseal.tune import (
+        Budget,
+        Trials,
+        check_plot,
+        check_source,
+        find_layers,
+        found_record,
+        plot_found,
+        state_path,
+    )
+
+    size_bytes = None if max_size_mb is None else round(max_size_mb * 1e6)
+    budget = Budget(size_bytes, max_drop, max_ms_ratio)
+    if budget == Budget():
+        raise UsageError("no budget: give --max-size-mb, --max-drop or --max-ms-ratio")
+    check_sources({source: output})
+    recipe_file = output.with_suffix(".recipe.json")
+    for path in (output, recipe_file, plot, report):
+        if path is not None:
+            check_output(path, overwrite=overwrite)
+    if plot is not None:
+        check_plot(plot)
+    check_task(embedder, images, message)
+    base, pictures = find_recipe(recipe_name), chosen_inputs(images)
+    model = read_model(source)
+    check_source(model, base, str(source))
+    kept = state_path(output)
+    with busy("screening the layers") as say:
+        layers = find_layers(model, base, pictures, source=str(source))
+        task = chosen_task(source, images, embedder, message, seed)
+        if kept.exists():
+            note(f"going on from {kept}")
+        trials = Trials(source, task, state=kept, on_trial=lambda what: say(f"trying {what}"))
+        found = _search(trials, layers, base, budget)
+    record = found_record(found, budget, task.metric)
+    if plot is not None:
+        plot_found(found, budget, task.metric, plot, overwrite=overwrite)
+    if report is not None:
+        _write_report(record, report, overwrite=overwrite)
+    if found.winner is not None:
+        _write(source, found.winner.recipe, output, recipe_file, overwrite=overwrite)
+    kept.unlink(missing_ok=True)
+    if as_json:
+        print_json("tune", {"source": str(source), "path": str(output), **record})
+    else:
+        _show(found, task.metric, output, recipe_file)
+    if found.winner is None:
+        raise typer.Exit(1)
+
+
+def _search(trials: Trials, layers: list[Layer], base: Recipe, budget: Budget) -> Found:
+    from edgeseal.quantize import find_recipe, recipe_names
+    from edgeseal.tune import measure_sensitivity, search
+
+    costs = measure_sensitivity(trials, layers, base, quick=True)
+    known = {name: find_recipe(name) for name in recipe_names()}
+    fixed = {
+        name: recipe
+        for name, recipe in (known | {base.name: base}).items()
+        if not recipe.is_float32 and not recipe.needs_calibration
+    }
+    return search(trials, layers, costs, base, budget, fixed=fixed)
+
+
+def _write(
+    source: Path, recipe: Recipe, output: Path, recipe_file: Path, *, overwrite: bool
+) -> None:
+    """Write the recipe, and the file that it makes."""
+    from edgeseal._files import replacing
+    from edgeseal.graph import read_model, write_model
+    from edgeseal.quantize import quantize, recipe_to_json
+
+    model = read_model(source)
+    try:
+        quantize(model, recipe)
+    except (ModelError, UsageError) as error:
+        raise type(error)(f"{source}: {error}") from error
+    with replacing(recipe_file, overwrite=overwrite) as temporary:
+        temporary.write_text(recipe_to_json(recipe))
+    write_model(model, output, overwrite=overwrite)
+
+
+def _write_report(record: dict[str, object], path: Path, *, overwrite: bool) -> None:
+    import json
+
+    from edgeseal._files import replacing
+
+    with replacing(path, overwrite=overwrite) as temporary:
+        temporary.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
+
+
+def _show(found: Found, metric: str, output: Path, recipe_file: Path) -> None:
+    columns = ("candidate", "MB", "drop (points)", "x float time", "front", "")
+    table = new_table(*columns, right=columns[1:4])
+    front = {one.name for one in found.front}
+    for one in (*found.fixed, *found.mixes):
+        table.add_row(
+            one.name,
+            f"{one.trial.size_bytes / 1e6:.2f}",
+            f"{one.drop_points:.3f}",
+            f"{one.time_ratio:.2f}",
+            "*" if one.name in front else "",
+            "winner" if one is found.winner else "",
+        )
+    print_table(table)
+    print_text(f"metric: {metric}; float32: {100 * found.float_trial.score:.2f} points")
+    if found.winner is not None:
+        print_text(f"{output}: {found.winner.name}; made again with --recipe {recipe_file}")
+    for line in found.shortfalls:
+        note(f"the budget cannot be met: {line}")
