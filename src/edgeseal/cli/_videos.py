@@ -148,6 +148,8 @@ class VideoEmbed:
                         report=report,
                     )
                     result |= {"path": str(path), "embedding": done.to_json()}
+                    if done.dropped:
+                        note(f"Warning: {path}: left out {', '.join(done.dropped)}")
                     if not self.as_json:
                         _show_embedding(path, done)
                 results.append(result)

@@ -45,6 +45,7 @@ class VideoEmbedding:
             nothing changed.
         codec: the encoder.
         pix_fmt: the pixel format.
+        dropped: streams of the source that were left out: data that players do not show.
     """
 
     message: Message
@@ -55,6 +56,7 @@ class VideoEmbedding:
     psnr_db: float
     codec: str
     pix_fmt: str
+    dropped: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return it for ``json.dumps``; an infinite PSNR becomes null."""
@@ -68,6 +70,7 @@ class VideoEmbedding:
             "psnr_db": self.psnr_db if math.isfinite(self.psnr_db) else None,
             "codec": self.codec,
             "pix_fmt": self.pix_fmt,
+            "dropped": list(self.dropped),
         }
 
 
@@ -177,7 +180,7 @@ def embed_video(
         if target.exists() and target.samefile(source):
             raise UsageError(f"{target}: is the source itself; choose another output")
         with replacing(target, overwrite=overwrite) as temporary:
-            pix_fmt, first = _transcode(reader, temporary, target, marker, encoding, report)
+            writer, first = _transcode(reader, temporary, target, marker, encoding, report)
     return VideoEmbedding(
         message=to_message(message, embedder.info.bits),
         frames=marker.frames,
@@ -186,7 +189,8 @@ def embed_video(
         height=first.height,
         psnr_db=marker.psnr_db,
         codec=codec,
-        pix_fmt=pix_fmt,
+        pix_fmt=writer.pix_fmt,
+        dropped=writer.dropped,
     )
 
 
@@ -204,8 +208,8 @@ def _transcode(
     marker: Marker,
     encoding: Encoding,
     report: Report | None,
-) -> tuple[str, Any]:
-    """Decode, mark and encode in three threads; return the pixel format and the first frame."""
+) -> tuple[VideoWriter, Any]:
+    """Decode, mark and encode in three threads; return the closed file and the first frame."""
     decoded = ahead(reader.items(strict=True), _AHEAD)
     with contextlib.closing(decoded):
         early, first = _until_first_frame(decoded, reader)
@@ -220,7 +224,7 @@ def _transcode(
         except BaseException:
             writer.abandon()
             raise
-    return writer.pix_fmt, first
+    return writer, first
 
 
 def _until_first_frame(decoded: Generator[Any], reader: VideoReader) -> tuple[list[Any], Any]:

@@ -18,6 +18,7 @@ __all__ = ["VideoWriter"]
 
 # what the muxer writes itself
 _OWN_TAGS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
+_NOT_SHOWN = ("data", "unknown")
 _INDEX_FIRST = (".mp4", ".m4v", ".mov")
 _DEFAULT_RATE = Fraction(25)
 
@@ -27,6 +28,8 @@ class VideoWriter:
 
     Attributes:
         pix_fmt: the pixel format to give frames in.
+        dropped: streams of the source that are left out: data that players do not show, such as a
+            camera's sensor readings, which few formats take.
     """
 
     def __init__(
@@ -128,8 +131,12 @@ class VideoWriter:
 
     def _other_streams(self, reader: VideoReader) -> dict[int, Any]:
         copies: dict[int, Any] = {}
+        dropped: list[str] = []
         for stream in reader.container.streams:
             if stream.index == reader.stream.index:
+                continue
+            if stream.type in _NOT_SHOWN:
+                dropped.append(f"stream {stream.index} ({stream.type})")
                 continue
             try:
                 copies[stream.index] = self._container.add_stream_from_template(stream)
@@ -140,6 +147,7 @@ class VideoWriter:
                     f"({stream.type}, {codec}); choose the source's own ending, or .mkv"
                 ) from error
             _copy_tags(stream, copies[stream.index])
+        self.dropped = tuple(dropped)
         return copies
 
     def _describe(self, reader: VideoReader) -> None:

@@ -19,7 +19,7 @@ from edgeseal.video._aggregate import Aggregate
 from edgeseal.video._embed import mark_frames
 from narrow import narrow_card
 from upstream import UpstreamEmbedder, is_decided, upstream_jnd, upstream_module
-from video.conftest import picture
+from videos.conftest import picture
 
 CARDS = {"0.0": small_card(), "1.0": narrow_card("videoseal_1.0")}
 

@@ -16,7 +16,7 @@ from edgeseal.payload import Payload
 from edgeseal.runtime import LiteRTDetector, LiteRTEmbedder
 from edgeseal.video import Encoding, detect_video, embed_video
 from pairs import Pair
-from video.conftest import Clip
+from videos.conftest import Clip
 
 HELLO = Payload.from_text("hello")
 
@@ -264,14 +264,14 @@ FULL_DISK = """
 import resource, signal, sys
 from edgeseal.cli import main
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
 sys.exit(main(["embed", sys.argv[1], "--model", sys.argv[2], "--id", "1", "-o", sys.argv[3]]))
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 def test_nothing_is_left_when_the_disk_is_full(clip: Clip, pair96: Pair, tmp_path: Path) -> None:
-    source, out = clip(frames=40, size=(480, 640)), tmp_path / "out"
+    source, out = clip(frames=20, size=(240, 320)), tmp_path / "out"
     command = [sys.executable, "-c", FULL_DISK, str(source), str(pair96.embedder), str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
@@ -286,3 +286,22 @@ def test_step_is_refused_when_it_is_below_1(
 ) -> None:
     with pytest.raises(UsageError, match="1 or more"):
         embed_video(embedder, clip(), tmp_path / "m.mp4", HELLO, step_size=step_size)
+
+
+def test_data_that_nobody_sees_is_left_out_when_a_video_has_some(
+    clip: Clip, embedder: LiteRTEmbedder, tmp_path: Path
+) -> None:
+    source = tmp_path / "data.ts"
+    with av.open(str(clip())) as plain, av.open(str(source), "w") as container:
+        video = container.add_stream_from_template(plain.streams.video[0])
+        data = container.add_data_stream()
+        for packet in plain.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                container.mux(packet)
+        reading = av.Packet(b"sensor")
+        reading.stream, reading.pts, reading.dts = data, 0, 0
+        container.mux(reading)
+    done = embed_video(embedder, source, tmp_path / "marked.mp4", HELLO)
+    assert len(frames_of(tmp_path / "marked.mp4")) == done.frames == 10
+    assert len(done.dropped) == 1

@@ -13,7 +13,7 @@ from edgeseal.errors import UsageError, VideoError
 from edgeseal.payload import MarkStatus, Payload
 from edgeseal.runtime import LiteRTDetector, LiteRTEmbedder
 from edgeseal.video import detect_video, embed_video
-from video.conftest import Clip
+from videos.conftest import Clip
 
 HELLO = Payload.from_text("hello")
 
