@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cli.commands import BITS, Done, Run
+from cli.commands import BITS, SIZE, Done, Run
 from edgeseal.evaluate import (
     PictureRecord,
     Plan,
@@ -232,6 +233,55 @@ def test_checkpoint_reads_what_its_conversion_reads_when_evaluated_beside_it(
     for record in content(tmp_path / "out")["records"]:
         litert, pytorch = (np.array(counts) for counts in record["matching"].values())
         assert np.abs(litert - pytorch).max() <= 1
+
+
+def test_other_engines_read_what_litert_reads_when_evaluated_beside_it(
+    run: Run, known_tiny: None, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    import openvino
+    import torch
+
+    from edgeseal import cards
+    from edgeseal.models import read_checkpoint
+
+    card = cards.load_card("tiny")
+    checkpoint = read_checkpoint(str(converted.parents[1] / "tiny.pth"), card)
+    module = checkpoint.load(card, cards.Part.DETECTOR, allow_unexpected=True).module
+    sample = torch.rand(1, 3, SIZE, SIZE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's exporter and tracer
+        torch.onnx.export(module, (sample,), tmp_path / "d.onnx", dynamo=True, verbose=False)
+        ir = openvino.convert_model(module, example_input=sample, input=[(1, 3, SIZE, SIZE)])
+        openvino.save_model(ir, tmp_path / "d.xml", compress_to_fp16=False)
+    done = run(
+        "evaluate", converted / "tiny_detector_float32.tflite", tmp_path / "d.onnx",
+        tmp_path / "d.xml", "--embedder", converted / "tiny_embedder_float32.tflite",
+        "--card", "tiny", "--images", photos, "-o", tmp_path / "out", *FAST,
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    report = content(tmp_path / "out")
+    assert [model["engine"] for model in report["models"]] == ["LiteRT", "ONNX Runtime", "OpenVINO"]
+    for record in report["records"]:
+        litert, *others = (np.array(counts) for counts in record["matching"].values())
+        assert all(np.abs(litert - other).max() <= 1 for other in others)
+
+
+def test_other_engines_files_are_refused_when_they_do_not_fit(
+    run: Run, known_tiny: None, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    (tmp_path / "bad.xml").write_text("no model")
+    embedder = converted / "tiny_embedder_float32.tflite"
+    for name, options, message in (
+        ("bad.onnx", (), "does not say its card; give --card CARD"),
+        ("bad.onnx", ("--card", "tiny"), "bad.onnx: cannot be loaded"),
+        ("bad.xml", ("--card", "tiny"), "bad.xml: cannot be loaded"),
+        ("none.onnx", ("--card", "tiny"), "none.onnx: cannot be read"),
+        ("model.pb", (), "no engine for files of this ending"),
+    ):
+        arguments = tmp_path / name, "--embedder", embedder, "--images", photos, *options
+        done = run("evaluate", *arguments, "-o", tmp_path / "out", *FAST)
+        assert message in done.refused(), name
 
 
 @pytest.mark.parametrize("better", [False, True])

@@ -25,7 +25,7 @@ Clip = NDArray[np.float32]
 @pytest.fixture(scope="module")
 def clip() -> Clip:
     """Six frames of a photograph that moves."""
-    photo = Image.open(photo_paths()[0]).convert("RGB").resize((112, 80))
+    photo = Image.open(photo_paths()[0]).convert("RGB").resize((128, 96))
     pixels = np.asarray(photo, np.float32) / np.float32(255)
     return np.stack([np.roll(pixels, 2 * index, axis=1) for index in range(6)])
 
@@ -65,16 +65,19 @@ def test_clip_keeps_its_size_and_comes_out_the_same_when_sides_are_odd(
     family: str, clip: Clip
 ) -> None:
     odd = clip[:, :75, :101]
-    first, second = attacked(family, 30, odd), attacked(family, 30, odd)
+    first = attacked(family, 30, odd)
     assert first.shape == odd.shape
-    assert np.array_equal(first, second)
+    kept = []
+    for index in range(8):  # other addresses each time: x264's AVX-512 code is not used for that
+        kept.append(np.zeros(1000 * index + 13))
+        assert np.array_equal(attacked(family, 30, odd), first)
     assert np.abs(first - odd).mean() < 0.08
 
 
 def test_all_frames_have_one_draw_when_an_attack_is_random(clip: Clip) -> None:
     still = np.repeat(clip[:1], 4, axis=0)
     cropped = attacked("crop", 0.5, still)
-    assert cropped.shape == (4, 40, 56, 3)
+    assert cropped.shape == (4, 48, 64, 3)
     assert all(np.array_equal(frame, cropped[0]) for frame in cropped)
 
 
@@ -97,10 +100,10 @@ def test_encoder_is_refused_when_given_a_picture(clip: Clip) -> None:
 def test_first_frames_are_read_when_the_video_is_longer(clip: Clip, tmp_path: Path) -> None:
     path = tmp_path / "clip.mkv"
     write_video(path, clip)
-    read = read_clip(path, frames=4, max_side=56)
-    assert read.shape == (4, 40, 56, 3)
+    read = read_clip(path, frames=4, max_side=64)
+    assert read.shape == (4, 48, 64, 3)
     whole = read_clip(path, frames=99, max_side=0)
-    assert whole.shape == (6, 80, 112, 3)
+    assert whole.shape == (6, 96, 128, 3)
     assert np.abs(whole / 255 - clip).mean() < 0.01
 
 

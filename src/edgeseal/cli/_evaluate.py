@@ -85,7 +85,10 @@ def evaluate(
         int, typer.Option(metavar="N", help="Of each video, from its beginning.")
     ] = 24,
     card: Annotated[
-        str | None, typer.Option(metavar="CARD", help="Model card of PyTorch checkpoints.")
+        str | None,
+        typer.Option(
+            metavar="CARD", help="Model card of files that do not say it: .pth, .onnx, .xml."
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Processes. [as many as cores]")
@@ -110,12 +113,12 @@ def evaluate(
     result. Exits with 1 if some pictures could not be read, or for --baseline if a model is worse.
     """
     from edgeseal.evaluate import (
-        VIDEO_SUFFIXES,
         Settings,
         find_attacks,
         make_plan,
         require_evaluation,
     )
+    from edgeseal.video import VIDEO_SUFFIXES
 
     require_evaluation("edgeseal evaluate")
     check_outputs(output, (_PAGE, _DATA), overwrite=overwrite)

@@ -8,10 +8,9 @@
 """
 
 from edgeseal.evaluate._agreement import image_nmse, sign_agreement
-from edgeseal.evaluate._attacks import ATTACKS, Attack
+from edgeseal.evaluate._attacks import ATTACKS, StoredAttack
 from edgeseal.evaluate._baseline import Regression, compare_with_baseline
 from edgeseal.evaluate._bits import Detector, MarkedPicture, model_input, share_of_bits
-from edgeseal.evaluate._clip import VIDEO_SUFFIXES
 from edgeseal.evaluate._engines import ENGINES, OpenDetector, open_detector
 from edgeseal.evaluate._examples import Examples, make_examples
 from edgeseal.evaluate._extra import require_evaluation
@@ -41,7 +40,7 @@ from edgeseal.evaluate._watermark import (
     WatermarkDifference,
     compare_embedders,
 )
-from edgeseal.evaluate.attacks import ATTACK_SETS, find_attacks
+from edgeseal.evaluate.attacks import ATTACK_SETS, Attack, Step, find_attacks
 
 __all__ = [
     "ALL",
@@ -49,7 +48,6 @@ __all__ = [
     "ATTACK_SETS",
     "ENGINES",
     "MAX_WATERMARK_ERROR_DB",
-    "VIDEO_SUFFIXES",
     "ArrayEmbedder",
     "Attack",
     "AttackResult",
@@ -72,6 +70,8 @@ __all__ = [
     "Settings",
     "Speed",
     "State",
+    "Step",
+    "StoredAttack",
     "WatermarkDifference",
     "compare_embedders",
     "compare_with_baseline",

@@ -1,4 +1,4 @@
-"""What happens to pictures on their way: each attack maps a stored picture to a stored picture."""
+"""Six attacks on stored pictures, by which the demo and the recorded tables compare detectors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from PIL import Image
 
 from edgeseal.runtime import resize
 
-__all__ = ["ATTACKS", "Attack"]
+__all__ = ["ATTACKS", "StoredAttack"]
 
 Picture: TypeAlias = NDArray[np.uint8]
-Attack: TypeAlias = Callable[[Picture, np.random.Generator], Picture]
+StoredAttack: TypeAlias = Callable[[Picture, np.random.Generator], Picture]
 """uint8 [H, W, 3] and a source of randomness -> uint8 [H', W', 3]."""
 
 
@@ -58,7 +58,7 @@ def _stored(values: NDArray[np.float32]) -> Picture:
     return stored
 
 
-ATTACKS: dict[str, Attack] = {
+ATTACKS: dict[str, StoredAttack] = {
     "clean": _none,
     "JPEG 75": partial(_jpeg, quality=75),
     "JPEG 50": partial(_jpeg, quality=50),

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.evaluate._attacks import Attack
+from edgeseal.evaluate._attacks import StoredAttack
 from edgeseal.runtime import resize
 
 __all__ = ["Detector", "MarkedPicture", "model_input", "share_of_bits"]
@@ -38,7 +38,7 @@ class MarkedPicture:
 def share_of_bits(
     detector: Detector,
     pictures: Sequence[MarkedPicture],
-    attack: Attack,
+    attack: StoredAttack,
     *,
     image_size: int,
     seed: int = 0,
@@ -58,7 +58,7 @@ def share_of_bits(
 
 
 def model_input(
-    pixels: NDArray[np.uint8], attack: Attack, image_size: int, *, seed: int
+    pixels: NDArray[np.uint8], attack: StoredAttack, image_size: int, *, seed: int
 ) -> NDArray[np.float32]:
     """Return the detector's input, float32 [image_size, image_size, 3], of an attacked picture."""
     attacked = attack(pixels, np.random.default_rng(seed))

@@ -11,20 +11,13 @@ from numpy.typing import NDArray
 from edgeseal.errors import ImageError, MissingExtraError
 from edgeseal.evaluate._metrics import ssim
 from edgeseal.runtime import LiteRTEmbedder, Message, resize
+from edgeseal.video import mark_frames
 
-__all__ = ["VIDEO_SUFFIXES", "clip_ssim", "is_video", "mark_clip", "read_clip"]
-
-VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
-"""Endings, in lower case, of the files that are taken for videos."""
+__all__ = ["clip_ssim", "mark_clip", "read_clip"]
 
 _SSIM_EVERY = 8  # frames
 
 Stored = NDArray[np.uint8]
-
-
-def is_video(path: Path) -> bool:
-    """Say whether a file is taken for a video, by its ending."""
-    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def read_clip(path: Path, *, frames: int, max_side: int) -> Stored:
@@ -59,13 +52,7 @@ def read_clip(path: Path, *, frames: int, max_side: int) -> Stored:
 
 def mark_clip(embedder: LiteRTEmbedder, clip: Stored, message: Message) -> Stored:
     """Mark a clip as a video is marked: a watermark for each key frame, repeated to the next."""
-    marked = np.empty_like(clip)
-    step = embedder.info.step_size
-    for first in range(0, len(clip), step):
-        frames = clip[first : first + step].astype(np.int16)
-        key = np.asarray(embedder.embed(clip[first], message).image.convert("RGB"), np.int16)
-        marked[first : first + step] = np.clip(frames + (key - frames[0]), 0, 255)
-    return marked
+    return np.stack(list(mark_frames(embedder, clip, message)))
 
 
 def clip_ssim(original: Stored, marked: Stored) -> float | None:

@@ -18,6 +18,8 @@ ENGINES: dict[str, str] = {
     ".tflite": "edgeseal.evaluate._litert:open_tflite",
     ".pth": "edgeseal.evaluate._pytorch:open_checkpoint",
     ".pt": "edgeseal.evaluate._pytorch:open_checkpoint",
+    ".onnx": "edgeseal.evaluate._peers:open_onnx",
+    ".xml": "edgeseal.evaluate._peers:open_openvino",
 }
 """The function that opens a file of each ending, as MODULE:NAME: imported on first use, also in
 worker processes. It takes the path and the card's name (or None) and returns an

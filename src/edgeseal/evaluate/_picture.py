@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.errors import FileError
-from edgeseal.evaluate._clip import clip_ssim, is_video, mark_clip, read_clip
+from edgeseal.evaluate._clip import clip_ssim, mark_clip, read_clip
 from edgeseal.evaluate._engines import OpenDetector, open_detector, sha256
 from edgeseal.evaluate._metrics import psnr_db, ssim
 from edgeseal.evaluate._plan import Plan, Settings
 from edgeseal.evaluate._record import PictureRecord
 from edgeseal.runtime import LiteRTEmbedder, Message, load_embedder, read_image, resize
+from edgeseal.video import is_video
 
 __all__ = ["Bench", "draw_message", "mark_source", "read_source"]
 

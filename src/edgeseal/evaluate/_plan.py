@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeseal.errors import ModelError, UsageError
-from edgeseal.evaluate._clip import is_video
 from edgeseal.evaluate._engines import open_detector, sha256
 from edgeseal.evaluate.attacks import Attack, attacks_to_json
 from edgeseal.runtime import ModelInfo, load_embedder
+from edgeseal.video import is_video
 
 __all__ = ["ModelFacts", "Plan", "Settings", "make_plan", "versions"]
 

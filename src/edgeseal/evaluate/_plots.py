@@ -17,6 +17,7 @@ __all__ = ["Panel", "attack_panels", "layer_panels", "p_value_panels", "percent"
 
 _WIDTH = 280
 _LAYERS_SHOWN = 12
+_LABEL = 36  # characters
 _BINS = 28
 
 
@@ -228,7 +229,7 @@ def _layers(layers: Layers) -> str:
     parts.append(frame.ticks(decades, [f"1e{decade}" for decade in decades]))
     for place, (module, exponent) in enumerate(zip(shown, exponents, strict=True)):
         y = 6 + 30 * place
-        parts.append(label(f"{module.module[-34:]}", 4, y + 10))
+        parts.append(label(_tail(module.module), 4, y + 10))
         width = frame.x.place(exponent) - frame.x.start
         parts.append(
             f'<rect class="error" x="4" y="{y + 14}" width="{width:.1f}" height="9"><title>'
@@ -236,6 +237,11 @@ def _layers(layers: Layers) -> str:
         )
     title = f"Modules of {layers.model} that add most error, first ones on top"
     return drawing(_WIDTH, height, title, parts)
+
+
+def _tail(name: str) -> str:
+    """Return the end of a long name, which tells modules apart."""
+    return name if len(name) <= _LABEL else "…" + name[1 - _LABEL :]
 
 
 def _step(span: float) -> float:

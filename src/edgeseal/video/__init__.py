@@ -12,7 +12,7 @@
 
 from edgeseal.video._aggregate import AGGREGATIONS
 from edgeseal.video._detect import VideoDetection, detect_video
-from edgeseal.video._embed import VideoEmbedding, embed_video
+from edgeseal.video._embed import VideoEmbedding, embed_video, mark_frames
 from edgeseal.video._encoding import Encoding
 from edgeseal.video._files import VIDEO_SUFFIXES, is_video
 
@@ -25,4 +25,5 @@ __all__ = [
     "detect_video",
     "embed_video",
     "is_video",
+    "mark_frames",
 ]

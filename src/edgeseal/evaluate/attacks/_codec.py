@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import platform
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +13,15 @@ from numpy.typing import NDArray
 from edgeseal.errors import MissingExtraError, UsageError
 from edgeseal.evaluate.attacks._family import Picture
 
-__all__ = ["transcode"]
+__all__ = ["X264", "transcode"]
 
 _FRAME_RATE = 24
 _ONE_THREAD = {"threads": "1"}  # with more of them, encoders decide otherwise
+_X86 = ("x86_64", "AMD64")
+
+X264: dict[str, str] = {"x264-params": "asm=avx2"} if platform.machine() in _X86 else {}
+"""Options of x264: its AVX-512 code reads past the end of lines and encodes a clip whose width is
+no multiple of 64 now in one way, now in another; all other code gives the same bits each time."""
 
 
 def transcode(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeseal.evaluate.attacks._codec import transcode
+from edgeseal.evaluate.attacks._codec import X264, transcode
 from edgeseal.evaluate.attacks._family import Family, Picture
 
 __all__ = ["FAMILY"]
 
 
 def _change(clip: Picture, strength: float, _rng: np.random.Generator) -> Picture:
-    return transcode(clip, "libx264rgb", {"crf": str(int(strength))}, pix_fmt="rgb24")
+    return transcode(clip, "libx264rgb", X264 | {"crf": str(int(strength))}, pix_fmt="rgb24")
 
 
 FAMILY = Family(
