@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.errors import ModelError, UsageError
-from edgeseal.evaluate._attacks import Attack
+from edgeseal.evaluate._attacks import StoredAttack
 from edgeseal.evaluate._bits import MarkedPicture, model_input
 
 __all__ = ["ReadingTask", "reading_task"]
@@ -47,7 +47,7 @@ class ReadingTask:
 
 def reading_task(
     pictures: Sequence[MarkedPicture],
-    attacks: Mapping[str, Attack],
+    attacks: Mapping[str, StoredAttack],
     image_size: int,
     *,
     seed: int = 0,
