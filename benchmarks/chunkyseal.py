@@ -17,10 +17,12 @@ import argparse
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,17 @@ _LIMIT_GIB = 20.0
 _CONSOLE = Console(width=110)
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A stage that ended: its time, its largest memory, and what it printed."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_gib: float
+    anonymous_gib: float
+    result: str
+
+
 def main() -> None:
     arguments = _parse()
     if arguments.stage:
@@ -47,14 +60,15 @@ def main() -> None:
         return
     arguments.folder.mkdir(parents=True, exist_ok=True)
     _CONSOLE.print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
-    table = Table("part", "stage", "seconds", "peak GiB", "anonymous GiB", "result")
+    table = Table("part", "stage", "s", "CPU s", "peak GiB", "anonymous GiB", "result")
     for part in arguments.part or [one.value for one in Part]:
         for stage in arguments.only or _STAGES:
             command = [sys.executable, __file__, "--stage", stage, "--part", part]
             command += ["--folder", str(arguments.folder), "--pictures", str(arguments.pictures)]
-            seconds, peak, anonymous, result = _watched(command, arguments.memory_gib)
-            memory = f"{peak:.2f}", f"{anonymous:.2f}"
-            table.add_row(part, stage, f"{seconds:.0f}", *memory, result)
+            run = _watched(command, arguments.memory_gib)
+            times = f"{run.seconds:.0f}", f"{run.cpu_seconds:.0f}"
+            memory = f"{run.peak_gib:.2f}", f"{run.anonymous_gib:.2f}"
+            table.add_row(part, stage, *times, *memory, run.result)
     _CONSOLE.print(table)
 
 
@@ -69,9 +83,9 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _watched(command: list[str], limit_gib: float) -> tuple[float, float, float, str]:
-    """Run a stage; return its seconds, peak memory, resident and anonymous, and its result."""
-    start = time.perf_counter()
+def _watched(command: list[str], limit_gib: float) -> _Run:
+    """Run a stage, and end it if its anonymous memory exceeds a limit."""
+    start, cpu_before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     peaks = {"VmRSS": 0.0, "RssAnon": 0.0}
 
@@ -91,7 +105,10 @@ def _watched(command: list[str], limit_gib: float) -> tuple[float, float, float,
     if process.returncode == 0:
         facts = json.loads(result)
         result = ", ".join(f"{name} {value}" for name, value in facts.items())
-    return time.perf_counter() - start, peaks["VmRSS"], peaks["RssAnon"], result
+    cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_seconds = cpu.ru_utime + cpu.ru_stime - cpu_before.ru_utime - cpu_before.ru_stime
+    seconds = time.perf_counter() - start
+    return _Run(seconds, cpu_seconds, peaks["VmRSS"], peaks["RssAnon"], result)
 
 
 def _memory_gib(pid: int) -> dict[str, float]:
@@ -156,7 +173,7 @@ def _results(part: Part, path: Path, count: int) -> tuple[NDArray[np.float32], f
     from edgeseal.runtime import Message, open_session
 
     try:
-        session = open_session(path, part.value, threads=os.cpu_count() or 1)
+        session = open_session(path, part.value, threads=1)
     except RuntimeRefusalError as error:
         raise SystemExit(str(error)) from error
     pictures = pink_noise(count, session.info.image_size, seed=_SEED)

@@ -17,6 +17,7 @@ import argparse
 import importlib.metadata
 import multiprocessing
 import platform
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -38,12 +39,21 @@ _detector: LiteRTDetector | None = None
 def main() -> None:
     arguments = _parse()
     paths = [path for path in find_pictures(arguments.folder) if _is_wanted(path, arguments)]
+    if arguments.baseline:
+        with tempfile.TemporaryDirectory() as folder:
+            _report(arguments, [_as_baseline(path, Path(folder)) for path in paths])
+    else:
+        _report(arguments, paths)
+
+
+def _report(arguments: argparse.Namespace, paths: list[Path]) -> None:
     names = ("edgeseal", "ai-edge-litert", "pillow", "numpy")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     megapixels = [_megapixels(path) for path in paths]
+    kind = "baseline JPEG" if arguments.baseline else "JPEG"
     _CONSOLE.print(
         f"{versions}, Python {platform.python_version()}; {arguments.model.name}; {len(paths)} "
-        f"JPEG files of {min(megapixels):.1f} to {max(megapixels):.1f} megapixels, "
+        f"{kind} files of {min(megapixels):.1f} to {max(megapixels):.1f} megapixels, "
         f"{arguments.workers} workers, {arguments.rounds} rounds"
     )
     _CONSOLE.print(_times(arguments, paths))
@@ -58,12 +68,21 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--least", type=float, default=8.0, help="megapixels")
     parser.add_argument("--most", type=float, default=16.0, help="megapixels")
+    parser.add_argument(
+        "--baseline", action="store_true", help="write them again as a camera does: baseline JPEG"
+    )
     return parser.parse_args()
 
 
 def _megapixels(path: Path) -> float:
     with Image.open(path) as image:
         return float(image.width * image.height / 1e6)
+
+
+def _as_baseline(path: Path, folder: Path) -> Path:
+    with Image.open(path) as image:
+        image.save(folder / path.name, quality=92, subsampling="4:2:0")
+    return folder / path.name
 
 
 def _is_wanted(path: Path, arguments: argparse.Namespace) -> bool:

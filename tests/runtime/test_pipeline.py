@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,21 +15,31 @@ from conversions import small_card
 from edgeseal.cards import Card, Part, load_card
 from edgeseal.convert import convert_part
 from edgeseal.data import photo_paths
-from edgeseal.graph import write_model
+from edgeseal.graph import read_model, write_model
 from edgeseal.models import random_weights
-from edgeseal.runtime import LiteRTEmbedder, Message, load_embedder, read_image
+from edgeseal.runtime import (
+    LiteRTEmbedder,
+    Message,
+    attach_info,
+    load_embedder,
+    read_image,
+    read_info,
+)
 from narrow import narrow_card
 from upstream import UpstreamEmbedder, is_decided, upstream_jnd, upstream_pipeline
 
 SIZES = [(64, 64), (300, 411), (97, 640), (20, 33), (641, 40)]
-CARDS = {
+BASES = {
     "0.0": small_card(),
     "1.0": narrow_card("videoseal_1.0"),
-    "strong": dataclasses.replace(narrow_card("videoseal_1.0"), scaling_w=8.0, scaling_i=0.9),
-    "jnd_3_3": dataclasses.replace(narrow_card("chunkyseal"), attenuation="jnd_3_3", scaling_w=2.0),
-    "jnd_1_3_blue": dataclasses.replace(
-        narrow_card("pixelseal"), attenuation="jnd_1_3_blue", scaling_w=2.0
-    ),
+    "chunky": narrow_card("chunkyseal"),
+}
+CARDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "0.0": ("0.0", {}),
+    "1.0": ("1.0", {}),
+    "strong": ("1.0", {"scaling_w": 8.0, "scaling_i": 0.9}),
+    "jnd_1_3_blue": ("1.0", {"attenuation": "jnd_1_3_blue", "scaling_w": 2.0}),
+    "jnd_3_3": ("chunky", {"attenuation": "jnd_3_3", "scaling_w": 2.0}),
 }
 
 
@@ -41,12 +52,28 @@ def pair(card: Card, folder: Path) -> tuple[LiteRTEmbedder, UpstreamEmbedder]:
     return load_embedder(folder / "embedder.tflite"), upstream
 
 
-@pytest.fixture(scope="module", params=CARDS)
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders, each of which gets one converted embedder when it is needed."""
+    return {name: tmp_path_factory.mktemp("model") for name in BASES}
+
+
+@pytest.fixture(params=CARDS)
 def embedders(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, folders: dict[str, Path]
 ) -> tuple[LiteRTEmbedder, UpstreamEmbedder, Card]:
-    card = CARDS[request.param]
-    return *pair(card, tmp_path_factory.mktemp("models")), card
+    base, changes = CARDS[request.param]
+    path = folders[base] / "embedder.tflite"
+    if not path.exists():
+        pair(BASES[base], folders[base])
+    model = read_model(path)
+    attach_info(model, dataclasses.replace(read_info(model), **changes))
+    changed = folders[base] / f"{request.param}.tflite"
+    write_model(model, changed, overwrite=True)
+    card = dataclasses.replace(BASES[base], **changes)
+    upstream = UpstreamEmbedder(card)
+    upstream.load_state_dict(random_weights(card, Part.EMBEDDER, 0).module.state_dict())
+    return load_embedder(changed), upstream, card
 
 
 def upstream_marked(

@@ -23,7 +23,7 @@ from edgeseal.runtime._png16 import is_deep
 __all__ = ["read_small"]
 
 _PLAIN_MODES = ("L", "RGB")
-_SPARE = 3  # a JPEG is decoded at no less than this many times the model's size
+_SPARE = 2.9  # a JPEG is decoded at no less than this many times the model's size: 3000 rows at 1/4
 _LARGEST_WHOLE = 2**24  # pixels; larger pictures are resized in strips
 
 
@@ -31,7 +31,7 @@ def read_small(image: ImageInput, size: int, *, exact: bool = False) -> NDArray[
     """Read a picture at a model's size.
 
     A large JPEG file is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 of its size that leaves
-    three times the model's, at a fraction of the time. ``benchmarks/pipeline.py`` prints how far
+    2.9 times the model's, at a fraction of the time. ``benchmarks/pipeline.py`` prints how far
     the result is from the exact one.
 
     Args:
@@ -61,7 +61,8 @@ def _read_plain(
     if image.mode not in _PLAIN_MODES or is_deep(image) or image.has_transparency_data:
         return None
     check_header(image, name)
-    reduced = None if exact else image.draft(image.mode, (_SPARE * size, _SPARE * size))
+    least = int(_SPARE * size)
+    reduced = None if exact else image.draft(image.mode, (least, least))
     if image.width * image.height > _LARGEST_WHOLE:
         return None
     box: Any = None if reduced is None else reduced[1]  # where the picture ends, within a pixel
