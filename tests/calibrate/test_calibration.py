@@ -169,7 +169,7 @@ def test_errors_say_so_when_pictures_are_missing_or_bad(tmp_path: Path) -> None:
 def test_usage_error_says_so_when_the_model_takes_no_picture() -> None:
     x, y = graphs.value("x", [1, 4]), graphs.value("y", [1, 4])
     model = graphs.model_of([x], [y], [new_operator("ABS", [x], [y])])
-    with pytest.raises(UsageError, match="pictures need one input"):
+    with pytest.raises(UsageError, match="calibration needs pictures"):
         Calibration.on(model).observe(model)
 
 

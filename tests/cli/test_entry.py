@@ -15,7 +15,7 @@ from cli.commands import Run
 from edgeseal.cli import _models
 
 VERBS = (
-    "demo", "models", "convert", "quantize", "recipes", "inspect", "embed", "detect", "evaluate",
+    "demo", "models", "convert", "quantize", "recipes", "ranges", "inspect", "embed", "detect", "evaluate",
     "bench",
 )  # fmt: skip
 

@@ -190,3 +190,41 @@ def test_watermark_is_compared_when_an_embedder_is_converted(conversion: Done) -
     }
     assert errors.pop(("embedder", "dynamic-int8")) < -8
     assert set(errors.values()) == {None}
+
+
+def test_ranges_are_saved_shown_and_reused_when_asked_for(
+    run: Run, detector: Path, photos: Path, tmp_path: Path
+) -> None:
+    ranges, first, second = (tmp_path / name for name in ("r.json", "1.tflite", "2.tflite"))
+    hybrid = ["quantize", detector, "--recipe", "hybrid-int8"]
+    done = run(*hybrid, "-o", first, "--calibration", photos, "--save-ranges", ranges)
+    assert done.status == 0, done.err
+    assert "pictures" in done.err and "times the quantization error" in done.err
+    assert not (tmp_path / "r.json.progress").exists()
+    shown = run("ranges", ranges, "--method", "mse", "--json").json
+    assert shown["inputs"] == 3
+    assert all(row["low"] <= 0 <= row["high"] for row in shown["tensors"])
+    assert run("ranges", ranges).out.count("\n") > len(shown["tensors"])
+    assert run(*hybrid, "-o", second, "--ranges", ranges).status == 0
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_calibration_is_refused_when_it_cannot_serve(
+    run: Run, detector: Path, embedder: Path, bad_photos: Path, tmp_path: Path
+) -> None:
+    output, ranges, empty = (tmp_path / name for name in ("q.tflite", "r.json", "empty"))
+    empty.mkdir()
+    hybrid = ["quantize", detector, "--recipe", "hybrid-int8", "-o", output]
+    assert "no pictures" in run(*hybrid, "--calibration", empty).refused()
+    assert "bomb.png" in run(*hybrid, "--calibration", bad_photos / "bomb.png").refused()
+    assert "cannot be read" in run(*hybrid, "--ranges", ranges).refused()
+    ranges.write_text("{}")
+    assert "not a ranges file" in run(*hybrid, "--ranges", ranges).refused()
+    assert "not a ranges file" in run("ranges", ranges).refused()
+    contradiction = [*hybrid, "--ranges", ranges, "--calibration", empty]
+    assert "contradict" in run(*contradiction).refused()
+    ranges.unlink()
+    other = ["quantize", embedder, "--recipe", "hybrid-int8", "-o", tmp_path / "e.tflite"]
+    assert run(*other, "--save-ranges", ranges).status == 0
+    assert "ranges of another model" in run(*hybrid, "--ranges", ranges).refused()
+    assert not output.exists()

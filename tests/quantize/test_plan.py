@@ -150,7 +150,7 @@ def test_shares_add_up_when_half_is_quantized() -> None:
 
 def test_calibration_is_asked_for_when_scales_are_fixed() -> None:
     static = recipe(Rule(Precision(Weights.INT8, Activations.INT8)))
-    with pytest.raises(UsageError, match="needs pictures"):
+    with pytest.raises(UsageError, match="calibration needs pictures"):
         quantize(chain("a"), static)
 
 

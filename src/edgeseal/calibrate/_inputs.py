@@ -109,7 +109,15 @@ def inputs_from(paths: Sequence[Path], *, seed: int = 0) -> Inputs:
 
 def _roles(model: Model) -> tuple[Tensor, list[Tensor]]:
     """Return the input for the picture and those for messages."""
-    picture = picture_input(model)
+    try:
+        picture = picture_input(model)
+    except UsageError as error:
+        listed = ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in model.main.inputs)
+        raise UsageError(
+            "calibration needs pictures, and the model has no single input for one (shape [1, H, "
+            f"W, 3 or 1] or [1, 3 or 1, H, W]); its inputs are: {listed or 'none'}; use a recipe "
+            "that needs no calibration"
+        ) from error
     if picture.dtype != "FLOAT32":
         raise ModelError(
             f"input {picture.name!r} is {picture.dtype}, expected FLOAT32: calibration observes "

@@ -31,6 +31,7 @@ class Statistics:
             is too long to be channels.
         channel_high: float32 [channels], largest.
         channel_sum: float64 [channels], sum.
+        channel_squares: float64 [channels], sum of squares.
         channel_count: values per channel in it.
         histogram: of the values; of evenly spread ones where a picture has very many.
     """
@@ -41,6 +42,7 @@ class Statistics:
         "channel_count",
         "channel_high",
         "channel_low",
+        "channel_squares",
         "channel_sum",
         "high",
         "histogram",
@@ -54,17 +56,20 @@ class Statistics:
         self.high = self.average_high = -np.inf
         self.channel_low: Float | None = None
         self.channel_high: Float | None = None
-        self.channel_sum: NDArray[np.float64] | None = None
+        self.channel_sum: NDArray[np.float64] = np.zeros(0)
+        self.channel_squares: NDArray[np.float64] = np.zeros(0)
         self.channel_count = 0
         self.histogram = Histogram()
 
     @property
     def channel_mean(self) -> Float | None:
         """Mean of each channel, float32 [channels]; None where there are none."""
-        if self.channel_sum is None or not self.channel_count:
-            return None
-        mean: Float = (self.channel_sum / self.channel_count).astype(np.float32)
-        return mean
+        return self._average_over_rows(self.channel_sum)
+
+    @property
+    def channel_energy(self) -> Float | None:
+        """Mean square of each channel, float32 [channels]; None where there are none."""
+        return self._average_over_rows(self.channel_squares)
 
     def add(self, values: Float) -> None:
         """Take in a picture's values: float32 [..., channels], finite, at least one."""
@@ -86,12 +91,13 @@ class Statistics:
             "average_high": self.average_high,
             "histogram": self.histogram.to_record(),
         }
-        if self.channel_low is None or self.channel_high is None or self.channel_sum is None:
+        if self.channel_low is None or self.channel_high is None:
             return record
         return record | {
             "channel_low": [_short(value) for value in self.channel_low],
             "channel_high": [_short(value) for value in self.channel_high],
             "channel_sum": self.channel_sum.tolist(),
+            "channel_squares": self.channel_squares.tolist(),
             "channel_count": self.channel_count,
         }
 
@@ -112,10 +118,17 @@ class Statistics:
             found.channel_low = np.asarray(record["channel_low"], np.float32)
             found.channel_high = np.asarray(record["channel_high"], np.float32)
             found.channel_sum = np.asarray(record["channel_sum"], np.float64)
+            found.channel_squares = np.asarray(record["channel_squares"], np.float64)
             found.channel_count = int(record["channel_count"])
         if not np.isfinite([found.low, found.high]).all() or found.low > found.high:
             raise ValueError(f"the range {found.low}..{found.high}")
         return found
+
+    def _average_over_rows(self, total: NDArray[np.float64]) -> Float | None:
+        if not self.channel_count:
+            return None
+        mean: Float = (total / self.channel_count).astype(np.float32)
+        return mean
 
     def _average(self, low: float, high: float) -> None:
         if self.pictures == 0:
@@ -128,16 +141,20 @@ class Statistics:
         if values.ndim < 2 or values.shape[-1] > _MAX_CHANNELS:
             return
         rows = values.reshape(-1, values.shape[-1])
-        low, high, total = rows.min(axis=0), rows.max(axis=0), rows.sum(axis=0, dtype=np.float64)
-        if self.channel_low is None or self.channel_high is None or self.channel_sum is None:
-            self.channel_low, self.channel_high, self.channel_sum = low, high, total
+        low, high = rows.min(axis=0), rows.max(axis=0)
+        total = rows.sum(axis=0, dtype=np.float64)
+        squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
+        if self.channel_low is None or self.channel_high is None:
+            self.channel_low, self.channel_high = low, high
+            self.channel_sum, self.channel_squares = total, squares
         else:
             self.channel_low = np.minimum(self.channel_low, low)
             self.channel_high = np.maximum(self.channel_high, high)
             self.channel_sum = self.channel_sum + total
+            self.channel_squares = self.channel_squares + squares
         self.channel_count += rows.shape[0]
 
 
 def _short(value: np.float32) -> float:
-    """Return the float with the fewest digits that is the same float32."""
+    """Return a float with the fewest digits that is the same float32."""
     return float(str(value))

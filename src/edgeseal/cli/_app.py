@@ -28,6 +28,7 @@ from edgeseal.cli._models import models
 from edgeseal.cli._profile import profile
 from edgeseal.cli._prune import prune
 from edgeseal.cli._quantize import quantize
+from edgeseal.cli._ranges import ranges
 from edgeseal.cli._recipes import recipes
 from edgeseal.cli._reduce import reduce
 from edgeseal.cli._repair import repair
@@ -88,6 +89,7 @@ for _verb in (
     sensitivity,
     tune,
     recipes,
+    ranges,
     inspect,
     check,
     repair,

@@ -34,6 +34,27 @@ def quantize(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT.tflite", help="File to write.")
     ],
+    pictures: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--calibration",
+            metavar="DIR|PICTURE",
+            help="Pictures to observe the model on, any number; may be repeated. [default: the "
+            "bundled photographs, where the recipe needs some]",
+        ),
+    ] = None,
+    ranges: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="Use ranges that were saved, and no pictures."),
+    ] = None,
+    save_ranges: Annotated[
+        Path | None,
+        typer.Option(
+            "--save-ranges",
+            metavar="FILE.json",
+            help="Save what was observed; an interrupted run continues where it was.",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -44,6 +65,7 @@ def quantize(
     another watermark.
     """
     from edgeseal._files import check_output
+    from edgeseal.cli._calibration import calibrating, check_options
     from edgeseal.graph import read_model, write_model
     from edgeseal.quantize import find_recipe
     from edgeseal.quantize import quantize as apply_recipe
@@ -54,15 +76,21 @@ def quantize(
         raise UsageError(
             f"recipe {recipe.name} quantizes nothing; name another, such as dynamic-int8"
         )
+    check_options(recipe, pictures, ranges, save_ranges)
     check_sources({source: output})
-    check_output(output, overwrite=overwrite)
+    for path in (output, save_ranges):
+        if path is not None:
+            check_output(path, overwrite=overwrite)
     model = read_model(source)
     before_bytes = source.stat().st_size
     try:
-        result = apply_recipe(model, recipe)
+        with calibrating(model, recipe, pictures, ranges, save_ranges) as calibration:
+            result = apply_recipe(model, recipe, calibration=calibration)
     except (ModelError, UsageError) as error:
         raise type(error)(f"{source}: {error}") from error
     write_model(model, output, overwrite=overwrite)
+    if calibration is not None and save_ranges is not None:
+        calibration.save(save_ranges, overwrite=overwrite)
     after_bytes = output.stat().st_size
     reason = refusal(output)
     error_db = None if reason is not None else watermark_error_db(source, output)

@@ -6,6 +6,7 @@ from edgeseal.quantize._quantize import RECIPE_METADATA, quantize
 from edgeseal.quantize._recipe import (
     Activations,
     Methods,
+    Place,
     Precision,
     Recipe,
     Rounding,
@@ -14,14 +15,13 @@ from edgeseal.quantize._recipe import (
 )
 from edgeseal.quantize._recipe_json import recipe_from_json, recipe_to_json
 from edgeseal.quantize._report import LayerResult, QuantizationReport, Share
-from edgeseal.quantize._work import CalibrationData
 
 __all__ = [
     "RECIPE_METADATA",
     "Activations",
-    "CalibrationData",
     "LayerResult",
     "Methods",
+    "Place",
     "Plan",
     "PlannedOperator",
     "Precision",

@@ -12,6 +12,7 @@ __all__ = [
     "WeightedLayer",
     "add_missing_options",
     "input_layers",
+    "output_layers",
     "weighted_layers",
 ]
 
@@ -118,6 +119,26 @@ def add_missing_options(subgraph: Subgraph) -> None:
             operator.options = new_operator(
                 operator.kind, [], [], fusedActivationFunction=0
             ).options
+
+
+def output_layers(subgraph: Subgraph) -> list[WeightedLayer]:
+    """Return the layers that make a result: no other weighted layer lies behind them."""
+    layers = {id(layer.operator): layer for layer in weighted_layers(subgraph)}
+    open_ends = {id(tensor) for tensor in subgraph.outputs}
+    covered: set[int] = set()  # what a layer depends on
+    found = []
+    for operator in reversed(subgraph.operators):
+        results = {id(tensor) for tensor in operator.outputs}
+        operands = {id(tensor) for tensor in operator.inputs if tensor is not None}
+        if id(operator) in layers:
+            if not results & covered and results & open_ends:
+                found.append(layers[id(operator)])
+            covered |= operands
+        elif results & covered:
+            covered |= operands
+        elif results & open_ends:
+            open_ends |= operands
+    return found[::-1]
 
 
 def input_layers(subgraph: Subgraph) -> list[WeightedLayer]:

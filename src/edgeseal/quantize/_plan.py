@@ -5,13 +5,18 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from edgeseal.errors import ModelError, UsageError
 from edgeseal.graph import Model, Modules, Operator, find_modules
-from edgeseal.quantize._layers import WeightedLayer, weighted_layers
-from edgeseal.quantize._recipe import Precision, Recipe, Rule
+from edgeseal.quantize._layers import (
+    WeightedLayer,
+    input_layers,
+    output_layers,
+    weighted_layers,
+)
+from edgeseal.quantize._recipe import Place, Precision, Recipe, Rule
 from edgeseal.quantize._support import refusal
 
 __all__ = ["Plan", "PlannedOperator", "make_plan", "named_operators"]
@@ -31,12 +36,14 @@ class PlannedOperator:
         operator: the operator.
         layer: its weights, or None.
         precision: what it gets; None if no rule speaks of it, which is fine without weights.
+        places: where in the model a layer is.
     """
 
     name: str
     operator: Operator
     layer: WeightedLayer | None
     precision: Precision | None = None
+    places: frozenset[Place] = frozenset()
 
 
 @dataclass(slots=True)
@@ -82,13 +89,19 @@ class Plan:
         """
         source = self.entries[like]
         self.entries[operator] = PlannedOperator(
-            f"{source.name}/{suffix}", operator, layer, precision or source.precision
+            f"{source.name}/{suffix}",
+            operator,
+            layer,
+            precision or source.precision,
+            source.places,
         )
 
     def replace(self, old: Operator, new: Operator, layer: WeightedLayer | None = None) -> None:
         """Let ``new`` have the name and precision of ``old``, which leaves the graph."""
         source = self.entries.pop(old)
-        self.entries[new] = PlannedOperator(source.name, new, layer, source.precision)
+        self.entries[new] = PlannedOperator(
+            source.name, new, layer, source.precision, source.places
+        )
 
 
 def make_plan(model: Model, recipe: Recipe) -> Plan:
@@ -109,7 +122,7 @@ def make_plan(model: Model, recipe: Recipe) -> Plan:
         matching = [index for index, rule in enumerate(recipe.rules) if _matches(rule, entry)]
         matches.update(matching)
         precision = recipe.rules[matching[-1]].precision if matching else None
-        planned = PlannedOperator(entry.name, entry.operator, entry.layer, precision)
+        planned = replace(entry, precision=precision)
         plan.entries[entry.operator] = planned
         problem = _problem(planned)
         if problem is not None:
@@ -124,6 +137,7 @@ def make_plan(model: Model, recipe: Recipe) -> Plan:
 def named_operators(model: Model) -> list[PlannedOperator]:
     """Return every operator with its name, in execution order, without precisions."""
     modules = find_modules(model)
+    places = _places(model)
     seen: Counter[str] = Counter()
     found = []
     for subgraph in model.subgraphs:
@@ -133,7 +147,18 @@ def named_operators(model: Model) -> list[PlannedOperator]:
             name = _name(operator, modules, is_layer=layer is not None)
             seen[name] += 1
             unique = name if seen[name] == 1 else f"{name}#{seen[name]}"
-            found.append(PlannedOperator(unique, operator, layer))
+            where = places.get(operator, frozenset())
+            found.append(PlannedOperator(unique, operator, layer, places=where))
+    return found
+
+
+def _places(model: Model) -> dict[Operator, frozenset[Place]]:
+    """Return where in the main function layers are, for those at its ends."""
+    ends = ((Place.INPUT, input_layers(model.main)), (Place.OUTPUT, output_layers(model.main)))
+    found: dict[Operator, frozenset[Place]] = {}
+    for place, layers in ends:
+        for layer in layers:
+            found[layer.operator] = found.get(layer.operator, frozenset()) | {place}
     return found
 
 
@@ -146,6 +171,8 @@ def _name(operator: Operator, modules: Modules, *, is_layer: bool) -> str:
 
 def _matches(rule: Rule, entry: PlannedOperator) -> bool:
     if not rule.kinds and entry.layer is None:
+        return False
+    if rule.places and not entry.places.intersection(rule.places):
         return False
     by_kind = not rule.kinds or any(fnmatchcase(entry.operator.kind, kind) for kind in rule.kinds)
     return by_kind and (not rule.names or any(fnmatchcase(entry.name, n) for n in rule.names))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
-from edgeseal.errors import ModelError, UsageError
+from edgeseal.calibrate import Calibration
+from edgeseal.errors import ModelError
 from edgeseal.graph import Model
 from edgeseal.quantize._plan import make_plan
 from edgeseal.quantize._recipe import Recipe
 from edgeseal.quantize._recipe_json import recipe_to_json
 from edgeseal.quantize._report import QuantizationReport, check_result, report
 from edgeseal.quantize._stages import STAGES
-from edgeseal.quantize._work import CalibrationData, Work
+from edgeseal.quantize._work import Work
 from edgeseal.runtime import attach_info, has_info, read_info
 
 __all__ = ["RECIPE_METADATA", "quantize", "refuse_quantized"]
@@ -21,15 +22,15 @@ RECIPE_METADATA = "edgeseal_recipe"
 
 
 def quantize(
-    model: Model, recipe: Recipe, *, calibration: CalibrationData | None = None
+    model: Model, recipe: Recipe, *, calibration: Calibration | None = None
 ) -> QuantizationReport:
     """Quantize a float model in place and say so in its description, if it has one.
 
     Args:
         model: any float model; it is of no use after an error.
         recipe: what each layer gets.
-        calibration: inputs like those that the model will see. A recipe that fixes the scales of
-            activations needs them; others do better with them where they say so.
+        calibration: what was seen of this model on pictures like those that it will see, or how
+            to see it. Default: the bundled photographs, where the recipe needs any.
 
     Returns:
         What became of each layer.
@@ -37,16 +38,14 @@ def quantize(
     Raises:
         ModelError: the model is quantized already, or has nothing to quantize, or its weights
             cannot be used.
-        UsageError: the recipe does not fit the model, or needs calibration data; all problems
-            are listed.
+        UsageError: the recipe does not fit the model, with all problems listed, or it needs
+            calibration and the model does not take a picture.
+        FileError, ImageError: a picture to calibrate with cannot be read.
     """
     refuse_quantized(model)
     plan = make_plan(model, recipe)
     if recipe.needs_calibration and calibration is None:
-        raise UsageError(
-            f"recipe {recipe.name!r} fixes the scales of activations and needs pictures for that; "
-            "give calibration data"
-        )
+        calibration = Calibration.on(model)
     work = Work(model, recipe, plan, calibration)
     if not recipe.is_float32:
         for stage in STAGES:

@@ -11,9 +11,19 @@ import glob
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from edgeseal.calibrate import Method
 from edgeseal.errors import UsageError
 
-__all__ = ["Activations", "Methods", "Precision", "Recipe", "Rounding", "Rule", "Weights"]
+__all__ = [
+    "Activations",
+    "Methods",
+    "Place",
+    "Precision",
+    "Recipe",
+    "Rounding",
+    "Rule",
+    "Weights",
+]
 
 
 class Weights(enum.Enum):
@@ -39,6 +49,13 @@ class Rounding(enum.Enum):
 
     NEAREST = "nearest"
     GPTQ = "gptq"
+
+
+class Place(enum.Enum):
+    """Where in a model a layer is."""
+
+    INPUT = "input"  # reads a picture: no other layer lies before it
+    OUTPUT = "output"  # makes a result: no other layer lies behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +98,14 @@ class Rule:
         names: patterns for layer names, as :class:`~edgeseal.quantize.Plan` gives them (``*``,
             ``?``, ``[...]``); empty for every name.
         optional: whether it is fine that nothing matches.
+        places: where in the model; empty for everywhere. Operators without weights have no place.
     """
 
     precision: Precision
     kinds: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     optional: bool = False
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +118,12 @@ class Methods:
         split_diagonals: whether a dominant diagonal is taken out of a layer and stays float.
         fast_floats: whether layers that would be quantized while running, but are faster in float
             and have few weights, stay float: depthwise and thin ones.
+        equalize: whether activations' channels are brought to like ranges, which weights make up
+            for; exact in float. With calibration data all that pays, without only what weights
+            give away.
+        ranges: how fixed ranges are chosen from what calibration saw.
+        correct_bias: whether biases make up for the mean error of rounded weights; takes
+            calibration data.
         half_constants: whether larger float operands of plain arithmetic become FLOAT16.
         rounding: how weights are put on their grid; without calibration data it is ``nearest``.
         damping: share of the mean second moment of a layer's inputs that ``gptq`` adds to each,
@@ -109,6 +134,9 @@ class Methods:
     split_diagonals: bool = False
     fast_floats: bool = False
     half_constants: bool = False
+    equalize: bool = False
+    ranges: Method = Method.MIN_MAX
+    correct_bias: bool = False
     rounding: Rounding = Rounding.NEAREST
     damping: float = 0.01
 
@@ -151,9 +179,15 @@ class Recipe:
         return all(rule.precision.weights is Weights.FLOAT32 for rule in self.rules)
 
     @property
+    def uses_calibration(self) -> bool:
+        """Whether calibration data makes a difference to it."""
+        learns = self.methods.rounding is not Rounding.NEAREST
+        return self.needs_calibration or self.methods.equalize or learns
+
+    @property
     def needs_calibration(self) -> bool:
-        """Whether it cannot do without calibration data."""
-        return any(rule.precision.is_static for rule in self.rules)
+        """Whether it takes calibration data."""
+        return self.methods.correct_bias or any(rule.precision.is_static for rule in self.rules)
 
     def with_layers(self, layers: Mapping[str, Precision], *, name: str) -> Recipe:
         """Return this recipe with exceptions for single layers.

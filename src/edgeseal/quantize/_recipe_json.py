@@ -12,6 +12,7 @@ from edgeseal.errors import UsageError
 from edgeseal.quantize._recipe import (
     Activations,
     Methods,
+    Place,
     Precision,
     Recipe,
     Rule,
@@ -22,7 +23,7 @@ __all__ = ["recipe_from_json", "recipe_to_json"]
 
 _SCHEMA_VERSION = 1
 _FIELDS = ("schema_version", "name", "summary", "rules", "methods")
-_RULE_FIELDS = ("weights", "activations", "kinds", "names", "optional")
+_RULE_FIELDS = ("weights", "activations", "kinds", "names", "places", "optional")
 
 E = TypeVar("E", bound=enum.Enum)
 
@@ -74,6 +75,8 @@ def _rule_record(rule: Rule) -> dict[str, object]:
         record["kinds"] = list(rule.kinds)
     if rule.names:
         record["names"] = list(rule.names)
+    if rule.places:
+        record["places"] = [place.value for place in rule.places]
     record["weights"] = rule.precision.weights.value
     record["activations"] = rule.precision.activations.value
     if rule.optional:
@@ -118,13 +121,14 @@ class _Reader:
         activations = self._choice(f"{where}.activations", record.get("activations"), Activations)
         kinds = self._patterns(f"{where}.kinds", record.get("kinds", []))
         names = self._patterns(f"{where}.names", record.get("names", []))
+        places = self._places(f"{where}.places", record.get("places", []))
         optional = record.get("optional", False)
         if not isinstance(optional, bool):
             self.problems.append(f"{where}.optional must be true or false, got {_named(optional)}")
         if weights is None or activations is None:
             return None
         try:
-            return Rule(Precision(weights, activations), kinds, names, optional is True)
+            return Rule(Precision(weights, activations), kinds, names, optional is True, places)
         except UsageError as error:
             self.problems.append(f"{where}: {error}")
             return None
@@ -178,6 +182,13 @@ class _Reader:
             return tuple(value)
         self.problems.append(f"{where} must be a list of patterns, got {_named(value)}")
         return ()
+
+    def _places(self, where: str, value: object) -> tuple[Place, ...]:
+        if not isinstance(value, list):
+            self.problems.append(f"{where} must be a list of places, got {_named(value)}")
+            return ()
+        found = [self._choice(f"{where}[{index}]", item, Place) for index, item in enumerate(value)]
+        return tuple(place for place in found if place is not None)
 
     def _text(self, where: str, value: object) -> str | None:
         if isinstance(value, str) and value.strip():

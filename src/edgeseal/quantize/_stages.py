@@ -15,11 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edgeseal.quantize._bias import correct_biases
 from edgeseal.quantize._constants import halve_constants
 from edgeseal.quantize._diagonal import split_diagonals
+from edgeseal.quantize._equalize import equalize_channels
 from edgeseal.quantize._fast_floats import keep_fast_floats
+from edgeseal.quantize._fixed_layers import fix_layer_ranges
 from edgeseal.quantize._input_terms import add_input_terms
 from edgeseal.quantize._layers import add_missing_options
+from edgeseal.quantize._observe import observe_activations
 from edgeseal.quantize._round import round_weights
 from edgeseal.quantize._work import Work
 
@@ -36,15 +40,18 @@ def _write_options(work: Work) -> None:
 STAGES: tuple[Stage, ...] = (
     _write_options,
     keep_fast_floats,
-    # 1. Exact rewrites of the float graph. Equalization belongs before the splits, which look at
-    #    the weights that it leaves.
+    # 1. Exact rewrites of the float graph. The splits look at the weights that equalization leaves.
+    equalize_channels,
     split_diagonals,
     add_input_terms,
+    observe_activations,
     # 2. Weights: from here on layers have the weights of their precision, behind a DEQUANTIZE
     #    where they compute in float.
     round_weights,
+    correct_biases,
     # 3. Activations with fixed scales: layers with integer weights whose precision is static get
     #    quantized inputs, results and biases; then whole graphs; then the model's own ends.
+    fix_layer_ranges,
     # 4. What is left.
     halve_constants,
 )

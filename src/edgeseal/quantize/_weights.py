@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from edgeseal.errors import ModelError
 from edgeseal.graph import Buffer, Quantization, Tensor
 
-__all__ = ["IntegerWeights", "constant", "integer_constant", "round_to_nearest", "symmetric_scale"]
+__all__ = [
+    "IntegerWeights",
+    "constant",
+    "integer_constant",
+    "integer_values",
+    "round_to_nearest",
+    "symmetric_scale",
+]
 
 _LARGEST = {8: 127, 4: 7}  # symmetric: -128 and -8 are not used, as LiteRT's kernels require
 
@@ -101,6 +108,14 @@ def integer_constant(name: str, weights: IntegerWeights) -> Tensor:
     )
     buffer = Buffer.of(weights.values if weights.bits == 8 else _packed(weights.values))
     return Tensor(name, weights.values.shape, f"INT{weights.bits}", buffer, quantization)
+
+
+def integer_values(tensor: Tensor) -> IntegerWeights:
+    """Return what :func:`integer_constant` made an INT8 constant of."""
+    if tensor.buffer is None or tensor.quantization is None or tensor.dtype != "INT8":
+        raise TypeError(f"{tensor!r} is no INT8 constant")
+    values = tensor.buffer.data.view(np.int8).reshape(tensor.shape)
+    return IntegerWeights(values, tensor.quantization.scale, tensor.quantization.axis)
 
 
 def _packed(values: NDArray[np.int8]) -> NDArray[np.uint8]:

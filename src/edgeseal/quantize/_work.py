@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
-from numpy.typing import NDArray
-
-from edgeseal.graph import Model, Operator, Subgraph
+from edgeseal.calibrate import Calibration, Statistics
+from edgeseal.graph import Model, Operator, Subgraph, Tensor
 from edgeseal.quantize._plan import Plan
 from edgeseal.quantize._recipe import Recipe
 
-__all__ = ["CalibrationData", "Work"]
-
-
-class CalibrationData(Protocol):
-    """Inputs like those that the model will see."""
-
-    def samples(self) -> Iterator[Mapping[str, NDArray[Any]]]:
-        """Yield the inputs of one run after the other, by their names in the signature.
-
-        Every call starts anew and gives the same.
-        """
+__all__ = ["Work"]
 
 
 @dataclass(slots=True)
@@ -33,14 +21,19 @@ class Work:
         model: the graph; float at first.
         recipe: what is asked for.
         plan: what each operator gets.
-        calibration: inputs, or None.
+        calibration: what was seen of the model, and how to see more; or None.
+        observed: statistics of the activations that get fixed ranges, as the float graph has them
+            after its exact rewrites.
+        float_weights: of layers whose biases are to be corrected, before rounding.
         notes: what the user should know about the result, one sentence each.
     """
 
     model: Model
     recipe: Recipe
     plan: Plan
-    calibration: CalibrationData | None = None
+    calibration: Calibration | None = None
+    observed: Mapping[Tensor, Statistics] = field(default_factory=dict)
+    float_weights: dict[Operator, Tensor] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def subgraph_of(self, operator: Operator) -> Subgraph:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from edgeseal._files import replacing
 from edgeseal._native import native_output_held_back
+from edgeseal.calibrate import Calibration
 from edgeseal.errors import FileError, ModelError, UsageError
 from edgeseal.graph import read_model, write_model
-from edgeseal.quantize import CalibrationData, Recipe, quantize, recipe_to_json
+from edgeseal.quantize import Recipe, quantize, recipe_to_json
 from edgeseal.tune._task import Task
 
 __all__ = ["Trial", "Trials", "state_path"]
@@ -76,7 +77,7 @@ class Trials:
         source: Path,
         task: Task,
         *,
-        calibration: CalibrationData | None = None,
+        calibration: Calibration | None = None,
         state: Path | None = None,
         on_trial: Callable[[str], None] = lambda what: None,
     ) -> None:

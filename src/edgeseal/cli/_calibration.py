@@ -1,0 +1,76 @@
+"""Calibration from the options of a command, with its progress."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgeseal.cli._console import busy, note
+from edgeseal.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgeseal.calibrate import Calibration
+    from edgeseal.graph import Model
+    from edgeseal.quantize import Recipe
+
+__all__ = ["calibrating", "check_options"]
+
+
+def check_options(
+    recipe: Recipe, pictures: list[Path] | None, ranges: Path | None, save_ranges: Path | None
+) -> None:
+    """Refuse options that contradict each other or the recipe.
+
+    Raises:
+        UsageError: saying which.
+    """
+    if ranges is not None and (pictures or save_ranges is not None):
+        raise UsageError(
+            "--ranges takes what was observed before, so --calibration and --save-ranges "
+            "contradict it; give one or the other"
+        )
+    if (pictures or ranges is not None or save_ranges is not None) and not recipe.uses_calibration:
+        raise UsageError(
+            f"recipe {recipe.name} uses no calibration; leave out --calibration, --ranges and "
+            "--save-ranges"
+        )
+
+
+@contextlib.contextmanager
+def calibrating(
+    model: Model,
+    recipe: Recipe,
+    pictures: list[Path] | None,
+    ranges: Path | None,
+    save_ranges: Path | None,
+) -> Iterator[Calibration | None]:
+    """Yield the calibration that options ask for, None if none is needed.
+
+    Raises:
+        FileError, ModelError, UsageError: the pictures or the ranges cannot be used.
+    """
+    from edgeseal.calibrate import Calibration, inputs_from
+
+    if ranges is not None:
+        yield Calibration.load(ranges, model)
+        return
+    if not pictures and save_ranges is None and not recipe.needs_calibration:
+        yield None
+        return
+    inputs = inputs_from(pictures) if pictures else None
+    calibration = Calibration.on(model, inputs, save_to=save_ranges)
+    total = calibration.ranges.inputs.count
+    if calibration.resumed:
+        note(f"continues a calibration that was interrupted after {calibration.resumed} of {total}")
+    with busy(f"calibrating on {total} pictures") as say:
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            say(f"calibrating: {1 + (done - 1) % total} of {total} pictures")
+
+        calibration.advance = advance
+        yield calibration
