@@ -15,8 +15,8 @@ from cli.commands import Run
 from edgeseal.cli import _models
 
 VERBS = (
-    "demo", "models", "convert", "quantize", "recipes", "ranges", "inspect", "embed", "detect", "evaluate",
-    "bench",
+    "demo", "models", "convert", "quantize", "recipes", "ranges", "inspect", "embed", "detect",
+    "evaluate", "bench",
 )  # fmt: skip
 
 LIGHT = """

@@ -216,7 +216,9 @@ def test_calibration_is_refused_when_it_cannot_serve(
     empty.mkdir()
     hybrid = ["quantize", detector, "--recipe", "hybrid-int8", "-o", output]
     assert "no pictures" in run(*hybrid, "--calibration", empty).refused()
-    assert "bomb.png" in run(*hybrid, "--calibration", bad_photos / "bomb.png").refused()
+    done = run(*hybrid, "--calibration", bad_photos / "bomb.png")  # found out while calibrating
+    assert done.status == 2
+    assert "Error: " in done.err and "bomb.png" in done.err
     assert "cannot be read" in run(*hybrid, "--ranges", ranges).refused()
     ranges.write_text("{}")
     assert "not a ranges file" in run(*hybrid, "--ranges", ranges).refused()
