@@ -4,7 +4,8 @@ Every layer is screened in one pass: the error that rounding makes in its own re
 that reaches the model's results is the layer's gain, and takes a run of the whole model with only
 that layer quantized. One such trial per layer is enough, at the fewest bits: the gain holds for
 other precisions too, whose errors follow from the screening. Layers too small to matter for the
-size of the file get the median gain of the others.
+size of the file get the median gain of the others. What would by its estimate make up much of the
+base recipe's error is measured as well: a recipe's methods do better there than plain rounding.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from edgeseal.tune._trials import Trials
 
 __all__ = ["LayerCost", "alone", "measure_sensitivity"]
 
+_MATTERS = 0.05  # of the error of all layers at the base precision
 _FLOAT32 = Precision(Weights.FLOAT32, Activations.FLOAT)
 
 
@@ -93,6 +95,7 @@ def measure_sensitivity(
                 continue
             error = gain * layer.own_error[choice.weights.value]
             known[choice] = _cost(layer, choice, error, is_measured=False)
+    _measure_what_matters(trials, tunable, costs, base, quick)
     return [
         costs[layer.name][choice]
         for layer in tunable
@@ -107,6 +110,27 @@ def alone(base: Recipe, layer: str, precision: Precision) -> Recipe:
     methods = dataclasses.replace(base.methods, half_constants=False)
     plain = Recipe("alone", "one layer alone", (everything,), methods)
     return plain.with_layers({layer: precision}, name="alone")
+
+
+def _measure_what_matters(
+    trials: Trials,
+    layers: Sequence[Layer],
+    costs: dict[str, dict[Precision, LayerCost]],
+    base: Recipe,
+    quick: bool,
+) -> None:
+    """Measure the layers whose estimates make up most of the error at the base precision."""
+    at_base = {
+        layer.name: costs[layer.name][layer.base].error
+        for layer in layers
+        if layer.base in costs[layer.name]
+    }
+    finite = [error for error in at_base.values() if error < float("inf")]
+    for layer in layers:
+        known = costs[layer.name].get(layer.base)
+        if known is None or known.is_measured or known.error < _MATTERS * sum(finite):
+            continue
+        costs[layer.name] |= _measured(trials, layer, [layer.base], base, quick, every=True)
 
 
 def _measured(
