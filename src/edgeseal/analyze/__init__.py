@@ -25,6 +25,7 @@ from edgeseal.analyze._reduce import (
     reduce_finding,
 )
 from edgeseal.analyze._reduction import Reduction, Script, reduction_paths, write_reduction
+from edgeseal.analyze._same import Sameness, compare_outputs
 
 __all__ = [
     "BugReport",
@@ -43,12 +44,14 @@ __all__ = [
     "Reading",
     "ReduceSettings",
     "Reduction",
+    "Sameness",
     "Sample",
     "Script",
     "bug_report",
     "check_ends",
     "check_plot",
     "compare",
+    "compare_outputs",
     "drawn_samples",
     "profile",
     "reduce_command",

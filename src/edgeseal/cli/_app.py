@@ -24,6 +24,7 @@ from edgeseal.cli._embed import embed
 from edgeseal.cli._evaluate import evaluate
 from edgeseal.cli._inspect import inspect
 from edgeseal.cli._interrupt import heeding_interrupts
+from edgeseal.cli._lean import lean
 from edgeseal.cli._models import models
 from edgeseal.cli._profile import profile
 from edgeseal.cli._prune import prune
@@ -93,6 +94,7 @@ for _verb in (
     inspect,
     check,
     repair,
+    lean,
     reduce,
     compare,
     profile,

@@ -93,7 +93,8 @@ class _Attention(nn.Module):
             self.query.bias.mul_(attention.scale)
         self.proj = attention.proj
         # [query coordinate, head_dim, key coordinate]: constants on the right of their products.
-        # Contiguous, because litert-torch 0.10 stores a strided constant as it lies in memory.
+        # Contiguous: of strided constants of one shape, litert-torch 0.10 stores one for another
+        # (docs/upstream).
         for axis, table in (("h", attention.rel_pos_h), ("w", attention.rel_pos_w)):
             pairs = relative_positions(table.detach()).transpose(1, 2) / attention.scale
             self.register_buffer(f"rel_{axis}", pairs.contiguous())

@@ -292,7 +292,7 @@ def _fill(module: nn.Module, chosen: Sequence[tuple[list[str], Tensor]]) -> None
     state: dict[str, Tensor] = {}
     for names, value in chosen:
         dtype = own[names[0]].dtype
-        # contiguous: the converter stores a strided constant as it lies in memory
+        # contiguous: the converter mixes up strided constants (docs/upstream)
         copied = torch.empty(value.shape, dtype=dtype).copy_(value)
         state |= dict.fromkeys(names, copied)
     module.load_state_dict(state, strict=True, assign=True)
