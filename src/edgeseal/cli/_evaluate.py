@@ -291,7 +291,7 @@ def _show(
         if found.attack == "all" or found.is_worse:
             verdict = "WORSE" if found.is_worse else "good"
             print_text(
-                f"{found.model}, {found.attack}: {-found.drop.value:+.2f} points against the "
+                f"{found.model}, {found.attack}: {0 - found.drop.value:+.2f} points against the "
                 f"baseline: {verdict}"
             )
     print_text(f"report: {output / _PAGE}")

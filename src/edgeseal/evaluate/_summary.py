@@ -43,6 +43,8 @@ ALL = "all"
 
 Counts = NDArray[np.int64]
 
+_FEW = 10  # pictures
+
 
 def summarize(plan: Plan, evaluation: Evaluation, origin: Origin) -> Report:
     """Return the report of an evaluation.
@@ -75,7 +77,7 @@ def summarize(plan: Plan, evaluation: Evaluation, origin: Origin) -> Report:
         differences=tuple(_differences(plan, marked, draws)),
         records=evaluation.records,
         duplicates=evaluation.duplicates,
-        notes=tuple(_notes(plan, results)),
+        notes=tuple(_notes(plan, results, len(marked))),
     )
 
 
@@ -196,7 +198,12 @@ def _differences(plan: Plan, marked: Sequence[PictureRecord], draws: Draws) -> I
             yield Difference(name, reference, attack.name, points)
 
 
-def _notes(plan: Plan, results: Sequence[ModelResult]) -> Iterator[str]:
+def _notes(plan: Plan, results: Sequence[ModelResult], pictures: int) -> Iterator[str]:
+    if pictures < _FEW:
+        yield (
+            f"{pictures} marked pictures are few: bootstrap intervals of fewer than {_FEW} are "
+            "narrower than they claim."
+        )
     for rate in results[0].rates:
         if not rate.threshold.is_calibrated:
             yield (
