@@ -148,7 +148,7 @@ def test_shares_add_up_when_half_is_quantized() -> None:
     assert [layer.weight_bytes for layer in found.layers] == [64, 256]
 
 
-def test_calibration_is_asked_for_when_scales_are_fixed() -> None:
+def test_error_says_so_when_fixed_scales_need_pictures_and_there_are_none() -> None:
     static = recipe(Rule(Precision(Weights.INT8, Activations.INT8)))
     with pytest.raises(UsageError, match="calibration needs pictures"):
         quantize(chain("a"), static)

@@ -67,7 +67,7 @@ def quantize(
     from edgeseal._files import check_output
     from edgeseal.cli._calibration import calibrating, check_options
     from edgeseal.graph import read_model, write_model
-    from edgeseal.quantize import find_recipe
+    from edgeseal.quantize import find_recipe, make_plan
     from edgeseal.quantize import quantize as apply_recipe
     from edgeseal.runtime import refusal
 
@@ -84,6 +84,7 @@ def quantize(
     model = read_model(source)
     before_bytes = source.stat().st_size
     try:
+        make_plan(model, recipe)  # what does not fit shows before any work
         with calibrating(model, recipe, pictures, ranges, save_ranges) as calibration:
             result = apply_recipe(model, recipe, calibration=calibration)
     except (ModelError, UsageError) as error:

@@ -8,7 +8,9 @@ __all__ = ["photo_paths", "recipe_paths"]
 
 _FOLDER = Path(__file__).parent
 _SUFFIXES = {".jpg", ".png"}
-_RECIPES = ("float32", "dynamic-int8", "hybrid-int8")
+_RECIPES = (
+    "float32", "float16", "weight-int8", "dynamic-int8", "hybrid-int8", "mixed-int4",
+)  # fmt: skip
 
 
 def photo_paths() -> list[Path]:

@@ -2,7 +2,7 @@
 
 from edgeseal.quantize._library import find_recipe, read_recipe, recipe_names
 from edgeseal.quantize._plan import Plan, PlannedOperator, make_plan, named_operators
-from edgeseal.quantize._quantize import RECIPE_METADATA, quantize
+from edgeseal.quantize._quantize import RECIPE_METADATA, bundled_calibration, quantize
 from edgeseal.quantize._recipe import (
     Activations,
     Methods,
@@ -31,6 +31,7 @@ __all__ = [
     "Rule",
     "Share",
     "Weights",
+    "bundled_calibration",
     "find_recipe",
     "make_plan",
     "named_operators",

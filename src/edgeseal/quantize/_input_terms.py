@@ -37,6 +37,7 @@ def add_input_terms(work: Work) -> None:
             continue
         twin = _add_twin(work.model.main, layer, layer.axis, bits)
         twin_layer = WeightedLayer(twin, layer.position, layer.axis)
+        work.nearest.add(layer.operator)  # the twin makes up for that
         work.plan.adopt(twin, like=layer.operator, suffix="rest", layer=twin_layer)
 
 

@@ -19,7 +19,7 @@ from edgeseal.quantize._layers import (
 from edgeseal.quantize._recipe import Place, Precision, Recipe, Rule
 from edgeseal.quantize._support import refusal
 
-__all__ = ["Plan", "PlannedOperator", "make_plan", "named_operators"]
+__all__ = ["Plan", "PlannedOperator", "make_plan", "named_operators", "refuse_quantized"]
 
 _SHOWN = 20  # problems
 
@@ -110,8 +110,9 @@ def make_plan(model: Model, recipe: Recipe) -> Plan:
     Raises:
         UsageError: a layer would be left as it is without a rule that says so, or cannot get
             what its rule says, or a rule matches nothing; all such problems are listed.
-        ModelError: the model has no layer with constant float weights.
+        ModelError: the model is quantized already, or has no layer with constant float weights.
     """
+    refuse_quantized(model)
     operators = named_operators(model)
     if not recipe.is_float32 and not any(entry.layer is not None for entry in operators):
         raise ModelError("has nothing to quantize: no layer has constant float32 weights")
@@ -205,3 +206,23 @@ def _raise(recipe: Recipe, problems: list[str]) -> None:
     more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
     what = f"recipe {recipe.name!r} does not fit this model:"
     raise UsageError("\n  ".join([what, *shown, *more]))
+
+
+def refuse_quantized(model: Model) -> None:
+    """Raise if a model is quantized already.
+
+    Raises:
+        ModelError: it is.
+    """
+    quantized = [
+        tensor.name
+        for subgraph in model.subgraphs
+        for tensor in subgraph.tensors()
+        if tensor.buffer is not None
+        and (tensor.quantization is not None or tensor.dtype in ("FLOAT16", "INT4"))
+    ]
+    if quantized:
+        raise ModelError(
+            f"is quantized already ({len(quantized)} constants, such as {quantized[0]!r}); give "
+            "the float32 file that it was made from"
+        )

@@ -126,8 +126,12 @@ class Methods:
             calibration data.
         half_constants: whether larger float operands of plain arithmetic become FLOAT16.
         rounding: how weights are put on their grid; without calibration data it is ``nearest``.
-        damping: share of the mean second moment of a layer's inputs that ``gptq`` adds to each,
-            above 0.
+        damping: share of the mean variance of a layer's inputs that ``gptq`` adds to each, between
+            0 and 1.
+        int4_spared: share of the weights that rules make INT4 which become INT8 after all: those
+            of the layers whose results INT4 disturbs most for their size, 0 to 1.
+        correct_outputs: whether the last layers' biases make up for the mean error of all that
+            comes before; takes calibration data.
     """
 
     input_terms: int = 1
@@ -139,6 +143,8 @@ class Methods:
     correct_bias: bool = False
     rounding: Rounding = Rounding.NEAREST
     damping: float = 0.01
+    int4_spared: float = 0.0
+    correct_outputs: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -155,6 +161,8 @@ class Methods:
             yield f"methods.input_terms must be 1 or 2, got {self.input_terms}"
         if not 0 < self.damping < 1:
             yield f"methods.damping must lie between 0 and 1, got {self.damping:g}"
+        if not 0 <= self.int4_spared <= 1:
+            yield f"methods.int4_spared must lie between 0 and 1, got {self.int4_spared:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +190,18 @@ class Recipe:
     def uses_calibration(self) -> bool:
         """Whether calibration data makes a difference to it."""
         learns = self.methods.rounding is not Rounding.NEAREST
-        return self.needs_calibration or self.methods.equalize or learns
+        methods = self.methods
+        corrects = methods.correct_bias or methods.correct_outputs
+        return self.needs_calibration or methods.equalize or learns or corrects
 
     @property
     def needs_calibration(self) -> bool:
-        """Whether it takes calibration data."""
-        return self.methods.correct_bias or any(rule.precision.is_static for rule in self.rules)
+        """Whether it cannot do without calibration data."""
+        learns = self.methods.rounding is not Rounding.NEAREST
+        return self.methods.correct_bias or any(
+            rule.precision.is_static or (learns and rule.precision.weights is Weights.INT4)
+            for rule in self.rules
+        )
 
     def with_layers(self, layers: Mapping[str, Precision], *, name: str) -> Recipe:
         """Return this recipe with exceptions for single layers.

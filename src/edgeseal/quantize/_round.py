@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 from edgeseal.graph import Tensor
+from edgeseal.quantize._learn import BITS, learn_weights
 from edgeseal.quantize._plan import PlannedOperator
 from edgeseal.quantize._recipe import Activations, Weights
 from edgeseal.quantize._weights import constant, integer_constant, round_to_nearest
-from edgeseal.quantize._widen import as_half, half_constant, widened
+from edgeseal.quantize._widen import half_constant, half_weights, widened
 from edgeseal.quantize._work import Work
 
 __all__ = ["round_weights"]
-
-_BITS = {Weights.INT8: 8, Weights.INT4: 4}
 
 _Key = tuple[int, int | None, Weights, bool]
 
 
 def round_weights(work: Work) -> None:
     """Round every layer's weights; whatever else reads the float ones keeps them."""
+    learned = learn_weights(work)
     shared: dict[_Key, Tensor] = {}
     for entry in work.plan.layers:
         layer, precision = entry.layer, entry.precision
         if layer is None or precision is None or precision.weights is Weights.FLOAT32:
             continue
         is_widened = precision.activations is Activations.FLOAT
+        if layer.operator in learned:
+            fitted = integer_constant(layer.weights.name, learned[layer.operator])
+            layer.operator.inputs[layer.position] = _placed(work, entry, fitted)
+            continue
         key = (id(layer.weights), layer.axis, precision.weights, is_widened)
         if key not in shared:
             stored = _stored(work, entry)
             if stored is None:
                 continue
-            if is_widened:
-                graph = work.subgraph_of(layer.operator)
-                stored = widened(graph, layer.operator, stored, layer.weights.name)
-            shared[key] = stored
+            shared[key] = _placed(work, entry, stored)
         layer.operator.inputs[layer.position] = shared[key]
+
+
+def _placed(work: Work, entry: PlannedOperator, stored: Tensor) -> Tensor:
+    """Return what a layer reads: the constant, or that widened where it computes in float."""
+    precision = entry.precision
+    if precision is None or precision.activations is not Activations.FLOAT:
+        return stored
+    name = stored.name.removesuffix("/float16")
+    return widened(work.subgraph_of(entry.operator), entry.operator, stored, name)
 
 
 def _stored(work: Work, entry: PlannedOperator) -> Tensor | None:
@@ -43,10 +53,10 @@ def _stored(work: Work, entry: PlannedOperator) -> Tensor | None:
         raise TypeError(f"{entry.name} has no plan")  # make_plan refuses such layers
     name, values = layer.weights.name, constant(layer.weights)
     if precision.weights is Weights.FLOAT16:
-        half = as_half(values)
+        half = half_weights(values)
         if half is None:
             work.notes.append(f"{entry.name} stays float32: half precision cannot hold its values")
             return None
         return half_constant(name, half)
-    rounded = round_to_nearest(values, layer.axis, bits=_BITS[precision.weights])
+    rounded = round_to_nearest(values, layer.axis, bits=BITS[precision.weights])
     return integer_constant(name, rounded)

@@ -11,6 +11,7 @@ from edgeseal.errors import ModelError
 from edgeseal.graph import Buffer, Quantization, Tensor
 
 __all__ = [
+    "LARGEST",
     "IntegerWeights",
     "constant",
     "integer_constant",
@@ -19,7 +20,7 @@ __all__ = [
     "symmetric_scale",
 ]
 
-_LARGEST = {8: 127, 4: 7}  # symmetric: -128 and -8 are not used, as LiteRT's kernels require
+LARGEST = {8: 127, 4: 7}  # symmetric: -128 and -8 are not used, as LiteRT's kernels require
 
 Float = NDArray[np.float32]
 
@@ -53,7 +54,7 @@ def symmetric_scale(weights: Float, axis: int, *, bits: int = 8) -> Float:
     others = tuple(dim for dim in range(weights.ndim) if dim != axis)
     largest = np.abs(weights).max(axis=others)
     smallest = np.finfo(np.float32).tiny  # below it, the runtime refuses a scale
-    scale: Float = np.where(largest > 0, np.maximum(largest / _LARGEST[bits], smallest), 1.0)
+    scale: Float = np.where(largest > 0, np.maximum(largest / LARGEST[bits], smallest), 1.0)
     return scale.astype(np.float32)
 
 
@@ -72,7 +73,7 @@ def round_to_nearest(
         scale = symmetric_scale(weights, axis, bits=bits)
     shape = [1] * weights.ndim
     shape[axis] = -1
-    values = np.rint(weights / scale.reshape(shape)).clip(-_LARGEST[bits], _LARGEST[bits])
+    values = np.rint(weights / scale.reshape(shape)).clip(-LARGEST[bits], LARGEST[bits])
     return IntegerWeights(values.astype(np.int8), scale, axis, bits)
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgeseal.graph import Buffer, Operator, Subgraph, Tensor, new_operator
 
-__all__ = ["as_half", "half_constant", "widened"]
+__all__ = ["as_half", "half_constant", "half_weights", "widened"]
 
 _TOLERANCE = 1e-3
 # Versions of DEQUANTIZE: the first that take these types.
@@ -27,6 +27,17 @@ def as_half(values: Float) -> NDArray[np.float16] | None:
         half = values.astype(np.float16)
     negligible = 1e-3 * _TOLERANCE * np.abs(values).max()
     return half if np.allclose(half, values, rtol=_TOLERANCE, atol=negligible) else None
+
+
+def half_weights(values: Float) -> NDArray[np.float16] | None:
+    """Return a layer's weights in half precision; None where a value is too large for it.
+
+    What is tiny beside the largest weight does not matter here: it is summed with that.
+    """
+    with np.errstate(over="ignore"):  # judged by the comparison
+        half = values.astype(np.float16)
+    error = np.abs(half.astype(np.float32) - values)
+    return half if error.max(initial=0) <= _TOLERANCE * np.abs(values).max(initial=0) else None
 
 
 def half_constant(name: str, half: NDArray[np.float16]) -> Tensor:
