@@ -35,6 +35,20 @@ def test_winner_is_made_again_byte_for_byte_when_its_recipe_is_used(
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_same_pictures_make_the_same_file_when_methods_learn_from_them(
+    run: Run, detector: Path, photos: Path, tmp_path: Path
+) -> None:
+    output, again = tmp_path / "t.tflite", tmp_path / "again.tflite"
+    learn = ["--calibration", photos]
+    done = run("tune", detector, *learn, "--images", photos, "--max-drop", "5", "-o", output)
+    assert done.status == 0, done.err
+    assert "hybrid-int8" in done.out  # a recipe that cannot do without pictures
+    recipe = tmp_path / "t.recipe.json"
+    made = run("quantize", detector, "--recipe", recipe, *learn, "-o", again)
+    assert made.status == 0, made.err
+    assert again.read_bytes() == output.read_bytes()
+
+
 def test_status_is_one_and_nothing_is_written_when_the_budget_cannot_be_met(
     run: Run, detector: Path, tmp_path: Path
 ) -> None:

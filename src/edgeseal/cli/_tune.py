@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,8 @@ from edgeseal.cli._task import check_task, chosen_inputs, chosen_task
 from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
+    from edgeseal.calibrate import Calibration
+    from edgeseal.graph import Model
     from edgeseal.quantize import Recipe
     from edgeseal.tune import Budget, Found, Layer, Trials
 
@@ -55,6 +58,14 @@ def tune(
     message: Annotated[
         str | None,
         typer.Option(metavar="HEX", help="The pictures are marked with this; count the bits read."),
+    ] = None,
+    calibration: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--calibration",
+            metavar="DIR|PICTURE",
+            help="Pictures for methods that learn from some, which are then tried as well.",
+        ),
     ] = None,
     recipe_name: Annotated[
         str,
@@ -112,7 +123,13 @@ def tune(
         task = chosen_task(source, images, embedder, message, seed)
         if kept.exists():
             note(f"going on from {kept}")
-        trials = Trials(source, task, state=kept, on_trial=lambda what: say(f"trying {what}"))
+        trials = Trials(
+            source,
+            task,
+            calibrate=_calibrator(calibration),
+            state=kept,
+            on_trial=lambda what: say(f"trying {what}"),
+        )
         found = _search(trials, layers, base, budget)
     record = found_record(found, budget, task.metric)
     if plot is not None:
@@ -120,7 +137,7 @@ def tune(
     if report is not None:
         _write_report(record, report, overwrite=overwrite)
     if found.winner is not None:
-        _write(source, found.winner.recipe, output, recipe_file, overwrite=overwrite)
+        _write(trials, found.winner.recipe, output, recipe_file, overwrite=overwrite)
     kept.unlink(missing_ok=True)
     if as_json:
         print_json("tune", {"source": str(source), "path": str(output), **record})
@@ -128,6 +145,20 @@ def tune(
         _show(found, task.metric, output, recipe_file)
     if found.winner is None:
         raise typer.Exit(1)
+
+
+def _calibrator(pictures: list[Path] | None) -> Callable[[Model], Calibration] | None:
+    """Return what lets recipes see a model on pictures; None if none were given.
+
+    Raises:
+        FileError: there are no pictures in what was given.
+    """
+    from edgeseal.calibrate import Calibration, inputs_from
+
+    if not pictures:
+        return None
+    inputs = inputs_from(pictures)
+    return lambda model: Calibration.on(model, inputs)
 
 
 def _search(trials: Trials, layers: list[Layer], base: Recipe, budget: Budget) -> Found:
@@ -139,22 +170,22 @@ def _search(trials: Trials, layers: list[Layer], base: Recipe, budget: Budget) -
     fixed = {
         name: recipe
         for name, recipe in (known | {base.name: base}).items()
-        if not recipe.is_float32 and not recipe.needs_calibration
+        if not recipe.is_float32 and (trials.is_calibrated or not recipe.needs_calibration)
     }
     return search(trials, layers, costs, base, budget, fixed=fixed)
 
 
 def _write(
-    source: Path, recipe: Recipe, output: Path, recipe_file: Path, *, overwrite: bool
+    trials: Trials, recipe: Recipe, output: Path, recipe_file: Path, *, overwrite: bool
 ) -> None:
     """Write the recipe, and the file that it makes."""
     from edgeseal._files import replacing
     from edgeseal.graph import read_model, write_model
     from edgeseal.quantize import quantize, recipe_to_json
 
-    model = read_model(source)
+    source, model = trials.source, read_model(trials.source)
     try:
-        quantize(model, recipe)
+        quantize(model, recipe, calibration=trials.calibration(model, recipe))
     except (ModelError, UsageError) as error:
         raise type(error)(f"{source}: {error}") from error
     with replacing(recipe_file, overwrite=overwrite) as temporary:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeseal.errors import UsageError
-from edgeseal.quantize import Precision, Recipe
+from edgeseal.quantize import Methods, Precision, Recipe, Rounding
 from edgeseal.tune._layers import CHOICES, Layer
 from edgeseal.tune._sensitivity import LayerCost
 from edgeseal.tune._trials import Trial, Trials
@@ -23,6 +23,7 @@ from edgeseal.tune._trials import Trial, Trials
 __all__ = ["Budget", "Candidate", "Found", "pareto", "search"]
 
 _SPREAD = 5  # points of the path that are always measured
+_CLEARLY = 0.9  # of the error; less of a change is not worth another path
 _MB = 1e6
 
 
@@ -123,6 +124,10 @@ def search(
     """
     named = [_candidate(trials, name, recipe) for name, recipe in fixed.items()]
     mixes = _explore(trials, layers, costs, base, budget, "mix")
+    for label, methods in _methods(trials, base):
+        variant = dataclasses.replace(base, methods=methods)
+        if _helps(trials, variant, mixes, budget):
+            mixes += _explore(trials, layers, costs, variant, budget, f"{label} mix")
     if budget.max_time_ratio is not None:
         quick = _quick_costs(trials, layers, costs, base, budget.max_time_ratio)
         if quick != list(costs):
@@ -132,6 +137,29 @@ def search(
     winner = _best(candidates, budget)
     shortfalls = () if winner is not None else tuple(_shortfalls(candidates, budget))
     return Found(trials.float_trial, given, found, winner, shortfalls)
+
+
+def _methods(trials: Trials, base: Recipe) -> Iterator[tuple[str, Methods]]:
+    """Yield methods that may do better than the base recipe's, if there are pictures for them."""
+    if not trials.is_calibrated:
+        return
+    if base.methods.rounding is not Rounding.GPTQ:
+        yield "gptq", dataclasses.replace(base.methods, rounding=Rounding.GPTQ)
+    if not base.methods.correct_bias:
+        yield "bias-corrected", dataclasses.replace(base.methods, correct_bias=True)
+
+
+def _helps(trials: Trials, variant: Recipe, mixes: Sequence[Candidate], budget: Budget) -> bool:
+    """Say whether other methods lower the error of the best mix so far."""
+    runnable = [one for one in mixes if not one.trial.refusal]
+    best = _best(runnable, budget)
+    if best is None:
+        best = min(runnable, key=lambda one: one.trial.size_bytes, default=None)
+    if best is None:
+        return False
+    recipe = dataclasses.replace(best.recipe, methods=variant.methods)
+    trial = trials.measure(recipe, f"{best.name} with other methods")
+    return trial.refusal is None and trial.error < _CLEARLY * best.trial.error
 
 
 def _explore(

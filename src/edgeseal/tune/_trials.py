@@ -20,7 +20,7 @@ from edgeseal._files import replacing
 from edgeseal._native import native_output_held_back
 from edgeseal.calibrate import Calibration
 from edgeseal.errors import FileError, ModelError, UsageError
-from edgeseal.graph import read_model, write_model
+from edgeseal.graph import Model, read_model, write_model
 from edgeseal.quantize import Recipe, quantize, recipe_to_json
 from edgeseal.tune._task import Task
 
@@ -59,7 +59,8 @@ class Trials:
     Args:
         source: the float model.
         task: what it is tried on.
-        calibration: for recipes that need it or do better with it.
+        calibrate: gives what recipes see of a float model on pictures; None: what they take by
+            themselves.
         state: file that keeps what was measured; None for none.
         on_trial: called before each measurement with what is measured.
 
@@ -77,14 +78,14 @@ class Trials:
         source: Path,
         task: Task,
         *,
-        calibration: Calibration | None = None,
+        calibrate: Callable[[Model], Calibration] | None = None,
         state: Path | None = None,
         on_trial: Callable[[str], None] = lambda what: None,
     ) -> None:
         self.source = source
         self.task = task
         self.measured = 0
-        self._calibration = calibration
+        self._calibrate = calibrate
         self._state = state
         self._on_trial = on_trial
         self._fingerprint = f"{_sha256(source)} {task.digest()}"
@@ -101,6 +102,17 @@ class Trials:
             known = Trial(self.source.stat().st_size, 0.0, score, self._float_ms)
             self._keep(_FLOAT, known)
         return known
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether pictures to calibrate on were given."""
+        return self._calibrate is not None
+
+    def calibration(self, model: Model, recipe: Recipe) -> Calibration | None:
+        """Return what a recipe is to see of a model; None where it makes no difference to it."""
+        if self._calibrate is None or not recipe.uses_calibration:
+            return None
+        return self._calibrate(model)
 
     def measure(self, recipe: Recipe, what: str, *, quick: bool = False) -> Trial:
         """Quantize the model and measure it, unless that was done before.
@@ -124,7 +136,7 @@ class Trials:
             path = Path(folder) / "trial.tflite"
             model = read_model(self.source)
             try:
-                quantize(model, recipe, calibration=self._calibration)
+                quantize(model, recipe, calibration=self.calibration(model, recipe))
                 write_model(model, path)
             except ModelError as refused:
                 return Trial(0, float("inf"), 0.0, float("inf"), str(refused))
