@@ -305,3 +305,48 @@ def test_data_that_nobody_sees_is_left_out_when_a_video_has_some(
     done = embed_video(embedder, source, tmp_path / "marked.mp4", HELLO)
     assert len(frames_of(tmp_path / "marked.mp4")) == done.frames == 10
     assert len(done.dropped) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.avi", "mpeg4"), ("a.ts", "libx264"), ("a.wmv", "wmv2"), ("a.ogv", "libvpx")],
+)
+def test_mark_is_read_when_the_format_is_another(
+    name: str,
+    codec: str,
+    clip: Clip,
+    embedder: LiteRTEmbedder,
+    detector: LiteRTDetector,
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / f"marked_{name}"
+    options = {"b": "2000000"} if codec != "libx264" else {}
+    done = embed_video(embedder, clip(name, codec=codec, options=options), target, HELLO)
+    assert done.frames == len(frames_of(target)) == 10
+    found = detect_video(detector, target, fpr=1e-6).detection.reading
+    assert found is not None
+    assert found.payload == HELLO
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from edgeseal.cli import main
+def interrupt():
+    while not any(name.startswith(".edgeseal-") for name in os.listdir(sys.argv[3])):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
+sys.exit(main(["embed", sys.argv[1], "--model", sys.argv[2], "--id", "1", "-o", sys.argv[3]]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_program_stops_and_leaves_nothing_when_interrupted(
+    clip: Clip, pair96: Pair, tmp_path: Path
+) -> None:
+    source, out = clip(frames=60, size=(96, 128)), tmp_path / "out"
+    out.mkdir()
+    command = [sys.executable, "-c", INTERRUPTED, str(source), str(pair96.embedder), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (2, "interrupted\n")
+    assert list(out.iterdir()) == []

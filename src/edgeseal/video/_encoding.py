@@ -10,7 +10,7 @@ from edgeseal.video._files import import_av
 
 __all__ = ["Encoding"]
 
-_CODEC_OF = {".webm": "libvpx-vp9", ".ogv": "libvpx-vp9", ".wmv": "wmv2"}
+_CODEC_OF = {".webm": "libvpx-vp9", ".ogv": "libvpx"}
 _DEFAULT_CODEC = "libx264"
 # (name of the quality option, its default, largest value): near-lossless to the eye, because what
 # the encoder throws away first is what nobody sees, and that is where a watermark is.
@@ -19,6 +19,7 @@ _QUALITY = {
     "libx265": ("crf", 20, 51),
     "libvpx-vp9": ("crf", 22, 63),
     "libsvtav1": ("crf", 22, 63),
+    "libvpx": ("crf", 6, 63),
     "mpeg4": ("qscale", 2, 31),
 }
 _PRESETS = ("libx264", "libx265", "libsvtav1")
@@ -76,6 +77,8 @@ class Encoding:
             options[name] = f"{crf:g}"
             if codec == "libvpx-vp9":
                 options |= {"b": "0", "row-mt": "1", "cpu-used": "4"}
+            if codec == "libvpx":
+                options |= {"b": "1000M", "cpu-used": "4"}  # the quality counts where this is more
             if codec == "libx265":
                 options["x265-params"] = "log-level=error"
         elif self.crf is not None:

@@ -15,6 +15,7 @@ __all__ = ["VideoReader"]
 
 _ENOUGH = Fraction(19, 20)  # share of the promised duration, less a second, that files keep
 _SECOND = Fraction(1)
+_USUAL_RATE = Fraction(25)
 
 
 class VideoReader:
@@ -42,6 +43,7 @@ class VideoReader:
         self.problem: str | None = None
         self._packets = 0
         self._end = Fraction(0)
+        self._due = 0
         _check_file(self.path)
         with reading(self.path):
             self.container: Any = av.open(str(self.path), metadata_errors="replace")
@@ -112,18 +114,28 @@ class VideoReader:
             if frame.is_corrupt:
                 self.problem = self.problem or f"damaged at frame {self.frames}"
             self.frames += 1
+            self._fill_in_time(frame)
             yield frame
+
+    def _fill_in_time(self, frame: Any) -> None:
+        """Give a frame without a time that after the last frame; some formats leave it out."""
+        if frame.time_base is None:
+            frame.time_base = self.stream.time_base
+        if frame.pts is None:
+            frame.pts = self._due
+        rate = self.stream.average_rate or _USUAL_RATE
+        self._due = frame.pts + (frame.duration or max(1, round(1 / (rate * frame.time_base))))
 
     def _missing(self) -> str | None:
         """Say what is cut off: fewer packets than the index has, or much less than the duration."""
-        if self.stream.frames and self._packets < self.stream.frames:
+        counts = "avi" not in self.container.format.name  # there, moments without a frame count too
+        if counts and self.stream.frames and self._packets < self.stream.frames:
             return f"cut short: {self._packets} of {self.stream.frames} frames are there"
         if not self.container.duration:
             return None
-        start = Fraction(self.container.start_time or 0, 10**6)
         promised = Fraction(self.container.duration, 10**6)
-        if self._end - start < promised * _ENOUGH - _SECOND:
-            return f"cut short: {float(self._end - start):.1f} of {float(promised):.1f} s are there"
+        if self._end < promised * _ENOUGH - _SECOND:
+            return f"cut short: {float(self._end):.1f} of {float(promised):.1f} s are there"
         return None
 
     def _why(self) -> str:

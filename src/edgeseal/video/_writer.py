@@ -20,6 +20,12 @@ __all__ = ["VideoWriter"]
 _OWN_TAGS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
 _NOT_SHOWN = ("data", "unknown")
 _INDEX_FIRST = (".mp4", ".m4v", ".mov")
+_WITHOUT_ORDER = (
+    ".avi",
+    ".mxf",
+    ".wmv",
+)  # they note one time for a frame, not also that of decoding it
+_BITS_PER_PIXEL = 0.4
 _DEFAULT_RATE = Fraction(25)
 
 
@@ -49,6 +55,7 @@ class VideoWriter:
             VideoError: the format does not exist, or cannot hold a stream of the source.
         """
         self._name = name
+        self._in_order = name.suffix.lower() in _WITHOUT_ORDER
         self._codec = encoding.codec_for(name.suffix)
         self.pix_fmt = encoding.pix_fmt_for(self._codec, first)
         options = encoding.options(self._codec)
@@ -75,8 +82,10 @@ class VideoWriter:
         with self._writing():
             if isinstance(item, import_av().VideoFrame):
                 self._container.mux(self._stream.encode(item))
-            elif item.stream.index in self._copies and item.dts is not None:
+            elif item.stream.index in self._copies:
                 item.stream = self._copies[item.stream.index]
+                if item.dts is None:  # a cover
+                    item.pts = item.dts = item.pts or 0
                 self._container.mux_one(item)
 
     def finish(self) -> None:
@@ -119,6 +128,10 @@ class VideoWriter:
         context.width, context.height, context.pix_fmt = first.width, first.height, self.pix_fmt
         context.time_base = stream.time_base = _time_base(first, source, rate)
         context.thread_type = "AUTO"
+        if self._in_order:
+            context.max_b_frames = 0
+        if not options:  # no quality to set: enough bits that a watermark survives
+            context.bit_rate = round(_BITS_PER_PIXEL * first.width * first.height * rate)
         if source.sample_aspect_ratio:
             context.sample_aspect_ratio = source.sample_aspect_ratio
         for name in ("colorspace", "color_range", "color_primaries", "color_trc"):
