@@ -151,3 +151,19 @@ def test_mean_error_shrinks_when_biases_are_corrected() -> None:
         return float(np.abs((found - expected).mean(axis=(0, 1, 2, 3))).mean())
 
     assert bias_error(True) < 0.7 * bias_error(False)
+
+
+def test_model_runs_when_a_layer_gives_nothing_but_zeros() -> None:
+    model = chain()
+    layer = model.main.operators[2]
+    layer.options.fusedActivationFunction = 1
+    layer.inputs[2] = graphs.constant("far below", np.full(8, -1e6, np.float32))
+    picture = np.random.default_rng(0).random((1, 4, 4, 3), np.float32)
+    expected = graphs.run(model, picture)[0]
+    quantize(model, HYBRID)
+    assert np.allclose(graphs.run(model, picture)[0], expected, atol=1e-3)
+
+
+def test_model_runs_when_a_channel_has_no_weights() -> None:
+    model = chain(weight=0, bias=100)
+    assert error(model, trial(equalize=False)) < 2e-2

@@ -26,6 +26,12 @@ _LEVELS = 255
 _LOWEST = -128
 _BIAS_INPUT = 2
 _BIAS_LIMIT = 2**30  # of INT32, with room for the sum of products
+_LEAST_SCALE = 1e-12  # of activations: what spans less is nothing
+# Of a product's scale to the result's: kernels limit it to 256, and overflow where a sum or a bias
+# is far beyond the result's range.
+_MOST_RATIO = 16.0
+_MOST_BIAS = 2.0**24  # of the result's steps
+_LEAST_RATIO = 2.0**-30  # as above, which they want to hold in a fixed-point multiplier
 _DEQUANTIZE_VERSION = 2  # the first that takes INT8
 _VERSIONS = {"FULLY_CONNECTED": 4, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3}  # as above
 
@@ -52,7 +58,7 @@ def fix_layer_ranges(work: Work) -> None:
 def affine(low: float, high: float) -> Quantization:
     """Return INT8 parameters that represent 0 exactly and a range as well as that allows."""
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = np.float32(max((high - low) / _LEVELS, np.finfo(np.float32).tiny))
+    scale = np.float32(max((high - low) / _LEVELS, _LEAST_SCALE))
     zero = int(np.clip(round(_LOWEST - low / float(scale)), _LOWEST, -_LOWEST - 1))
     return Quantization(np.array([scale], np.float32), np.array([zero], np.int64))
 
@@ -75,9 +81,9 @@ class _Boundary:
             self.subgraph.insert_before(reader, operator)
         return self.integers[tensor]
 
-    def given(self, tensor: Tensor, maker: Operator) -> Tensor:
+    def given(self, tensor: Tensor, maker: Operator, least_scale: float) -> Tensor:
         """Return what ``maker`` makes in the place of a float tensor."""
-        self.integers[tensor] = self._new(tensor)
+        self.integers[tensor] = self._new(tensor, least_scale)
         self.made[tensor] = maker
         return self.integers[tensor]
 
@@ -90,8 +96,10 @@ class _Boundary:
                 widen = new_operator("DEQUANTIZE", [*source], [tensor], version=_DEQUANTIZE_VERSION)
                 self.subgraph.insert_after(maker, widen)
 
-    def _new(self, tensor: Tensor) -> Tensor:
+    def _new(self, tensor: Tensor, least_scale: float = 0.0) -> Tensor:
         low, high = choose_range(self.observed[tensor], self.method)
+        if high - low < least_scale * _LEVELS:  # such as a channel that is always 0
+            low, high = min(low, 0.0), min(low, 0.0) + least_scale * _LEVELS
         name = f"{tensor.name}/int8"
         return Tensor(name, tensor.shape, "INT8", quantization=affine(low, high))
 
@@ -106,35 +114,54 @@ def _fix(entry: PlannedOperator, boundary: _Boundary) -> None:
     assert taken.quantization is not None
     scale = float(taken.quantization.scale[0])
     operator.inputs[0] = taken
-    _fix_bias(operator, integer_values(weights), scale)
-    operator.outputs[0] = boundary.given(result, operator)
+    stored = integer_values(weights)
+    bias = _bias(operator)
+    wanted = _wanted_scale(stored, bias, scale)
+    least_result = float(wanted.max()) * scale / _MOST_RATIO
+    if bias is not None:
+        least_result = max(least_result, float(np.abs(constant(bias)).max()) / _MOST_BIAS)
+    made = boundary.given(result, operator, least_result)
+    assert made.quantization is not None
+    least = float(made.quantization.scale[0]) / scale * _LEAST_RATIO
+    wanted = np.maximum(wanted, np.float32(least))
+    if (wanted != stored.scale).any():
+        stored = _coarser(stored, wanted)
+        operator.inputs[WEIGHTS_INPUT] = integer_constant(weights.name, stored)
+    if bias is not None:
+        product = (stored.scale * np.float32(scale)).astype(np.float32)
+        operator.inputs[_BIAS_INPUT] = _integer_bias(bias, product)
+    operator.outputs[0] = made
     operator.version = max(operator.version, _VERSIONS[operator.kind])
 
 
-def _fix_bias(operator: Operator, weights: IntegerWeights, input_scale: float) -> None:
-    """Give a layer an INT32 bias, and coarser weights where that would overflow."""
-    bias = operator.inputs[_BIAS_INPUT] if len(operator.inputs) > _BIAS_INPUT else None
-    if bias is None:
-        return
-    values = constant(bias).astype(np.float64)
-    needed = (np.abs(values) / (input_scale * _BIAS_LIMIT)).astype(np.float32)
-    if (needed > weights.scale).any():
-        weights = _coarser(weights, np.maximum(needed, weights.scale))
-        old = operator.inputs[WEIGHTS_INPUT]
-        name = "" if old is None else old.name
-        operator.inputs[WEIGHTS_INPUT] = integer_constant(name, weights)
-    scale = (weights.scale * np.float32(input_scale)).astype(np.float32)
+def _bias(operator: Operator) -> Tensor | None:
+    return operator.inputs[_BIAS_INPUT] if len(operator.inputs) > _BIAS_INPUT else None
+
+
+def _wanted_scale(
+    weights: IntegerWeights, bias: Tensor | None, input_scale: float
+) -> NDArray[np.float32]:
+    """Return the scale of each channel's weights with which its bias fits INT32."""
+    others = tuple(dim for dim in range(weights.values.ndim) if dim != weights.axis)
+    is_used = np.asarray(weights.values.any(axis=others))
+    scale = np.where(is_used, weights.scale, np.float32(0))  # without weights any will do
+    if bias is not None:
+        needed = np.abs(constant(bias).astype(np.float64)) / (input_scale * _BIAS_LIMIT)
+        scale = np.maximum(scale, needed.astype(np.float32))
+    wanted: NDArray[np.float32] = np.maximum(scale, np.finfo(np.float32).tiny).astype(np.float32)
+    return wanted
+
+
+def _integer_bias(bias: Tensor, scale: NDArray[np.float32]) -> Tensor:
     scale = np.maximum(scale, np.finfo(np.float32).tiny)
-    stored = np.rint(values / scale).astype(np.int32)
+    stored = np.rint(constant(bias).astype(np.float64) / scale).astype(np.int32)
     parameters = Quantization(scale, np.zeros(scale.size, np.int64))
-    operator.inputs[_BIAS_INPUT] = Tensor(
-        bias.name, bias.shape, "INT32", Buffer.of(stored), parameters
-    )
+    return Tensor(bias.name, bias.shape, "INT32", Buffer.of(stored), parameters)
 
 
 def _coarser(weights: IntegerWeights, scale: NDArray[np.float32]) -> IntegerWeights:
-    """Round integer weights to a coarser grid."""
+    """Round integer weights to another grid, coarser wherever they are not 0."""
     shape = [1] * weights.values.ndim
     shape[weights.axis] = -1
-    ratio = (weights.scale / scale).reshape(shape)
+    ratio = np.minimum(weights.scale / scale, 1).reshape(shape)
     return IntegerWeights(np.rint(weights.values * ratio).astype(np.int8), scale, weights.axis)
