@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _ALIAS = "_upstream_videoseal"
-_PACKAGES = ("modules", "data", "models", "augmentation", "utils")
+_PACKAGES = ("modules", "data", "models", "augmentation", "utils", "evals")
 _AUGMENTER = f"{_ALIAS}.augmentation.augmenter"  # for training, with much that it imports
 _UNUSED = ("timm", "timm.models", "timm.models.layers", "torchvision", _AUGMENTER)
 _DISTURBED_MORE = ("pos_embed", "rel_pos", "grn.", "running_")

@@ -433,3 +433,15 @@ def test_videos_are_evaluated_when_the_attacks_are_for_videos(
     assert (record["frames"], record["height"], record["width"]) == (5, 64, 96)
     assert all(len(counts) == len(find_attacks("video")) for counts in record["matching"].values())
     assert 20 < record["psnr_db"] < 60
+
+
+@pytest.mark.slow
+def test_bundled_pair_is_evaluated_when_no_model_is_named(photos: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "edgeseal", "evaluate", "--images", photos, "-o", output]
+    done = subprocess.run([*map(str, command), *FAST], capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    assert [model["card"] for model in content(output)["models"]] == ["reference", "reference"]
+    assert (output / "models" / "reference_embedder_float32.tflite").is_file()
+    clean = [result["attacks"][0]["bit_accuracy"]["value"] for result in content(output)["results"]]
+    assert min(clean) > 0.9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -12,8 +13,9 @@ import pytest
 from PIL import Image
 from selenium import webdriver
 
-from edgeseal.evaluate import Examples, Report, write_page
+from edgeseal.evaluate import Estimate, Examples, Report, write_page
 from edgeseal.evaluate._examples import Marked, Thumbnail
+from edgeseal.evaluate._page import render_page
 
 OVERFLOWING = """
 return [...document.querySelectorAll("body *")].filter((element) =>
@@ -124,3 +126,15 @@ def test_every_attack_is_drawn_and_listed(
         "return [...document.querySelectorAll('.panel .mark title')].map((t) => t.textContent)"
     )
     assert len([tip for tip in tips if tip.startswith("float")]) == len(report.attack_names) + 2
+
+
+def test_difference_is_called_chance_when_its_interval_holds_zero(report: Report) -> None:
+    found = next(one for one in report.differences if one.model == "weights")
+    first, second = (
+        dataclasses.replace(found, points=Estimate(-0.03, -0.03 - half, -0.03 + half))
+        for half in (0.04, 0.02)
+    )
+    text = render_page(dataclasses.replace(report, differences=(first,)))
+    assert "weights and float read alike as far as these pictures tell: -0.03 ± 0.04" in text
+    text = render_page(dataclasses.replace(report, differences=(second,)))
+    assert "weights loses 0.03 ± 0.02 points of bit accuracy against float" in text

@@ -120,7 +120,8 @@ def _repair(files: Mapping[str, Path], report: Report) -> None:
             nodes = f"{len(finding.nodes)} of {repaired.before.operators} operators"
             report(f"{finding.code}, {nodes}: {finding.kind.title}")
     # the stock quantizer drops the description that a detector is loaded by
-    attach_info(repaired.model, read_info(read_model(files[_STOCK])))
+    info = read_info(read_model(files[_STOCK]))
+    attach_info(repaired.model, replace(info, recipe="stock-dynamic-int8"))
     write_model(repaired.model, files[_REPAIRED], overwrite=True)
 
 

@@ -42,6 +42,7 @@ def render_page(
     """
     try:
         import jinja2
+        from markupsafe import Markup, escape
     except ModuleNotFoundError as error:
         raise MissingExtraError("the report", "evaluate") from error
     environment = jinja2.Environment(
@@ -52,6 +53,7 @@ def render_page(
         lstrip_blocks=True,
     )
     environment.filters |= _FILTERS
+    environment.filters["name"] = lambda name: Markup(escape(name).replace("_", "_<wbr>"))
     return environment.get_template("report.html.j2").render(
         report=report,
         style=(_FOLDER / "report.css").read_text(encoding="utf-8"),
@@ -102,10 +104,15 @@ def _row(report: Report, index: int) -> dict[str, Any]:
 
 
 def _points(difference: Difference) -> str:
-    """Say a difference in a sentence."""
+    """Say a difference in a sentence; one that may be chance is called so."""
     points = difference.points
-    verb = "gains" if points.value > 0 else "loses"
     half = (points.high - points.low) / 2
+    if points.low <= 0 <= points.high:
+        return (
+            f"{difference.model} and {difference.reference} read alike as far as these pictures "
+            f"tell: {points.value:+.2f} ± {half:.2f} points of bit accuracy"
+        )
+    verb = "gains" if points.value > 0 else "loses"
     return (
         f"{difference.model} {verb} {abs(points.value):.2f} ± {half:.2f} points of bit accuracy "
         f"against {difference.reference}"
