@@ -4,6 +4,7 @@ r"""What each rewrite of :mod:`edgeseal.lean` gains, and how far the result is f
 
     python benchmarks/lean_graph.py videoseal_0.0 detector
     python benchmarks/lean_graph.py videoseal_1.0 embedder
+    python benchmarks/lean_graph.py videoseal_0.0 detector --stock STOCK.tflite --raw RAW.tflite
 
 Random weights, one thread. Times are processor time of runs in turn, as shares of the first row:
 the stock conversion, or for an embedder, which stock conversion refuses, our conversion before any
@@ -56,17 +57,21 @@ def main() -> None:
     parser.add_argument("card")
     parser.add_argument("part", choices=[part.value for part in Part])
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--raw", type=Path, help="our conversion before any rewrite")
+    parser.add_argument("--stock", type=Path, help="the stock conversion of a detector")
     arguments = parser.parse_args()
     loaded = random_weights(load_card(arguments.card), Part(arguments.part), 0)
     sample = sample_inputs(loaded)[0]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        raw = folder / "raw.tflite"
-        write_model(to_litert(exportable(loaded.module, loaded.card.image_size), sample), raw)
+        raw = arguments.raw or folder / "raw.tflite"
+        if arguments.raw is None:
+            write_model(to_litert(exportable(loaded.module, loaded.card.image_size), sample), raw)
         files: dict[str, Path] = {}
         if loaded.part is Part.DETECTOR:
-            files["stock float32"] = folder / "stock.tflite"
-            write_model(stock_conversion(loaded), files["stock float32"])
+            files["stock float32"] = arguments.stock or folder / "stock.tflite"
+            if arguments.stock is None:
+                write_model(stock_conversion(loaded), files["stock float32"])
         files |= _variants(raw, folder)
         inputs = tuple(value.numpy() for value in sample)
         times, outputs = _measure(files, inputs, arguments.rounds)
