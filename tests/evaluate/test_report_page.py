@@ -111,6 +111,7 @@ def test_markup_is_text_when_it_comes_from_names(browser: webdriver.Chrome, page
     assert browser.execute_script("return document.querySelectorAll('b, i').length") == 0
     text = browser.execute_script("return document.body.textContent")
     assert "_<b>&dynamic-int8" in text
+    assert "<wbr>" not in text
     assert "<i>bad.png: not a picture" in text
 
 

@@ -53,7 +53,7 @@ def render_page(
         lstrip_blocks=True,
     )
     environment.filters |= _FILTERS
-    environment.filters["name"] = lambda name: Markup(escape(name).replace("_", "_<wbr>"))
+    environment.filters["name"] = lambda name: Markup(str(escape(name)).replace("_", "_<wbr>"))
     return environment.get_template("report.html.j2").render(
         report=report,
         style=(_FOLDER / "report.css").read_text(encoding="utf-8"),
