@@ -81,11 +81,7 @@ def _task(pictures: list[MarkedPicture]) -> Task:
 def _compare(arguments: argparse.Namespace, source: Path, seen: Task, unseen: Task) -> None:
     base = find_recipe(_BASE)
     known = {name: find_recipe(name) for name in recipe_names()}
-    fixed = {
-        name: recipe
-        for name, recipe in known.items()
-        if not recipe.is_float32 and not recipe.needs_calibration
-    }
+    fixed = {name: recipe for name, recipe in known.items() if not recipe.is_float32}
     started, processor = time.monotonic(), time.process_time()
     trials = Trials(source, seen, state=arguments.state)
     layers = find_layers(read_model(source), base, bundled_inputs())

@@ -100,6 +100,7 @@ def tune(
         found_record,
         plot_found,
         state_path,
+        usable_recipe,
     )
 
     size_bytes = None if max_size_mb is None else round(max_size_mb * 1e6)
@@ -117,6 +118,7 @@ def tune(
     base, pictures = find_recipe(recipe_name), chosen_inputs(images)
     model = read_model(source)
     check_source(model, base, str(source))
+    base = usable_recipe(model, base)
     kept = state_path(output)
     with busy("screening the layers") as say:
         layers = find_layers(model, base, pictures, source=str(source))
@@ -170,7 +172,7 @@ def _search(trials: Trials, layers: list[Layer], base: Recipe, budget: Budget) -
     fixed = {
         name: recipe
         for name, recipe in (known | {base.name: base}).items()
-        if not recipe.is_float32 and (trials.is_calibrated or not recipe.needs_calibration)
+        if not recipe.is_float32
     }
     return search(trials, layers, costs, base, budget, fixed=fixed)
 

@@ -1,6 +1,6 @@
 """What each layer costs when it is quantized, and the best mix within a budget."""
 
-from edgeseal.tune._layers import CHOICES, Layer, check_source, find_layers
+from edgeseal.tune._layers import CHOICES, Layer, check_source, find_layers, usable_recipe
 from edgeseal.tune._plot import check_plot, plot_found, plot_sensitivity
 from edgeseal.tune._report import found_record, sensitivity_record
 from edgeseal.tune._search import Budget, Candidate, Found, pareto, search
@@ -32,4 +32,5 @@ __all__ = [
     "search",
     "sensitivity_record",
     "state_path",
+    "usable_recipe",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -14,16 +15,18 @@ from edgeseal.errors import ModelError, UsageError
 from edgeseal.graph import Model, count_macs
 from edgeseal.quantize import (
     Activations,
+    Methods,
     Plan,
     PlannedOperator,
     Precision,
     Recipe,
     Weights,
+    bundled_calibration,
     make_plan,
 )
 from edgeseal.quantize._quantize import refuse_quantized
 
-__all__ = ["CHOICES", "Layer", "check_source", "find_layers"]
+__all__ = ["CHOICES", "Layer", "check_source", "find_layers", "usable_recipe"]
 
 CHOICES = (
     Precision(Weights.INT4, Activations.DYNAMIC),
@@ -81,6 +84,20 @@ def check_source(model: Model, base: Recipe, source: str) -> Plan:
         return make_plan(model, base)
     except (ModelError, UsageError) as error:
         raise type(error)(f"{source}: {error}") from error
+
+
+def usable_recipe(model: Model, base: Recipe) -> Recipe:
+    """Return the base recipe, with plain methods for a model that takes no pictures."""
+    if not base.uses_calibration or bundled_calibration(model, base) is not None:
+        return base
+    own = base.methods
+    plain = Methods(
+        input_terms=own.input_terms,
+        split_diagonals=own.split_diagonals,
+        fast_floats=own.fast_floats,
+        half_constants=own.half_constants,
+    )
+    return dataclasses.replace(base, name=f"{base.name}-plain", methods=plain)
 
 
 def find_layers(

@@ -141,7 +141,7 @@ def search(
 
 def _methods(trials: Trials, base: Recipe) -> Iterator[tuple[str, Methods]]:
     """Yield methods that may do better than the base recipe's, if there are pictures for them."""
-    if not trials.is_calibrated:
+    if not base.uses_calibration and not trials.is_calibrated:
         return
     if base.methods.rounding is not Rounding.GPTQ:
         yield "gptq", dataclasses.replace(base.methods, rounding=Rounding.GPTQ)

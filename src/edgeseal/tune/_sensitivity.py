@@ -15,7 +15,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgeseal.quantize import Activations, Precision, Recipe, Rule, Weights
+from edgeseal.quantize import Activations, Methods, Precision, Recipe, Rule, Weights
 from edgeseal.tune._layers import CHOICES, Layer
 from edgeseal.tune._trials import Trials
 
@@ -105,9 +105,14 @@ def measure_sensitivity(
 
 
 def alone(base: Recipe, layer: str, precision: Precision) -> Recipe:
-    """Return the recipe that quantizes one layer and leaves all others float32."""
+    """Return the recipe that quantizes one layer and leaves all others float32.
+
+    It rounds to the nearest, as the screening does, so that one can be put into proportion with the
+    other; what a layer passes on of its error does not depend on how it was rounded.
+    """
     everything = Rule(_FLOAT32, optional=True)
-    methods = dataclasses.replace(base.methods, half_constants=False)
+    own = base.methods
+    methods = Methods(input_terms=own.input_terms, split_diagonals=own.split_diagonals)
     plain = Recipe("alone", "one layer alone", (everything,), methods)
     return plain.with_layers({layer: precision}, name="alone")
 

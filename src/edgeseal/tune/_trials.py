@@ -21,7 +21,7 @@ from edgeseal._native import native_output_held_back
 from edgeseal.calibrate import Calibration
 from edgeseal.errors import FileError, ModelError, UsageError
 from edgeseal.graph import Model, read_model, write_model
-from edgeseal.quantize import Recipe, quantize, recipe_to_json
+from edgeseal.quantize import Recipe, bundled_calibration, quantize, recipe_to_json
 from edgeseal.tune._task import Task
 
 __all__ = ["Trial", "Trials", "state_path"]
@@ -59,8 +59,8 @@ class Trials:
     Args:
         source: the float model.
         task: what it is tried on.
-        calibrate: gives what recipes see of a float model on pictures; None: what they take by
-            themselves.
+        calibrate: gives what recipes see of a float model on pictures; None: on the bundled
+            photographs.
         state: file that keeps what was measured; None for none.
         on_trial: called before each measurement with what is measured.
 
@@ -109,9 +109,9 @@ class Trials:
         return self._calibrate is not None
 
     def calibration(self, model: Model, recipe: Recipe) -> Calibration | None:
-        """Return what a recipe is to see of a model; None where it makes no difference to it."""
+        """Return what a recipe is to see of a model, as ``edgeseal quantize`` would."""
         if self._calibrate is None or not recipe.uses_calibration:
-            return None
+            return bundled_calibration(model, recipe)
         return self._calibrate(model)
 
     def measure(self, recipe: Recipe, what: str, *, quick: bool = False) -> Trial:
@@ -138,7 +138,7 @@ class Trials:
             try:
                 quantize(model, recipe, calibration=self.calibration(model, recipe))
                 write_model(model, path)
-            except ModelError as refused:
+            except (ModelError, UsageError) as refused:
                 return Trial(0, float("inf"), 0.0, float("inf"), str(refused))
             size_bytes = path.stat().st_size
             try:
