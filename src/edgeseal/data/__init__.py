@@ -9,7 +9,8 @@ __all__ = ["photo_paths", "recipe_paths"]
 _FOLDER = Path(__file__).parent
 _SUFFIXES = {".jpg", ".png"}
 _RECIPES = (
-    "float32", "float16", "weight-int8", "dynamic-int8", "hybrid-int8", "mixed-int4",
+    "float32", "float16", "weight-int8", "int16x8", "dynamic-int8", "hybrid-int8", "full-int8",
+    "mixed-int4",
 )  # fmt: skip
 
 

@@ -23,6 +23,8 @@ def round_weights(work: Work) -> None:
         layer, precision = entry.layer, entry.precision
         if layer is None or precision is None or precision.weights is Weights.FLOAT32:
             continue
+        if layer.weights.dtype != "FLOAT32":  # a whole integer graph has them already
+            continue
         is_widened = precision.activations is Activations.FLOAT
         if layer.operator in learned:
             fitted = integer_constant(layer.weights.name, learned[layer.operator])

@@ -27,6 +27,7 @@ from edgeseal.quantize._observe import observe_activations
 from edgeseal.quantize._output_bias import correct_outputs, observe_outputs
 from edgeseal.quantize._round import round_weights
 from edgeseal.quantize._work import Work
+from edgeseal.quantize.integer import make_integer_graph
 
 __all__ = ["STAGES", "Stage"]
 
@@ -44,6 +45,8 @@ STAGES: tuple[Stage, ...] = (
     # 1. Exact rewrites of the float graph. The splits look at the weights that equalization leaves.
     equalize_channels,
     split_diagonals,
+    # Recipes that fix the ranges of every operator are done after this one.
+    make_integer_graph,
     add_input_terms,
     observe_activations,
     # 2. Weights: from here on layers have the weights of their precision, behind a DEQUANTIZE
@@ -52,7 +55,7 @@ STAGES: tuple[Stage, ...] = (
     round_weights,
     correct_biases,
     # 3. Activations with fixed scales: layers with integer weights whose precision is static get
-    #    quantized inputs, results and biases; then whole graphs; then the model's own ends.
+    #    quantized inputs, results and biases.
     fix_layer_ranges,
     # 4. What is left.
     halve_constants,

@@ -1,0 +1,90 @@
+"""Float rewrites that make a graph fit for integers; the same function but for rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from edgeseal.calibrate import Statistics
+from edgeseal.graph import Model, Operator, Subgraph, Tensor
+from edgeseal.lean import lean
+from edgeseal.quantize._layers import add_missing_options, input_layers
+from edgeseal.quantize.integer._inputs import split_input_layer
+from edgeseal.quantize.integer._norms import rewrite_norms
+from edgeseal.quantize.integer._roots import rewrite_roots
+from edgeseal.quantize.integer._softmax import rewrite_softmaxes
+
+__all__ = ["Observe", "prepare"]
+
+Observe = Callable[[Model, Sequence[Tensor]], dict[Tensor, Statistics]]
+"""Runs a float model on calibration data and returns statistics of tensors."""
+
+_LARGEST_SPLIT = 2**19  # values of a first layer's result; INT16 arithmetic on more is too slow
+_SMALLEST_RANGE = 1e-6
+
+
+def prepare(model: Model, observe: Observe) -> set[Operator]:
+    """Rewrite a float model in place.
+
+    Args:
+        model: the float model.
+        observe: runs it as it is by then.
+
+    Returns:
+        Operators that INT8 is enough for, though they lead to or follow a root.
+    """
+    lean(model)
+    add_missing_options(model.main)
+    _split_inputs(model, observe)
+    narrow = rewrite_softmaxes(model.main)
+    rewrite_norms(model.main)
+    narrow |= rewrite_roots(model.main)
+    remove_dead(model.main)
+    return narrow | _narrow(model.main)
+
+
+def remove_dead(subgraph: Subgraph) -> None:
+    """Remove operators whose results nothing reads any more."""
+    needed = set(subgraph.outputs)
+    kept: list[Operator] = []
+    for operator in reversed(subgraph.operators):
+        if not operator.outputs or needed.intersection(operator.outputs):
+            needed.update(tensor for tensor in operator.inputs if tensor is not None)
+            kept.append(operator)
+    subgraph.operators[:] = reversed(kept)
+
+
+def _split_inputs(model: Model, observe: Observe) -> None:
+    layers = [
+        layer
+        for layer in input_layers(model.main)
+        if layer.operator.kind in ("CONV_2D", "FULLY_CONNECTED")
+        and int(np.prod(layer.operator.outputs[0].shape)) <= _LARGEST_SPLIT
+    ]
+    seen = observe(model, [layer.operator.outputs[0] for layer in layers]) if layers else {}
+    for layer in layers:
+        statistics = seen[layer.operator.outputs[0]]
+        low, high = statistics.channel_low, statistics.channel_high
+        if low is not None and high is not None:
+            largest = np.maximum(np.maximum(-low, high), _SMALLEST_RANGE)
+            split_input_layer(model.main, layer, largest.astype(np.float32))
+
+
+def _narrow(subgraph: Subgraph) -> set[Operator]:
+    """Find sums of depthwise parts, and products of a matrix with one factor per column."""
+    makers = subgraph.producers()
+    found: set[Operator] = set()
+    for operator in subgraph.operators:
+        operands = [tensor for tensor in operator.inputs if tensor is not None]
+        sources = [makers.get(tensor) for tensor in operands]
+        if operator.kind == "ADD" and all(
+            source is not None and (source.kind == "DEPTHWISE_CONV_2D" or source in found)
+            for source in sources
+        ):
+            found.add(operator)
+        elif operator.kind == "MUL" and len(operands) == 2 and None not in sources:
+            rows = [tensor.shape[0] if tensor.rank == 2 else 0 for tensor in operands]
+            if min(rows) == 1 < max(rows):
+                found.add(operator)
+    return found

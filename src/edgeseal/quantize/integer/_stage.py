@@ -1,0 +1,76 @@
+"""The stage that makes a whole graph an integer one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from edgeseal.calibrate import Statistics, choose_range
+from edgeseal.errors import UsageError
+from edgeseal.graph import Model, Operator, Tensor
+from edgeseal.quantize._layers import WEIGHTS_INPUT, WeightedLayer
+from edgeseal.quantize._plan import PlannedOperator
+from edgeseal.quantize._recipe import Activations, Precision, Weights
+from edgeseal.quantize._work import Work
+from edgeseal.quantize.integer._integerize import integerize
+from edgeseal.quantize.integer._prepare import prepare
+
+__all__ = ["make_integer_graph"]
+
+_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
+
+
+def make_integer_graph(work: Work) -> None:
+    """Give every operator its integer form, if the recipe fixes the ranges of all.
+
+    Raises:
+        UsageError: some operators have no integer form, or get other precisions than the rest.
+    """
+    static = {
+        entry.precision.activations
+        for entry in work.plan.entries.values()
+        if entry.layer is None and entry.precision is not None and entry.precision.is_static
+    }
+    if not static:
+        return
+    if len(static) > 1 or len(work.model.subgraphs) > 1:
+        raise UsageError(
+            f"recipe {work.recipe.name!r} quantizes whole graphs: one function, with the same "
+            "activations, int8 or int16, for every operator"
+        )
+    calibration = work.calibration
+    assert calibration is not None  # such a recipe needs it
+
+    def observe(model: Model, tensors: Sequence[Tensor]) -> dict[Tensor, Statistics]:
+        return dict(calibration.observe(model, tensors))
+
+    narrow = prepare(work.model, observe)
+    seen = calibration.observe(work.model)
+    ranges = {t: choose_range(s, work.recipe.methods.ranges) for t, s in seen.items()}
+    is_wide = static == {Activations.INT16}
+    made = integerize(work.model, ranges.__getitem__, narrow, all_wide=is_wide)
+    _tell_plan(work, made)
+
+
+def _tell_plan(work: Work, made: dict[Operator, Operator]) -> None:
+    """Let the plan speak of the operators that stand for what it spoke of."""
+    known = {entry.operator: entry for entry in work.plan.entries.values()}
+    entries: dict[Operator, PlannedOperator] = {}
+    for old, new in made.items():
+        source = known.get(old)
+        name = source.name if source is not None else _name(new)
+        layer = WeightedLayer(new, WEIGHTS_INPUT, _AXES[new.kind]) if new.kind in _AXES else None
+        if layer is None and source is not None and source.layer is not None:
+            layer = replace(source.layer, operator=new)
+        entries[new] = PlannedOperator(name, new, layer, _precision(new))
+    work.plan.entries.clear()
+    work.plan.entries.update(entries)
+
+
+def _name(operator: Operator) -> str:
+    return operator.outputs[0].name if operator.outputs else operator.kind
+
+
+def _precision(operator: Operator) -> Precision:
+    is_wide = operator.inputs[0] is not None and operator.inputs[0].dtype == "INT16"
+    return Precision(Weights.INT8, Activations.INT16 if is_wide else Activations.INT8)
