@@ -55,6 +55,14 @@ def quantize(
             help="Save what was observed; an interrupted run continues where it was.",
         ),
     ] = None,
+    ends: Annotated[
+        str,
+        typer.Option(
+            "--io",
+            metavar="float32|int8|uint8",
+            help="What the model takes and gives; integers where all of it is quantized.",
+        ),
+    ] = "float32",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -67,7 +75,7 @@ def quantize(
     from edgeseal._files import check_output
     from edgeseal.cli._calibration import calibrating, check_options
     from edgeseal.graph import read_model, write_model
-    from edgeseal.quantize import find_recipe, make_plan
+    from edgeseal.quantize import Ends, find_recipe, make_plan, set_ends
     from edgeseal.quantize import quantize as apply_recipe
     from edgeseal.runtime import refusal
 
@@ -76,6 +84,9 @@ def quantize(
         raise UsageError(
             f"recipe {recipe.name} quantizes nothing; name another, such as dynamic-int8"
         )
+    known = [kind.value for kind in Ends]
+    if ends not in known:
+        raise UsageError(f"--io: expected one of {', '.join(known)}, got {ends!r}")
     check_options(recipe, pictures, ranges, save_ranges)
     check_sources({source: output})
     for path in (output, save_ranges):
@@ -87,6 +98,7 @@ def quantize(
         make_plan(model, recipe)  # what does not fit shows before any work
         with calibrating(model, recipe, pictures, ranges, save_ranges) as calibration:
             result = apply_recipe(model, recipe, calibration=calibration)
+        set_ends(model, Ends(ends))
     except (ModelError, UsageError) as error:
         raise type(error)(f"{source}: {error}") from error
     write_model(model, output, overwrite=overwrite)

@@ -15,10 +15,12 @@ from edgeseal.quantize._recipe import (
 )
 from edgeseal.quantize._recipe_json import recipe_from_json, recipe_to_json
 from edgeseal.quantize._report import LayerResult, QuantizationReport, Share
+from edgeseal.quantize.integer import Ends, set_ends
 
 __all__ = [
     "RECIPE_METADATA",
     "Activations",
+    "Ends",
     "LayerResult",
     "Methods",
     "Place",
@@ -40,4 +42,5 @@ __all__ = [
     "recipe_from_json",
     "recipe_names",
     "recipe_to_json",
+    "set_ends",
 ]

@@ -99,7 +99,7 @@ class Session:
     def _prepare(self) -> Any:
         try:
             interpreter = _new_interpreter(self.path, threads=self._threads)
-            return interpreter.get_signature_runner(_SIGNATURE)
+            return _RealEnds(interpreter.get_signature_runner(_SIGNATURE))
         except (RuntimeError, ValueError) as error:
             raise self._refusal("prepare", error) from error
 
@@ -108,6 +108,37 @@ class Session:
             f"{self.path}: LiteRT cannot {verb} this model: {str(error).strip().rstrip('.')}; see "
             "what is in it with `edgeseal inspect`, or make one that runs with `edgeseal quantize`"
         )
+
+
+class _RealEnds:
+    """Runs a signature on real values, whatever types the model takes and gives."""
+
+    def __init__(self, runner: Any) -> None:
+        self._runner = runner
+        self._inputs = runner.get_input_details()
+        self._outputs = runner.get_output_details()
+
+    def __call__(self, **values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        stored = {name: _stored(array, self._inputs[name]) for name, array in values.items()}
+        results = self._runner(**stored)
+        return {name: _real(array, self._outputs[name]) for name, array in results.items()}
+
+
+def _stored(values: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[Any]:
+    scale, zero = detail["quantization"]
+    if detail["dtype"] == np.float32:
+        return values
+    limits = np.iinfo(detail["dtype"])
+    stored: NDArray[Any] = np.rint(values / np.float32(scale)) + zero
+    return stored.clip(limits.min, limits.max).astype(detail["dtype"])
+
+
+def _real(values: NDArray[Any], detail: dict[str, Any]) -> NDArray[np.float32]:
+    scale, zero = detail["quantization"]
+    if values.dtype == np.float32:
+        return values
+    real: NDArray[np.float32] = (values.astype(np.float32) - zero) * np.float32(scale)
+    return real
 
 
 def refusal(path: str | Path) -> str | None:
@@ -188,7 +219,13 @@ def _watermark_channels(signature: Signature) -> int:
 
 
 def _describe(tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    return {name: f"{t.dtype} {list(t.shape)}" for name, t in sorted(tensors.items())}
+    return {name: f"{_type(t)} {list(t.shape)}" for name, t in sorted(tensors.items())}
+
+
+def _type(tensor: Tensor) -> str:
+    """Return a tensor's type; 8 bits with a scale are as good as FLOAT32."""
+    is_scaled = tensor.dtype in ("INT8", "UINT8") and tensor.quantization is not None
+    return "FLOAT32" if is_scaled else tensor.dtype
 
 
 def _expectation(shapes: _Shapes, batch: int) -> dict[str, str]:

@@ -80,8 +80,15 @@ def _close(model: Model, operator: Operator, ends: Ends) -> None:
     stored, given = operator.inputs[0], operator.outputs[0]
     assert stored is not None
     given.dtype, given.quantization = ends.name, _eight_bits(stored, ends)
-    narrow = new_operator("QUANTIZE", [stored], [given], version=2)
-    model.main.operators[model.main.operators.index(operator)] = narrow
+    place = model.main.operators.index(operator)
+    made = []
+    if stored.dtype == "INT16" and ends is Ends.UINT8:  # no kernel takes the two steps at once
+        between = Tensor(f"{given.name}/int8", given.shape, "INT8")
+        between.quantization = _eight_bits(stored, Ends.INT8)
+        made.append(new_operator("QUANTIZE", [stored], [between], version=2))
+        stored = between
+    made.append(new_operator("QUANTIZE", [stored], [given], version=2))
+    model.main.operators[place : place + 1] = made
 
 
 def _eight_bits(stored: Tensor, ends: Ends) -> Quantization:

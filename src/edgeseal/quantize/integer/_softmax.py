@@ -23,7 +23,8 @@ def rewrite_softmaxes(subgraph: Subgraph) -> set[Operator]:
     narrow: set[Operator] = set()
     for softmax in [o for o in subgraph.operators if o.kind == "SOFTMAX"]:
         product = _product(subgraph, softmax)
-        if product is not None and softmax.options.beta == 1:
+        is_plain = softmax.options is None or softmax.options.beta == 1
+        if product is not None and is_plain:
             narrow |= _rewrite(subgraph, softmax, product)
     return narrow
 
@@ -38,10 +39,15 @@ def _product(subgraph: Subgraph, softmax: Operator) -> Operator | None:
         (user,) = users
         if user.kind == "RESHAPE" and user.outputs[0].shape[-2:] == tensor.shape[-2:]:
             tensor = user.outputs[0]
-        elif user.kind == "BATCH_MATMUL" and user.inputs[0] is tensor and not user.options.adjX:
-            return user if user.inputs[1] is not tensor else None
         else:
-            return None
+            return user if _weights_rows(user, tensor) else None
+
+
+def _weights_rows(operator: Operator, weights: Tensor) -> bool:
+    if operator.kind != "BATCH_MATMUL" or operator.inputs[0] is not weights:
+        return False
+    is_transposed = operator.options is not None and operator.options.adjX
+    return operator.inputs[1] is not weights and not is_transposed
 
 
 def _rewrite(subgraph: Subgraph, softmax: Operator, product: Operator) -> set[Operator]:

@@ -56,13 +56,21 @@ def _tell_plan(work: Work, made: dict[Operator, Operator]) -> None:
     """Let the plan speak of the operators that stand for what it spoke of."""
     known = {entry.operator: entry for entry in work.plan.entries.values()}
     entries: dict[Operator, PlannedOperator] = {}
+    tables = 0
     for old, new in made.items():
         source = known.get(old)
         name = source.name if source is not None else _name(new)
         layer = WeightedLayer(new, WEIGHTS_INPUT, _AXES[new.kind]) if new.kind in _AXES else None
         if layer is None and source is not None and source.layer is not None:
             layer = replace(source.layer, operator=new)
+            if layer.weights.dtype == "INT16":
+                tables, layer = tables + 1, None
         entries[new] = PlannedOperator(name, new, layer, _precision(new))
+    if tables:
+        work.notes.append(
+            f"the constants of {tables} products between activations are INT16 too: no kernel of "
+            "BATCH_MATMUL takes INT16 and INT8"
+        )
     work.plan.entries.clear()
     work.plan.entries.update(entries)
 
