@@ -70,7 +70,8 @@ def _converted(arguments: argparse.Namespace, folder: Path) -> Path:
 def _draw(
     arguments: argparse.Namespace, folder: Path, images: Path, count: int | None
 ) -> list[MarkedPicture]:
-    return marked(arguments, folder, find_pictures([images])[:count])
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        return marked(arguments, Path(own), find_pictures([images])[:count])
 
 
 def _task(pictures: list[MarkedPicture]) -> Task:
