@@ -20,7 +20,9 @@ STAND_IN = ("videoseal_0.0", "reference")
 
 # Exit status 1 says that a check found something, which is what some pages show.
 PROGRAMS = {
-    "edgeseal": f'{sys.executable} -m edgeseal "$@"; status=$?; [ $status = 1 ] || exit $status',
+    # What a page converts may be there already, for the other pages.
+    "edgeseal": '[ "$1" = convert ] && set -- "$@" --overwrite\n'
+    f'{sys.executable} -m edgeseal "$@"; status=$?; [ $status = 1 ] || exit $status',
     "pip": "exit 0",
     "make": f'grep -q "^$1:" {ROOT}/Makefile',
     "python": f'[ -e "{ROOT}/$1" ]',
