@@ -96,7 +96,7 @@ def main() -> None:
     pictures = [read_image(path) for path in photos[: arguments.pictures]]
     for name in arguments.card or _CARDS:
         with tempfile.TemporaryDirectory() as folder:
-            rows = _rows(name, Path(folder), pictures, arguments.rounds)
+            rows = _rows(name, Path(folder), pictures, arguments)
         for row in rows:
             _CONSOLE.print(asdict(row))
         _record(name, rows, len(pictures), arguments.rounds)
@@ -108,17 +108,29 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--photos", type=Path, help="folder; without it the bundled ones")
     parser.add_argument("--pictures", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument(
+        "--files",
+        type=Path,
+        help="folder of CARD_PART_float32.tflite to take instead of converting",
+    )
     parser.add_argument("--page", action="store_true")
     return parser.parse_args()
 
 
-def _rows(name: str, folder: Path, pictures: list[Float], rounds: int) -> list[Row]:
+def _rows(
+    name: str, folder: Path, pictures: list[Float], arguments: argparse.Namespace
+) -> list[Row]:
     files: dict[Part, dict[str, Path]] = {}
     rows: list[Row] = []
     for part in Part:
-        files[part] = _files(_loaded(name, part), folder)
+        base = folder / f"{name}_{part.value}_float32.tflite"
+        if arguments.files:
+            base = arguments.files / base.name
+        else:
+            write_model(convert_part(_loaded(name, part)).model, base)
+        files[part] = _files(base, folder)
         running = {recipe: path for recipe, path in files[part].items() if not refusal(path)}
-        latencies = measure_interleaved(_calls(running, part), rounds=rounds)
+        latencies = measure_interleaved(_calls(running, part), rounds=arguments.rounds)
         reader = files[Part.DETECTOR]["float32"] if name == _REFERENCE else None
         for recipe, path in files[part].items():
             row = Row(name, part.value, recipe, path.stat().st_size)
@@ -137,21 +149,18 @@ def _loaded(name: str, part: Part) -> LoadedPart:
     return random_weights(load_card(name), part, _SEED)
 
 
-def _files(loaded: LoadedPart, folder: Path) -> dict[str, Path]:
-    """Write a file for each recipe."""
-    files = {}
-    base = folder / f"{loaded.part.value}_float32.tflite"
-    write_model(convert_part(loaded).model, base)
+def _files(base: Path, folder: Path) -> dict[str, Path]:
+    """Write a file for each recipe beside the float one."""
+    files = {"float32": base}
     for name in recipe_names():
         recipe = find_recipe(name)
-        if recipe.needs_calibration:
+        if recipe.needs_calibration or recipe.is_float32:
             continue
-        files[name] = base.with_name(f"{loaded.part.value}_{name}.tflite")
-        if not recipe.is_float32:
-            model = read_model(base)
-            quantize(model, recipe)
-            write_model(model, files[name])
-    return {"float32": base, **files}
+        files[name] = folder / base.name.replace("float32", name)
+        model = read_model(base)
+        quantize(model, recipe)
+        write_model(model, files[name])
+    return files
 
 
 def _calls(files: dict[str, Path], part: Part) -> dict[str, Callable[[], object]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -46,6 +45,7 @@ def main() -> None:
                     rest = (peak - base) * 2**20 / side**2
                     row = f"{side**2 / 1e6:.0f}", work, f"{seconds:.1f}", f"{peak:.0f}"
                     table.add_row(kind, *row, f"{rest:.1f}")
+                    _CONSOLE.print(kind, *row, f"{rest:.1f}", highlight=False)
     _CONSOLE.print(table)
     _CONSOLE.print("bytes a pixel: above a process that has both models open and no picture")
 
@@ -94,7 +94,8 @@ def _work(arguments: argparse.Namespace) -> None:
     elif arguments.work == "embed":
         out = arguments.source.with_name("marked" + arguments.source.suffix)
         embedder.embed(arguments.source, message).save(out, overwrite=True)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    status = Path("/proc/self/status").read_text()  # ru_maxrss would count the parent's memory too
+    print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
 
 
 if __name__ == "__main__":
