@@ -270,8 +270,9 @@ def _write_page() -> None:
         lines += [_line(Row(**row)) for row in card["rows"]]
     lines += [
         "",
-        "The `reference` embedder is spread spectrum, no UNet: INT8 costs it bits and time, so "
-        "ship its 0.6 MiB in float. A trained UNet whose bits could be counted here does not exist yet.",
+        "The `reference` embedder is spread spectrum, no UNet: INT8 costs it bits and time, "
+        "so ship its 0.6 MiB in float. A trained UNet whose bits could be counted here does not "
+        "exist yet.",
     ]
     if _CHUNKYSEAL.exists():
         text = _CHUNKYSEAL.read_text().rstrip()
