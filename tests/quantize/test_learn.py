@@ -31,6 +31,7 @@ from edgeseal.quantize._gptq import (
     round_with_root,
 )
 from edgeseal.quantize._weights import symmetric_scale
+from edgeseal.quantize._widen import diffused
 from graphs import constant, model_of, run, value
 
 RNG = np.random.default_rng(0)
@@ -225,3 +226,17 @@ def test_layers_stay_integer_when_a_message_goes_in_too(tmp_path: Path) -> None:
         result = run(model, *inputs)[0]
         limit = 0.1 if name == "mixed-int4" else 0.01
         assert np.square(result - expected).mean() < limit * expected.var(), name
+
+
+def test_smooth_pictures_see_exact_kernels_when_half_precision_carries_its_errors() -> None:
+    weights = (0.1 * np.random.default_rng(0).normal(size=(32, 16, 16, 3))).astype(np.float32)
+    ramp = np.linspace(0.3, 0.7, 16, dtype=np.float32)
+    picture = np.repeat(np.add.outer(ramp, ramp)[:, :, None] / 2, 3, axis=2)
+
+    def error(half: np.ndarray) -> float:
+        change = half.astype(np.float64) - weights
+        return float(np.square((change * picture).sum(axis=(1, 2, 3))).mean())
+
+    carried = diffused(weights)
+    assert np.array_equal(carried, carried.astype(np.float16))
+    assert error(carried) < 0.05 * error(weights.astype(np.float16))

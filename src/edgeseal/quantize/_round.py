@@ -5,9 +5,9 @@ from __future__ import annotations
 from edgeseal.graph import Tensor
 from edgeseal.quantize._learn import BITS, learn_weights
 from edgeseal.quantize._plan import PlannedOperator
-from edgeseal.quantize._recipe import Activations, Weights
+from edgeseal.quantize._recipe import Activations, Place, Weights
 from edgeseal.quantize._weights import constant, integer_constant, round_to_nearest
-from edgeseal.quantize._widen import half_constant, half_weights, widened
+from edgeseal.quantize._widen import diffused, half_constant, half_weights, widened
 from edgeseal.quantize._work import Work
 
 __all__ = ["round_weights"]
@@ -55,6 +55,8 @@ def _stored(work: Work, entry: PlannedOperator) -> Tensor | None:
         raise TypeError(f"{entry.name} has no plan")  # make_plan refuses such layers
     name, values = layer.weights.name, constant(layer.weights)
     if precision.weights is Weights.FLOAT16:
+        if Place.INPUT in entry.places and entry.operator.kind == "CONV_2D":
+            values = diffused(values) if half_weights(values) is not None else values
         half = half_weights(values)
         if half is None:
             work.notes.append(f"{entry.name} stays float32: half precision cannot hold its values")

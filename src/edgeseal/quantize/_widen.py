@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgeseal.graph import Buffer, Operator, Subgraph, Tensor, new_operator
 
-__all__ = ["as_half", "half_constant", "half_weights", "widened"]
+__all__ = ["as_half", "diffused", "half_constant", "half_weights", "widened"]
 
 _TOLERANCE = 1e-3
 # Versions of DEQUANTIZE: the first that take these types.
@@ -38,6 +38,24 @@ def half_weights(values: Float) -> NDArray[np.float16] | None:
         half = values.astype(np.float16)
     error = np.abs(half.astype(np.float32) - values)
     return half if error.max(initial=0) <= _TOLERANCE * np.abs(values).max(initial=0) else None
+
+
+def diffused(weights: Float) -> Float:
+    """Return a kernel's weights on the grid of half precision, errors carried on to the next tap.
+
+    Pictures are smooth, so what one tap gets too little the next may have more of: a kernel's
+    response to a smooth picture stays as exact as one weight.
+
+    Args:
+        weights: float32 [channels, height, width, inputs], in the range of half precision.
+    """
+    taps = weights.reshape(weights.shape[0], -1, weights.shape[-1]).astype(np.float64)
+    carried = np.zeros_like(taps[:, 0])
+    for tap in range(taps.shape[1]):
+        wanted = taps[:, tap] + carried
+        taps[:, tap] = wanted.astype(np.float16)
+        carried = wanted - taps[:, tap]
+    return taps.reshape(weights.shape).astype(np.float32)
 
 
 def half_constant(name: str, half: NDArray[np.float16]) -> Tensor:
