@@ -9,7 +9,8 @@ The clip pans over photographs. ``speed`` runs both pipelines alternately in thi
 same H.264 file to the same encoder settings, with the same random weights: upstream's as its
 streaming script does it (chunks of 16 frames as a tensor, PyTorch), read and written with PyAV like
 ours. ``DIR`` holds files named as ``edgeseal convert --random-weights 0`` names them. ``memory``
-marks and reads clips of several lengths in processes of their own and prints their peak.
+marks clips of several lengths, and reads one of eight frames of them, in processes of their own and
+prints their peak.
 """
 
 from __future__ import annotations
@@ -200,7 +201,7 @@ def _upstream_detect(model: Any, source: Path) -> Any:
 
 
 def _memory(arguments: argparse.Namespace, folder: Path) -> None:
-    table = Table("clip", "frames", "embed: peak MiB", "frames/s", "detect: peak MiB", "frames/s")
+    _CONSOLE.print(f"{arguments.embedder.name}, {arguments.detector.name}, {_WIDTH} x {_HEIGHT}")
     for seconds in arguments.seconds:
         frames = seconds * arguments.rate
         clip = _write_clip(folder / "clip.mp4", arguments.photos, frames, arguments.rate)
@@ -210,35 +211,31 @@ def _memory(arguments: argparse.Namespace, folder: Path) -> None:
             ("embed", arguments.embedder, clip),
             ("detect", arguments.detector, clip),
         ):
-            peak, rate = _in_a_process(verb, model, path, marked)
-            cells += [f"{peak / 2**20:.0f}", f"{rate:.1f}"]
-        table.add_row(f"{seconds} s at {arguments.rate}/s", str(frames), *cells)
-    _CONSOLE.print(f"{arguments.embedder.name}, {arguments.detector.name}, {_WIDTH} x {_HEIGHT}")
-    _CONSOLE.print(table)
+            cells.append(f"{_peak_bytes(verb, model, path, marked) / 2**20:.0f}")
+        _CONSOLE.print(
+            f"{seconds} s at {arguments.rate}/s, {frames} frames: embed {cells[0]} MiB, detect "
+            f"{cells[1]} MiB"
+        )
 
 
-def _in_a_process(verb: str, model: Path, source: Path, target: Path) -> tuple[float, float]:
+def _peak_bytes(verb: str, model: Path, source: Path, target: Path) -> int:
+    """Mark or read a video in a process of its own and return its peak of resident memory."""
     command = [sys.executable, __file__, "one", verb, str(model), str(source), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    peak, rate = json.loads(done.stdout)
-    return float(peak), float(rate)
+    return int(json.loads(done.stdout))
 
 
 def _one(verb: str, model: str, source: str, target: str) -> None:
     import resource
 
-    began = time.perf_counter()
     if verb == "embed":
         embedder = load_embedder(model)
         message = Message.random(embedder.info.bits, seed=0)
         encoding = Encoding(preset="ultrafast")
-        frames = embed_video(
-            embedder, source, target, message, encoding=encoding, overwrite=True
-        ).frames
+        embed_video(embedder, source, target, message, encoding=encoding, overwrite=True)
     else:
-        frames = detect_video(load_detector(model), source).frames
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps([peak, frames / (time.perf_counter() - began)]))
+        detect_video(load_detector(model), source, every=8)
+    print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
 
 
 def _write_clip(path: Path, photos: Path, frames: int, rate: int) -> Path:
