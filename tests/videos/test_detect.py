@@ -119,3 +119,18 @@ def test_arguments_are_refused_when_they_cannot_be_used(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         detect_video(detector, clip(), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's figures")
+def test_frames_are_freed_when_they_were_read(
+    clip: Clip, detector: LiteRTDetector, tmp_path: Path
+) -> None:
+    path = clip(frames=150, size=(480, 640), options={"preset": "ultrafast"})
+    used: list[int] = []
+
+    def note(done: int, _: int | None) -> None:
+        status = Path("/proc/self/status").read_text()
+        used.append(int(status.partition("VmRSS:")[2].split()[0]))
+
+    detect_video(detector, path, report=note)
+    assert used[-1] - used[30] < 120 * 460 / 4  # kB; a frame has 460

@@ -28,7 +28,7 @@ from edgeseal.runtime import (
 from edgeseal.video._aggregate import AGGREGATIONS, Aggregate
 from edgeseal.video._ahead import ahead
 from edgeseal.video._files import import_av
-from edgeseal.video._pixels import orientation, to_pixels
+from edgeseal.video._pixels import to_pixels
 from edgeseal.video._reader import VideoReader
 
 __all__ = ["VideoDetection", "detect_video"]
@@ -121,7 +121,7 @@ def detect_video(
     with VideoReader(source) as reader:
         frames = ahead(_frames(reader, every), _AHEAD)
         with contextlib.closing(frames):
-            for logits in map_in_order(_logits_of(detector), frames, workers=workers):
+            for logits in map_in_order(_logits_of(detector, reader), frames, workers=workers):
                 total.add(logits)
                 if report is not None:
                     report(total.frames, _divided(reader.expected_frames, every))
@@ -209,9 +209,11 @@ def _frames(reader: VideoReader, every: int) -> Generator[Any]:
             yield frame
 
 
-def _logits_of(detector: LiteRTDetector) -> Callable[[Any], NDArray[np.float32]]:
+def _logits_of(
+    detector: LiteRTDetector, reader: VideoReader
+) -> Callable[[Any], NDArray[np.float32]]:
     def work(frame: Any) -> NDArray[np.float32]:
-        small = orientation(frame).upright(shrink(to_pixels(frame), detector.info.image_size))
+        small = reader.held.upright(shrink(to_pixels(frame), detector.info.image_size))
         logits: NDArray[np.float32] = detector.logits(np.ascontiguousarray(small)[None])[0]
         return logits
 

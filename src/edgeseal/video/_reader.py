@@ -10,6 +10,8 @@ from typing import Any
 
 from edgeseal.errors import FileError, VideoError
 from edgeseal.video._files import import_av, reading
+from edgeseal.video._orientation import UPRIGHT
+from edgeseal.video._pixels import orientation
 
 __all__ = ["VideoReader"]
 
@@ -26,6 +28,7 @@ class VideoReader:
         container: PyAV's container.
         stream: PyAV's stream of the moving picture.
         frames: number of frames decoded so far.
+        held: what makes frames upright; known from the first frame on.
         problem: what is missing or damaged, once everything was read; None if nothing.
     """
 
@@ -40,6 +43,7 @@ class VideoReader:
         av = import_av()
         self.path = Path(path)
         self.frames = 0
+        self.held = UPRIGHT
         self.problem: str | None = None
         self._packets = 0
         self._end = Fraction(0)
@@ -113,6 +117,8 @@ class VideoReader:
         for frame in frames:
             if frame.is_corrupt:
                 self.problem = self.problem or f"damaged at frame {self.frames}"
+            if not self.frames:  # once: PyAV never frees a frame whose notes were looked at
+                self.held = orientation(frame)
             self.frames += 1
             self._fill_in_time(frame)
             yield frame
