@@ -171,11 +171,6 @@ def test_network_is_closer_when_its_weights_are_rounded_with_data(
     assert error(weight_only(bits, rounding=Rounding.GPTQ), bias=bias) < 0.3 * nearest
 
 
-def test_mean_result_is_right_when_outputs_are_corrected() -> None:
-    plain, corrected = (error(weight_only(Weights.INT4, correct_outputs=c)) for c in (False, True))
-    assert corrected < 0.7 * plain
-
-
 def test_note_says_so_when_there_is_no_data_to_round_with() -> None:
     model = network()
     recipe = weight_only(Weights.INT8, rounding=Rounding.GPTQ)

@@ -48,27 +48,21 @@ def calibrating(
 ) -> Iterator[Calibration | None]:
     """Yield the calibration that options ask for.
 
-    Without options it is that on the bundled photographs; None where the recipe makes no use of
-    it, or does without and the model takes no picture.
+    Without options it is that on the bundled photographs where the recipe needs any, else None.
 
     Raises:
         FileError, ModelError, UsageError: the pictures or the ranges cannot be used.
     """
     from edgeseal.calibrate import Calibration, inputs_from
-    from edgeseal.quantize import bundled_calibration
 
     if ranges is not None:
         yield Calibration.load(ranges, model)
         return
-    calibration: Calibration | None
-    if pictures or save_ranges is not None or recipe.needs_calibration:
-        inputs = inputs_from(pictures) if pictures else None
-        calibration = Calibration.on(model, inputs, save_to=save_ranges)
-    else:
-        calibration = bundled_calibration(model, recipe)
-    if calibration is None:
+    if not pictures and save_ranges is None and not recipe.needs_calibration:
         yield None
         return
+    inputs = inputs_from(pictures) if pictures else None
+    calibration = Calibration.on(model, inputs, save_to=save_ranges)
     total = calibration.ranges.inputs.count
     if calibration.resumed:
         note(f"continues a calibration that was interrupted after {calibration.resumed} of {total}")

@@ -221,7 +221,7 @@ def _write_recipes(
 ) -> Iterator[_Written]:
     """Quantize and write with each recipe, and compare embedders with the float file."""
     from edgeseal.graph import write_model
-    from edgeseal.quantize import bundled_calibration, quantize
+    from edgeseal.quantize import quantize
     from edgeseal.runtime import refusal
 
     is_attenuated = conversion.info.included_attenuation is not None
@@ -233,7 +233,7 @@ def _write_recipes(
             if recipe is not recipes[-1]:
                 model = _copied(model)  # quantization is done in place
             try:
-                quantize(model, recipe, calibration=bundled_calibration(model, recipe))
+                quantize(model, recipe)
             except (ModelError, UsageError) as failure:
                 raise type(failure)(f"{path}: {failure}") from failure
             write_model(model, path, overwrite=overwrite)

@@ -130,8 +130,6 @@ class Methods:
             0 and 1.
         int4_spared: share of the weights that rules make INT4 which become INT8 after all: those
             of the layers whose results INT4 disturbs most for their size, 0 to 1.
-        correct_outputs: whether the last layers' biases make up for the mean error of all that
-            comes before; takes calibration data.
     """
 
     input_terms: int = 1
@@ -144,7 +142,6 @@ class Methods:
     rounding: Rounding = Rounding.NEAREST
     damping: float = 0.01
     int4_spared: float = 0.0
-    correct_outputs: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -190,9 +187,7 @@ class Recipe:
     def uses_calibration(self) -> bool:
         """Whether calibration data makes a difference to it."""
         learns = self.methods.rounding is not Rounding.NEAREST
-        methods = self.methods
-        corrects = methods.correct_bias or methods.correct_outputs
-        return self.needs_calibration or methods.equalize or learns or corrects
+        return self.needs_calibration or self.methods.equalize or learns
 
     @property
     def needs_calibration(self) -> bool:

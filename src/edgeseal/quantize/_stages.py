@@ -24,7 +24,6 @@ from edgeseal.quantize._fixed_layers import fix_layer_ranges
 from edgeseal.quantize._input_terms import add_input_terms
 from edgeseal.quantize._layers import add_missing_options
 from edgeseal.quantize._observe import observe_activations
-from edgeseal.quantize._output_bias import correct_outputs, observe_outputs
 from edgeseal.quantize._round import round_weights
 from edgeseal.quantize._work import Work
 from edgeseal.quantize.integer import make_integer_graph
@@ -51,7 +50,6 @@ STAGES: tuple[Stage, ...] = (
     observe_activations,
     # 2. Weights: from here on layers have the weights of their precision, behind a DEQUANTIZE
     #    where they compute in float.
-    observe_outputs,
     round_weights,
     correct_biases,
     # 3. Activations with fixed scales: layers with integer weights whose precision is static get
@@ -59,5 +57,4 @@ STAGES: tuple[Stage, ...] = (
     fix_layer_ranges,
     # 4. What is left.
     halve_constants,
-    correct_outputs,
 )

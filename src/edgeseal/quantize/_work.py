@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgeseal.calibrate import Calibration, Statistics
 from edgeseal.graph import Model, Operator, Subgraph, Tensor
 from edgeseal.quantize._plan import Plan
@@ -29,8 +26,6 @@ class Work:
             after its exact rewrites.
         float_weights: of layers whose biases are to be corrected, before rounding.
         nearest: layers whose weights have to be rounded to the nearest step.
-        output_means: mean results of the float graph's last layers, float32 [channels], where the
-            recipe corrects them.
         notes: what the user should know about the result, one sentence each.
     """
 
@@ -41,7 +36,6 @@ class Work:
     observed: Mapping[Tensor, Statistics] = field(default_factory=dict)
     float_weights: dict[Operator, Tensor] = field(default_factory=dict)
     nearest: set[Operator] = field(default_factory=set)
-    output_means: dict[Operator, NDArray[np.float32]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def subgraph_of(self, operator: Operator) -> Subgraph:
