@@ -39,7 +39,8 @@ def test_lines_are_written_when_pictures_are_detected(
     assert [line["source"] for line in lines] == [result["source"] for result in whole]
     for line, result in zip(lines, whole, strict=True):
         assert line == {
-            "schema_version": 1, "command": "detect", "model": str(detector), **result
+            "schema_version": 1, "command": "detect", "model": str(detector), "expect": None,
+            "fpr": None, "exact": False, **result
         }  # fmt: skip
 
 
@@ -103,6 +104,53 @@ def test_only_the_rest_is_done_when_embedding_goes_on(
     assert "2 of 3 pictures are done already" in done.err
     assert (out / "a.png").stat().st_mtime_ns == stamp
     assert [Path(line["path"]).name for line in read_lines(lines)[3:]] == ["b.jpg"]
+
+
+def test_outputs_are_kept_when_embedding_goes_on_without_a_record_of_them(
+    run: Run, embedder: Path, photos: Path, tmp_path: Path
+) -> None:
+    out, lines = tmp_path / "marked", tmp_path / "out.jsonl"
+    command = ["embed", photos, "--model", embedder, "--message", MESSAGE, "-o", out]
+    command += ["--jsonl", lines]
+    assert run(*command).status == 0
+    text = lines.read_text()
+    lines.write_text("".join(text.splitlines(keepends=True)[:2]))
+    (out / "c.webp").write_text("mine")
+    error = run(*command, "--resume").refused()
+    assert f"{out / 'c.webp'}: exists already" in error
+    assert "a.png" not in error
+    assert (out / "c.webp").read_text() == "mine"
+    assert run(*command, "--resume", "--overwrite").status == 0
+    assert lines.read_text() == text
+
+
+def test_going_on_is_refused_when_the_file_is_of_other_settings(
+    run: Run, embedder: Path, detector: Path, photos: Path, tmp_path: Path
+) -> None:
+    marked, read = tmp_path / "marked.jsonl", tmp_path / "read.jsonl"
+    embed = ["embed", photos, "--model", embedder, "--jsonl", marked]
+    assert run(*embed, "--message", MESSAGE, "-o", tmp_path / "out").status == 0
+    before = marked.read_bytes()
+    error = run(*embed, "--message", "ffff", "-o", tmp_path / "out", "--resume").refused()
+    assert f"line 1: is of a run with message {MESSAGE}, not ffff" in error
+    other = tmp_path / "other"
+    assert "with output" in run(*embed, "--message", MESSAGE, "-o", other, "--resume").refused()
+    assert not other.exists()
+    random = [*embed, "--message", "random", "-o", tmp_path / "out", "--resume"]
+    assert "give --seed" in run(*random).refused()
+    assert marked.read_bytes() == before
+    detect = ["detect", photos, "--model", detector, "--jsonl", read]
+    assert run(*detect).status == 0
+    assert "expect None, not 8f01" in run(*detect, "--resume", "--expect", MESSAGE).refused()
+    assert "exact False, not True" in run(*detect, "--resume", "--exact").refused()
+    assert run(*detect, "--resume").status == 0
+
+
+def test_embedding_is_refused_when_it_goes_on_without_a_file(
+    run: Run, embedder: Path, photos: Path, tmp_path: Path
+) -> None:
+    command = ["embed", photos, "--model", embedder, "--message", MESSAGE, "-o", tmp_path / "out"]
+    assert "--jsonl FILE" in run(*command, "--resume").refused()
 
 
 def test_pictures_are_the_same_when_several_workers_mark(

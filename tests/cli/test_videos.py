@@ -113,6 +113,12 @@ def test_pictures_and_videos_are_refused_when_given_together(
     assert "--crf: for videos only" in error
 
 
+def test_option_is_refused_when_it_is_zero_or_empty(run: Run, pair96: Pair, movies: Path) -> None:
+    command = ["detect", movies / "a.mp4", "--model", pair96.detector]
+    assert "every: expected 1 or more, got 0" in run(*command, "--every", 0).refused()
+    assert "aggregation: expected one of" in run(*command, "--aggregation", "").refused()
+
+
 NO_AV = """
 import sys
 sys.modules["av"] = None

@@ -14,7 +14,9 @@ from edgeseal.cli._jsonl import (
     JsonLinesOption,
     ResumeOption,
     check_lines,
+    lines_head,
     open_lines,
+    read_done,
 )
 from edgeseal.cli._pictures import (
     PicturesArgument,
@@ -101,18 +103,25 @@ def detect(
         ).run(images)
         return
     check_lines(json_lines, resume=resume, as_json=as_json)
-    if resume and json_lines is None:
-        raise UsageError("--resume needs the file of an earlier run; give --jsonl FILE")
     pictures = list_pictures(images, recursive=recursive)
-    from edgeseal.runtime import load_detector
+    from edgeseal.runtime import load_detector, to_message
 
     detector = load_detector(model, threads=threads, exact=exact)
     rate = None if raw or expect is not None else payload_rate(detector.info.bits, fpr)
-    with open_lines(json_lines, "detect", resume=resume, overwrite=overwrite) as lines:
-        left = pictures if lines is None else lines.left(pictures)
-        note_done(len(pictures) - len(left), len(pictures))
-        found = detector.detect_many(left, expect=expect, fpr=rate, workers=workers)
-        outcomes, failed = _collect(found, len(left), model, lines)
+    expected = None if expect is None else to_message(expect, detector.info.bits)
+    settings = {
+        "model": str(model),
+        "expect": None if expected is None else expected.hex,
+        "fpr": rate,
+        "exact": exact,
+    }
+    head = lines_head("detect", settings)
+    done = read_done(json_lines, head, resume=resume)
+    left = [path for path in pictures if str(path) not in done]
+    note_done(len(pictures) - len(left), len(pictures))
+    with open_lines(json_lines, head, resume=resume, overwrite=overwrite) as lines:
+        found = detector.detect_many(left, expect=expected, fpr=rate, workers=workers)
+        outcomes, failed = _collect(found, len(left), lines)
     if as_json:
         results = [outcome.to_json() for outcome in outcomes]
         print_json("detect", {"model": str(model), "results": results, "failed": failed})
@@ -122,7 +131,7 @@ def detect(
 
 
 def _collect(
-    found: Iterator[DetectionOutcome], count: int, model: Path, lines: JsonLines | None
+    found: Iterator[DetectionOutcome], count: int, lines: JsonLines | None
 ) -> tuple[list[DetectionOutcome], int]:
     """Return the outcomes, unless they are written as lines, and the number of failures."""
     outcomes: list[DetectionOutcome] = []
@@ -135,7 +144,7 @@ def _collect(
             if lines is None:
                 outcomes.append(outcome)
             else:
-                lines.write({"model": str(model), **outcome.to_json()})
+                lines.write(outcome.to_json())
             bar.advance()
     return outcomes, failed
 

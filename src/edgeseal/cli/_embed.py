@@ -15,7 +15,9 @@ from edgeseal.cli._jsonl import (
     JsonLinesOption,
     ResumeOption,
     check_lines,
+    lines_head,
     open_lines,
+    read_done,
 )
 from edgeseal.cli._message import Wanted
 from edgeseal.cli._outputs import check_outputs, check_sources, output_folder
@@ -89,8 +91,9 @@ def embed(
 
     What --text, --id, --hex and --bits embed, detect finds without being told, with errors
     corrected. Pictures keep their size, and their format where it keeps the mark; others become
-    PNG. With --resume, pictures whose output is there are left out. Exits with 1 if some could not
-    be marked, with 2 if none could.
+    PNG. With --resume, pictures that --jsonl FILE has as marked, with this model and message, are
+    left out; with --overwrite as well, outputs that it does not have are replaced. Exits with 1 if
+    some could not be marked, with 2 if none could.
     """
     wanted = Wanted(message=message, text=text, number=number, digits=digits, bits=bits, seed=seed)
     wanted.check()
@@ -109,23 +112,28 @@ def embed(
         ).run(images)
         return
     check_lines(json_lines, resume=resume, as_json=as_json)
-    if resume and overwrite:
-        raise UsageError("--resume keeps what --overwrite replaces; give one")
+    if resume and not wanted.is_repeatable:
+        raise UsageError("--resume needs the same message again; give --seed with --message random")
     outputs = _outputs(list_pictures(images, recursive=recursive), output)
     check_sources(outputs)
-    if resume:
-        left = {source: path for source, path in outputs.items() if not path.exists()}
-        note_done(len(outputs) - len(left), len(outputs))
-        outputs = left
-    check_outputs(output, [path.name for path in outputs.values()], overwrite=overwrite)
+    if not resume:
+        check_outputs(output, [path.name for path in outputs.values()], overwrite=overwrite)
     from edgeseal.runtime import load_embedder, map_in_order
 
     embedder = load_embedder(model)
     payload = wanted.to_message(embedder.info.bits)
+    settings = {"model": str(model), "message": payload.hex, "output": str(output)}
+    head = lines_head("embed", settings)
+    if resume:
+        done = read_done(json_lines, head, resume=resume)
+        left = {s: path for s, path in outputs.items() if str(s) not in done or not path.exists()}
+        check_outputs(output, [path.name for path in left.values()], overwrite=overwrite)
+        note_done(len(outputs) - len(left), len(outputs))
+        outputs = left
     work = partial(_embed_one, embedder, payload, overwrite=overwrite)
     with (
         output_folder(output),
-        open_lines(json_lines, "embed", resume=resume, overwrite=overwrite) as lines,
+        open_lines(json_lines, head, resume=resume, overwrite=overwrite) as lines,
     ):
         found = map_in_order(work, outputs.items(), workers=workers)
         results, failed = _collect(found, len(outputs), lines)

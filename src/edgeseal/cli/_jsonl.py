@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Annotated, Any, TypeAlias
 
@@ -15,7 +15,15 @@ from edgeseal._files import check_output
 from edgeseal.cli._console import SCHEMA_VERSION
 from edgeseal.errors import FileError, UsageError
 
-__all__ = ["JsonLines", "JsonLinesOption", "ResumeOption", "check_lines", "open_lines"]
+__all__ = [
+    "JsonLines",
+    "JsonLinesOption",
+    "ResumeOption",
+    "check_lines",
+    "lines_head",
+    "open_lines",
+    "read_done",
+]
 
 JsonLinesOption: TypeAlias = Annotated[
     str | None,
@@ -34,22 +42,16 @@ class JsonLines:
     """A file of results, or stdout.
 
     Attributes:
-        done: sources with a result in the file from before.
+        head: what every line begins with: schema version, command and settings.
     """
 
-    def __init__(self, command: str, file: IO[str], done: frozenset[str]) -> None:
-        self.done = done
-        self._command = command
+    def __init__(self, head: Mapping[str, Any], file: IO[str]) -> None:
+        self.head = head
         self._file = file
-
-    def left(self, pictures: Iterable[Path]) -> list[Path]:
-        """Return those without a result yet; failures are tried again."""
-        return [path for path in pictures if str(path) not in self.done]
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Write a result, whole and at once."""
-        line = {"schema_version": SCHEMA_VERSION, "command": self._command, **record}
-        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        self._file.write(json.dumps({**self.head, **record}, allow_nan=False) + "\n")
         self._file.flush()
 
 
@@ -61,15 +63,48 @@ def check_lines(target: str | None, *, resume: bool, as_json: bool) -> None:
     """
     if target is not None and as_json:
         raise UsageError("--json and --jsonl contradict each other; give one")
-    if resume and target == _STDOUT:
+    if resume and target in (None, _STDOUT):
         raise UsageError("--resume needs the file of an earlier run; give --jsonl FILE")
+
+
+def read_done(target: str | None, head: Mapping[str, Any], *, resume: bool) -> frozenset[str]:
+    """Return the sources that have a result in the file of an earlier run.
+
+    Args:
+        target: what ``--jsonl`` names.
+        head: as :func:`lines_head` returns it.
+        resume: whether to go on; else nothing is done yet.
+
+    Raises:
+        FileError: the file cannot be read, or holds something else than results of the command
+            with these settings.
+    """
+    if not resume or target is None or not Path(target).exists():
+        return frozenset()
+    return _read(Path(target), head)[0]
+
+
+def lines_head(command: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what every line of a run begins with.
+
+    Args:
+        command: that writes the results.
+        settings: what they depend on besides the picture, for JSON.
+    """
+    return {"schema_version": SCHEMA_VERSION, "command": command, **settings}
 
 
 @contextlib.contextmanager
 def open_lines(
-    target: str | None, command: str, *, resume: bool, overwrite: bool
+    target: str | None, head: Mapping[str, Any], *, resume: bool, overwrite: bool
 ) -> Iterator[JsonLines | None]:
     """Open what ``--jsonl`` names for the body; yields None if it names nothing.
+
+    Args:
+        target: a file, ``-`` for stdout, or None.
+        head: as :func:`lines_head` returns it.
+        resume: whether to go on with a file of such results.
+        overwrite: whether to replace a file otherwise.
 
     Raises:
         OutputExistsError: the file exists, and neither resuming nor overwriting was asked for.
@@ -79,49 +114,57 @@ def open_lines(
         yield None
         return
     if target == _STDOUT:
-        yield JsonLines(command, sys.stdout, frozenset())
+        yield JsonLines(head, sys.stdout)
         return
     path = Path(target)
     goes_on = resume and path.exists()
     check_output(path, overwrite=overwrite or goes_on)
-    done, size = _read(path, command) if goes_on else (frozenset(), 0)
+    size = _read(path, head)[1] if goes_on else 0
     try:
         with path.open("a", encoding="utf-8") as file:
             file.truncate(size)  # also what an interruption left of a line
-            yield JsonLines(command, file, done)
+            yield JsonLines(head, file)
     except OSError as error:
         raise FileError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def _read(path: Path, command: str) -> tuple[frozenset[str], int]:
-    """Return the sources that are done, and the size of the whole lines in bytes."""
+def _read(path: Path, head: Mapping[str, Any]) -> tuple[frozenset[str], int]:
+    """Return the sources that are done, failures left out, and the size of the whole lines."""
     done: set[str] = set()
-    size = 0
+    size_bytes = 0
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     break
-                record = _record(line)
-                if record is None or record.get("command") != command:
-                    raise FileError(
-                        f"{path}, line {number}: is no result of `edgeseal {command} --jsonl`; "
-                        "give another file, or leave out --resume"
-                    )
-                size += len(line)
-                source = str(record.get("source"))
+                record = _checked(line, head, f"{path}, line {number}")
+                size_bytes += len(line)
                 if record.get("error") is None:
-                    done.add(source)
+                    done.add(str(record.get("source")))
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror})") from error
-    return frozenset(done), size
+    return frozenset(done), size_bytes
 
 
-def _record(line: bytes) -> dict[str, Any] | None:
+def _checked(line: bytes, head: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a result after checking that it is one of a run with the same settings.
+
+    Raises:
+        FileError: it is not.
+    """
+    hint = "give another file, or leave out --resume"
     try:
         record = json.loads(line)
     except ValueError:
-        return None
-    if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION:
-        return None
+        record = None
+    version, command, *settings = head
+    if not isinstance(record, dict) or any(record.get(k) != head[k] for k in (version, command)):
+        raise FileError(f"{where}: is no result of `edgeseal {head[command]} --jsonl`; {hint}")
+    other = [
+        f"{name} {record.get(name)}, not {head[name]}"
+        for name in settings
+        if record.get(name) != head[name]
+    ]
+    if other:
+        raise FileError(f"{where}: is of a run with {' and '.join(other)}; {hint}")
     return record

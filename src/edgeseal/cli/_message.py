@@ -26,6 +26,11 @@ class Wanted:
     bits: str | None
     seed: int | None
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the same options give the same message again."""
+        return self.message != _RANDOM or self.seed is not None
+
     def check(self) -> None:
         """Refuse any but exactly one.
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.errors import UsageError
-from edgeseal.payload import DEFAULT_FPR, MarkStatus, Reading, payload_code
+from edgeseal.payload import DEFAULT_FPR, MarkStatus, PayloadCode, Reading, payload_code
 from edgeseal.runtime import (
     Detection,
     LiteRTDetector,
@@ -146,7 +146,7 @@ class _Judge:
         self._expected = expected
         self._code = None if fpr is None or expected is not None else payload_code(bits)
         self._fpr = DEFAULT_FPR if fpr is None else fpr
-        _check_rate(self._fpr)
+        PayloadCode.check_rate(self._fpr)
         self._looks = looks and (expected is not None or self._code is not None)
         self._next, self._share = _FIRST_LOOK, 0.5
         self.stopped = False
@@ -181,16 +181,6 @@ class _Judge:
         reading = self._code.read(logits, fpr=self._fpr * share)
         p_value = min(0.0, reading.log10_p_value - math.log10(share))
         return dataclasses.replace(reading, fpr=self._fpr, log10_p_value=p_value)
-
-
-def _check_rate(fpr: float) -> None:
-    """Refuse what is no rate.
-
-    Raises:
-        UsageError: it is not above 0 and below 1.
-    """
-    if not 0 < fpr < 1:
-        raise UsageError(f"fpr: expected a rate above 0 and below 1, got {fpr}")
 
 
 def _message(logits: NDArray[np.float32]) -> Message:
