@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from bench.engines import Doubling, Failing
 from conversions import converted
 from edgeseal.bench import LiteRTCompiledModel, LiteRTInterpreter, bench, model_inputs
+from edgeseal.bench._worker import EngineFailureError, Worker
 from edgeseal.cards import Part
 from edgeseal.graph import read_model, write_model
 from edgeseal.quantize import find_recipe, quantize
@@ -51,6 +53,16 @@ def test_others_are_timed_when_one_fails(how: str, reason: str) -> None:
     assert [one.failure for one in fine] == [None, None]
     assert fine[0].timings is not None
     assert fine[0].timings.ratio == 1  # the first that runs is the reference
+
+
+def test_process_is_ended_when_its_engine_hangs() -> None:
+    before = set(multiprocessing.active_children())
+    with Worker(Failing("hang"), PICTURES, timeout_s=3) as worker:
+        with pytest.raises(EngineFailureError):
+            worker.load()
+        for process in set(multiprocessing.active_children()) - before:
+            process.join(5)
+            assert process.exitcode is not None
 
 
 def test_memory_is_that_of_the_engine_when_it_hogs() -> None:

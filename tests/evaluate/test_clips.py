@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgeseal.data import photo_paths
-from edgeseal.errors import ImageError, UsageError
+from edgeseal.errors import UsageError, VideoError
 from edgeseal.evaluate import Settings, find_attacks
 from edgeseal.evaluate._clip import read_clip
 from edgeseal.evaluate._plan import _check_kinds
@@ -107,17 +107,32 @@ def test_first_frames_are_read_when_the_video_is_longer(clip: Clip, tmp_path: Pa
     assert np.abs(whole / 255 - clip).mean() < 0.01
 
 
+def test_frames_are_upright_when_the_camera_was_turned(clip: Clip, tmp_path: Path) -> None:
+    path = tmp_path / "turned.mov"
+    write_video(path, clip, codec="libx264", pix_fmt="yuv444p", rotation=90)
+    read = read_clip(path, frames=6, max_side=0)
+    assert read.shape == (6, 128, 96, 3)
+    shown = np.rot90(clip, axes=(1, 2))
+    assert np.abs(read / 255 - shown).mean() < 0.04
+    assert np.abs(read / 255 - shown[:, ::-1, ::-1]).mean() > 0.08
+
+
 def test_video_is_refused_when_it_is_none(tmp_path: Path) -> None:
     path = tmp_path / "text.mp4"
     path.write_text("no video")
-    with pytest.raises(ImageError, match=r"text\.mp4: cannot be decoded as a video"):
+    with pytest.raises(VideoError, match=r"text\.mp4: cannot be read as a video"):
         read_clip(path, frames=4, max_side=0)
 
 
-def write_video(path: Path, clip: Clip) -> None:
+def write_video(
+    path: Path, clip: Clip, *, codec: str = "ffv1", pix_fmt: str = "bgr0", rotation: int = 0
+) -> None:
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=24)
-        stream.height, stream.width, stream.pix_fmt = *clip.shape[1:3], "bgr0"
+        stream = container.add_stream(codec, rate=24)
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width, stream.pix_fmt = *clip.shape[1:3], pix_fmt
+        if rotation:
+            stream.set_display_rotation(rotation)
         for frame in clip:
             pixels = np.rint(255 * frame).astype(np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))

@@ -17,8 +17,8 @@ __all__ = ["LiteRTCompiledModel", "LiteRTInterpreter"]
 
 
 @dataclass(frozen=True, slots=True)
-class LiteRTInterpreter:
-    """A file in LiteRT's interpreter, with its default accelerated delegate.
+class _File:
+    """A file for LiteRT.
 
     Attributes:
         path: any ``.tflite`` file.
@@ -33,16 +33,21 @@ class LiteRTInterpreter:
         return str(self.path)
 
     @property
+    def size_bytes(self) -> int:
+        return self.path.stat().st_size
+
+
+@dataclass(frozen=True, slots=True)
+class LiteRTInterpreter(_File):
+    """A file in LiteRT's interpreter, with its default accelerated delegate."""
+
+    @property
     def name(self) -> str:
         return "LiteRT"
 
     @property
     def libraries(self) -> tuple[str, ...]:
         return ("ai_edge_litert.interpreter",)
-
-    @property
-    def size_bytes(self) -> int:
-        return self.path.stat().st_size
 
     def load(self) -> Run:
         """Prepare an interpreter.
@@ -68,20 +73,8 @@ class LiteRTInterpreter:
 
 
 @dataclass(frozen=True, slots=True)
-class LiteRTCompiledModel:
-    """A file in LiteRT's CompiledModel, on the processor.
-
-    Attributes:
-        path: any ``.tflite`` file.
-        threads: that it may use.
-    """
-
-    path: Path
-    threads: int = 1
-
-    @property
-    def model(self) -> str:
-        return str(self.path)
+class LiteRTCompiledModel(_File):
+    """A file in LiteRT's CompiledModel, on the processor."""
 
     @property
     def name(self) -> str:
@@ -90,10 +83,6 @@ class LiteRTCompiledModel:
     @property
     def libraries(self) -> tuple[str, ...]:
         return ("ai_edge_litert.compiled_model",)
-
-    @property
-    def size_bytes(self) -> int:
-        return self.path.stat().st_size
 
     def load(self) -> Run:
         """Compile the first signature and make its buffers.

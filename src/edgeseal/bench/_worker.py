@@ -140,6 +140,7 @@ class Worker:
         try:
             self._connection.send(request)
             if not self._connection.poll(self._timeout_s):
+                self._process.kill()  # or it would slow the others down
                 raise EngineFailureError(f"no answer within {self._timeout_s:g} s; see --timeout")
             answer, failure = self._connection.recv()
         except (EOFError, OSError) as error:

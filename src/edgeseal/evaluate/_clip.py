@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.errors import ImageError, MissingExtraError
 from edgeseal.evaluate._metrics import ssim
-from edgeseal.runtime import LiteRTEmbedder, Message, resize
-from edgeseal.video import mark_frames
+from edgeseal.evaluate._stored import to_stored
+from edgeseal.runtime import LiteRTEmbedder, Message
+from edgeseal.video import mark_frames, read_frames
 
 __all__ = ["clip_ssim", "mark_clip", "read_clip"]
 
@@ -29,25 +31,14 @@ def read_clip(path: Path, *, frames: int, max_side: int) -> Stored:
         max_side: longest side, in pixels; 0 for any.
 
     Returns:
-        uint8 [T, H, W, 3], RGB.
+        uint8 [T, H, W, 3], RGB, as they are shown.
 
     Raises:
         MissingExtraError: PyAV is not installed.
-        ImageError: the file is no video, or has no frame.
+        FileError, VideoError: the file cannot be read, is no video, or has no frame.
     """
-    try:
-        import av
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("evaluating videos", "video") from error
-    try:
-        with av.open(str(path)) as container:
-            decoded = islice(container.decode(video=0), frames)
-            clip = [_shrunk(frame.to_ndarray(format="rgb24"), max_side) for frame in decoded]
-    except (av.error.FFmpegError, OSError, IndexError, ValueError) as error:
-        raise ImageError(f"{path}: cannot be decoded as a video ({error})") from error
-    if not clip:
-        raise ImageError(f"{path}: has no frames")
-    return np.stack(clip)
+    with contextlib.closing(read_frames(path)) as found:
+        return np.stack([to_stored(_unit(frame), max_side) for frame in islice(found, frames)])
 
 
 def mark_clip(embedder: LiteRTEmbedder, clip: Stored, message: Message) -> Stored:
@@ -62,11 +53,6 @@ def clip_ssim(original: Stored, marked: Stored) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _shrunk(frame: Stored, max_side: int) -> Stored:
-    height, width = frame.shape[:2]
-    factor = max_side / max(height, width)
-    if not 0 < factor < 1:
-        return frame
-    sides = max(1, round(factor * height)), max(1, round(factor * width))
-    small: Stored = np.rint(resize(frame.astype(np.float32), *sides)).clip(0, 255).astype(np.uint8)
-    return small
+def _unit(frame: NDArray[Any]) -> NDArray[np.float32]:
+    unit: NDArray[np.float32] = frame.astype(np.float32) / np.float32(np.iinfo(frame.dtype).max)
+    return unit

@@ -17,6 +17,7 @@ from edgeseal.evaluate._engines import OpenDetector, open_detector, sha256
 from edgeseal.evaluate._metrics import psnr_db, ssim
 from edgeseal.evaluate._plan import Plan, Settings
 from edgeseal.evaluate._record import PictureRecord
+from edgeseal.evaluate._stored import to_stored
 from edgeseal.runtime import LiteRTEmbedder, Message, load_embedder, read_image, resize
 from edgeseal.video import is_video
 
@@ -109,13 +110,7 @@ def read_stored(path: Path, *, max_side: int) -> Stored:
     Raises:
         FileError, ImageError: the picture cannot be read.
     """
-    picture = read_image(path)
-    height, width = picture.shape[:2]
-    factor = max_side / max(height, width)
-    if 0 < factor < 1:
-        picture = resize(picture, max(1, round(factor * height)), max(1, round(factor * width)))
-    stored: Stored = np.rint(picture * np.float32(255)).astype(np.uint8)
-    return stored
+    return to_stored(read_image(path), max_side)
 
 
 def draw_message(settings: Settings, bits: int, checksum: str) -> Message:

@@ -15,6 +15,7 @@ from edgeseal.video._detect import VideoDetection, detect_video
 from edgeseal.video._embed import VideoEmbedding, embed_video, mark_frames
 from edgeseal.video._encoding import Encoding
 from edgeseal.video._files import VIDEO_SUFFIXES, is_video
+from edgeseal.video._frames import read_frames
 
 __all__ = [
     "AGGREGATIONS",
@@ -26,4 +27,5 @@ __all__ = [
     "embed_video",
     "is_video",
     "mark_frames",
+    "read_frames",
 ]
