@@ -8,9 +8,9 @@ r"""Every recipe on one detector: size, time, agreement with float32, bits lost.
 ``FLOAT.tflite`` is what ``edgeseal convert --recipe float32`` writes; ``STOCK.tflite`` a plain
 conversion of the same weights, the baseline of the times. The first form measures against 16
 pink-noise pictures, the second counts the bits that are read from marked photographs after attacks:
-the two columns of a detector with random weights and of a trained one. Recipes are calibrated on
-the bundled photographs, as the command line does without ``--calibration``. ``--only`` names
-recipes, ``--folder`` keeps the files, so that an interrupted run goes on.
+the two columns of a detector with random weights and of a trained one. Recipes that need
+calibration get the bundled photographs, as on the command line without ``--calibration``.
+``--only`` names recipes, ``--folder`` keeps the files, so that an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from edgeseal.bench import measure_interleaved
 from edgeseal.errors import EdgesealError
 from edgeseal.evaluate import ATTACKS, MarkedPicture, image_nmse, share_of_bits, sign_agreement
 from edgeseal.graph import read_model, write_model
-from edgeseal.quantize import bundled_calibration, find_recipe, quantize, recipe_names
+from edgeseal.quantize import find_recipe, quantize, recipe_names
 from edgeseal.runtime import LiteRTDetector, find_pictures, load_detector, read_info
 from pink_noise import pink_noise
 
@@ -83,7 +83,7 @@ def _files(source: Path, names: list[str], folder: Path) -> dict[str, Path]:
             model = read_model(source)
             start, used = time.perf_counter(), time.process_time()
             try:
-                quantize(model, recipe, calibration=bundled_calibration(model, recipe))
+                quantize(model, recipe)
             except EdgesealError as error:
                 _CONSOLE.print(f"{recipe.name}: {error}")
                 continue
