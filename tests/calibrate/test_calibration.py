@@ -28,7 +28,7 @@ from edgeseal.graph import Model, new_operator
 SIZE = 16
 
 
-def embedder(seed: int = 0, factor: float = 1) -> Model:
+def embedder(seed: int = 0, factor: float = 1, multiplier: int = 1) -> Model:
     """A picture and a message -> conv, depthwise conv and a linear layer."""
     rng = np.random.default_rng(seed)
 
@@ -37,8 +37,9 @@ def embedder(seed: int = 0, factor: float = 1) -> Model:
 
     image, message = graphs.value("image", [1, SIZE, SIZE, 3]), graphs.value("message", [1, 4])
     features = graphs.value("features", [1, 8, 8, 6])
-    mixed = graphs.value("mixed", [1, 4, 4, 6])
-    pooled, joined = graphs.value("pooled", [1, 6]), graphs.value("joined", [1, 10])
+    wide = 6 * multiplier
+    mixed = graphs.value("mixed", [1, 4, 4, wide])
+    pooled, joined = graphs.value("pooled", [1, wide]), graphs.value("joined", [1, wide + 4])
     logits = graphs.value("logits", [1, 5])
     conv = {"strideH": 2, "strideW": 2, "dilationHFactor": 1, "dilationWFactor": 1, "padding": 0}
     operators = [
@@ -46,12 +47,15 @@ def embedder(seed: int = 0, factor: float = 1) -> Model:
             "CONV_2D", [image, weights("w1", 6, 3, 3, 3), weights("b1", 6)], [features], **conv
         ),
         new_operator(
-            "DEPTHWISE_CONV_2D", [features, weights("w2", 1, 3, 3, 6), weights("b2", 6)], [mixed],
-            depthMultiplier=1, **{**conv, "padding": 0},
+            "DEPTHWISE_CONV_2D",
+            [features, weights("w2", 1, 3, 3, wide), weights("b2", wide)], [mixed],
+            depthMultiplier=multiplier, **{**conv, "padding": 0},
         ),
         new_operator("MEAN", [mixed, graphs.constant("axes", [1, 2])], [pooled], keepDims=False),
         new_operator("CONCATENATION", [pooled, message], [joined], axis=1),
-        new_operator("FULLY_CONNECTED", [joined, weights("w3", 5, 10), weights("b3", 5)], [logits]),
+        new_operator(
+            "FULLY_CONNECTED", [joined, weights("w3", 5, wide + 4), weights("b3", 5)], [logits]
+        ),
     ]  # fmt: skip
     return graphs.model_of([image, message], [logits], operators)
 
@@ -179,8 +183,11 @@ def test_model_error_names_tensor_when_a_value_is_not_finite(photos: Path) -> No
         Calibration.on(model, inputs_from([photos])).observe(model)
 
 
-def test_moments_are_those_of_the_rows_when_streamed_in_groups(photos: Path) -> None:
-    model, inputs = embedder(), inputs_from([photos])
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_moments_are_those_of_the_rows_when_streamed_in_groups(
+    photos: Path, multiplier: int
+) -> None:
+    model, inputs = embedder(multiplier=multiplier), inputs_from([photos])
     conv, depthwise, _, _, linear = model.main.operators
     found = dict(second_moments(model, [conv, depthwise, linear], inputs, limit_bytes=2000))
     # Oracle: the layer is linear in its rows, so E[y y^T] = W H W^T for a layer without a bias.
@@ -199,8 +206,8 @@ def test_moments_are_those_of_the_rows_when_streamed_in_groups(photos: Path) -> 
     outputs = []
     observe_values(model, depthwise.outputs, inputs, lambda _, v: outputs.append(v.copy()))
     bias = depthwise.inputs[2].buffer.data.view(np.float32)
-    y = np.concatenate([o.reshape(-1, 6) for o in outputs]) - bias
-    weights = depthwise.inputs[1].buffer.data.view(np.float32).reshape(9, 6).T
+    y = np.concatenate([o.reshape(-1, bias.size) for o in outputs]) - bias
+    weights = depthwise.inputs[1].buffer.data.view(np.float32).reshape(9, -1).T
     second = np.einsum("ci,cij,cj->c", weights, found[depthwise].second, weights)
     assert np.allclose(second, np.square(y).mean(axis=0), rtol=1e-3)
 

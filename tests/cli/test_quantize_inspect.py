@@ -230,3 +230,19 @@ def test_calibration_is_refused_when_it_cannot_serve(
     assert run(*other, "--save-ranges", ranges).status == 0
     assert "ranges of another model" in run(*hybrid, "--ranges", ranges).refused()
     assert not output.exists()
+
+
+def test_integer_ends_are_refused_before_any_work_when_floats_are_left(
+    run: Run, detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("worked on what was to be refused")
+
+    monkeypatch.setattr("edgeseal.quantize.quantize", work)
+    monkeypatch.setattr("edgeseal.cli._calibration.calibrating", work)
+    for recipe in ("dynamic-int8", "hybrid-int8"):
+        output = tmp_path / "q.tflite"
+        done = run("quantize", detector, "--recipe", recipe, "--io", "int8", "-o", output)
+        assert "--io int8 goes with recipes that make every operator" in done.refused()
+        assert f"{recipe} leaves some float" in done.err
+        assert not output.exists()

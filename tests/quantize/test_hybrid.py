@@ -167,3 +167,13 @@ def test_model_runs_when_a_layer_gives_nothing_but_zeros() -> None:
 def test_model_runs_when_a_channel_has_no_weights() -> None:
     model = chain(weight=0, bias=100)
     assert error(model, trial(equalize=False)) < 2e-2
+
+
+def test_error_stays_small_when_an_activation_lets_nothing_of_a_channel_through() -> None:
+    """Equalizing such a channel would make its weights, and with them the step, large for all."""
+    model = chain()
+    layer = model.main.operators[1]
+    layer.options.fusedActivationFunction = 1
+    bias = np.array([1, 2, 3, -60, 1, 2, 3, 1], np.float32)
+    layer.inputs[2] = graphs.constant("one far below", bias)
+    assert error(model, HYBRID) < 2e-3

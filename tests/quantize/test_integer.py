@@ -22,7 +22,7 @@ from edgeseal.quantize.integer._roots import rewrite_roots
 from edgeseal.quantize.integer._softmax import rewrite_softmaxes
 from edgeseal.runtime import load_detector
 from edgeseal.targets import Target, assess
-from graphs import constant, model_of, run, value
+from graphs import constant, model_of, reshape, run, value
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.random((3, 256, 256, 3), np.float32)
@@ -167,6 +167,43 @@ def test_operators_are_named_when_they_have_no_integer_form(tmp_path: Path) -> N
         quantize(model, find_recipe("full-int8"))
 
 
+CONV = {"padding": 0, "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+RELU = 1  # ActivationFunctionType
+
+
+@pytest.mark.parametrize(("recipe", "most"), [("full-int8", 1e-3), ("int16x8", 1e-4)])
+def test_first_layer_agrees_when_an_activation_is_fused_into_it(recipe: str, most: float) -> None:
+    """Two terms with an activation each would not be the activation of their sum."""
+    x, h, s = value("image", [1, 8, 8, 3]), value("h", [1, 8, 8, 4]), value("sums", [1, 8, 8, 4])
+    weights = constant("w", RNG.normal(size=(4, 3, 3, 3)).astype(np.float32))
+    bias = constant("b", np.array([0.3, 0, -0.2, -9], np.float32))  # the last never passes
+    first = new_operator("CONV_2D", [x, weights, bias], [h], **CONV, fusedActivationFunction=RELU)
+    mixed = constant("m", RNG.normal(size=(4, 1, 1, 4)).astype(np.float32))
+    none = constant("n", np.zeros(4, np.float32))
+    last = new_operator("CONV_2D", [h, mixed, none], [s], **CONV, fusedActivationFunction=0)
+    y = value("y", [1, 8, 8, 4])
+    model = model_of([x], [y], [first, last, new_operator("RELU", [s], [y])])
+    (picture,) = bundled_inputs(views=1).arrays(0, model)
+    (expected,) = run(model, picture)
+    quantize(model, find_recipe(recipe), calibration=Calibration.on(model, bundled_inputs(views=1)))
+    (got,) = run(model, picture)
+    assert nmse(got, expected) < most
+
+
+def test_operators_are_named_when_their_weights_are_computed() -> None:
+    x, w, y = value("image", [1, 4, 4, 3]), value("w", [1, 48]), value("y", [1, 1])
+    flat = value("flat", [1, 48])
+    weights = constant("c", RNG.normal(size=(48, 48)).astype(np.float32))
+    plain = {"fusedActivationFunction": 0, "keepNumDims": False}
+    operators = [
+        reshape(x, flat),
+        new_operator("FULLY_CONNECTED", [flat, weights, None], [w], **plain),
+        new_operator("FULLY_CONNECTED", [flat, w, None], [y], **plain),
+    ]
+    with pytest.raises(ModelError, match="1 x FULLY_CONNECTED of computed weights"):
+        quantize(model_of([x], [y], operators), find_recipe("full-int8"))
+
+
 def test_ends_stay_when_a_model_uses_them_as_floats() -> None:
     x, y = value("x", [4]), value("y", [4])
     model = model_of([x], [y], [new_operator("ABS", [x], [y])])
@@ -222,6 +259,13 @@ def test_norm_is_the_same_when_rewritten(shape: list[int], is_folded: bool) -> N
     np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
+def test_norm_stays_when_an_activation_is_fused_into_it() -> None:
+    x = value("x", [6, 8])
+    operators, result = norm(x, [6, 8])
+    operators[-1].options.fusedActivationFunction = RELU
+    assert rewrite_norms(model_of([x], [result], operators).main) == 0
+
+
 def test_attention_is_the_same_when_its_weights_stay_unnormalised() -> None:
     s, p, v = value("s", [2, 4, 6]), value("p", [2, 4, 6]), value("v", [2, 6, 3])
     y = value("y", [2, 4, 3])
@@ -237,7 +281,8 @@ def test_attention_is_the_same_when_its_weights_stay_unnormalised() -> None:
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
-def test_response_norm_is_the_same_when_rewritten() -> None:
+@pytest.mark.parametrize("activation", [0, 3])  # none, RELU6
+def test_response_norm_is_the_same_when_rewritten(activation: int) -> None:
     x, square, total = value("x", [64, 4]), value("x2", [64, 4]), value("sum", [4])
     root, mean, share = value("root", [4]), value("mean", [1]), value("share", [4])
     plain = {"fusedActivationFunction": 0}
@@ -246,10 +291,10 @@ def test_response_norm_is_the_same_when_rewritten() -> None:
         new_operator("SUM", [square, constant("rows", [0])], [total], keepDims=False),
         new_operator("SQRT", [total], [root]),
         new_operator("MEAN", [root, constant("all", [0])], [mean], keepDims=True),
-        new_operator("DIV", [root, mean], [share], **plain),
+        new_operator("DIV", [root, mean], [share], fusedActivationFunction=activation),
     ]
     model = model_of([x], [share], operators)
-    values = RNG.normal(size=x.shape).astype(np.float32)
+    values = RNG.normal(size=x.shape).astype(np.float32) * np.array([1, 1, 1, 99], np.float32)
     (expected,) = run(model, values)
     narrow = rewrite_roots(model.main)
     kinds = [operator.kind for operator in model.main.operators]

@@ -107,6 +107,47 @@ def test_layer_is_named_when_its_kernel_lacks_the_precision() -> None:
         make_plan(transposed(), recipe(Rule(DYNAMIC)))
 
 
+STATIC = Precision(Weights.INT8, Activations.INT8)
+
+
+@pytest.mark.parametrize(
+    ("precision", "said"),
+    [
+        (STATIC, "TRANSPOSE_CONV gets no fixed ranges"),
+        (Precision(Weights.INT4, Activations.INT8), "go with weights int8"),
+    ],
+)
+def test_layer_is_named_when_nothing_gives_it_fixed_ranges(precision: Precision, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        make_plan(transposed(), recipe(Rule(precision)))
+
+
+def test_layers_are_named_when_they_are_in_a_function_that_is_not_seen() -> None:
+    model = chain("a")
+    model.subgraphs.append(chain("b").main)
+    with pytest.raises(UsageError, match=r"'b' .*another function") as caught:
+        make_plan(model, recipe(Rule(STATIC)))
+    assert "'a'" not in str(caught.value)
+    make_plan(model, recipe(Rule(DYNAMIC)))
+
+
+def test_exceptions_are_named_when_a_whole_graph_is_to_be_integers() -> None:
+    mine = recipe(Rule(STATIC, kinds=("*",)), Rule(FLOAT, names=("b",)))
+    with pytest.raises(UsageError, match=r"'b' .*every operator takes activations int8") as caught:
+        make_plan(chain("a", "b"), mine)
+    assert "'a" not in str(caught.value)
+    layers = recipe(Rule(Precision(Weights.INT8, Activations.INT16)))
+    with pytest.raises(UsageError, match=r"'a:ABS' .*activations int16; this one gets none"):
+        make_plan(chain("a"), layers)
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_integer"), [(Rule(STATIC, kinds=("*",)), True), (Rule(STATIC), False)]
+)
+def test_plan_knows_when_no_float_is_left(rule: Rule, is_integer: bool) -> None:
+    assert make_plan(chain("a"), recipe(rule)).is_integer == is_integer
+
+
 def test_layer_is_named_when_its_weights_are_computed() -> None:
     x, y = value("x", (1, 8)), value("y", (1, 4))
     flat, weights = constant("flat", RNG.normal(size=32).astype(np.float32)), value("w", (4, 8))

@@ -30,6 +30,7 @@ from edgeseal.tune import (
     pareto,
     search,
 )
+from edgeseal.tune._search import _hull
 
 # the recipe itself learns from pictures, which this model does not take
 BASE = dataclasses.replace(find_recipe("dynamic-int8"), name="plain", methods=Methods())
@@ -214,6 +215,17 @@ def test_front_has_no_member_that_another_beats() -> None:
 
     some = [one("a", 10, 1.0), one("b", 20, 0.5), one("c", 15, 2.0), one("d", 20, 0.4)]
     assert [candidate.name for candidate in pareto(some)] == ["d", "a"]
+
+
+def test_cheaper_choice_is_left_out_when_it_saves_nothing() -> None:
+    """Four weights a channel take as many bytes in FLOAT16 as in INT8 with a scale."""
+
+    def cost(precision: str, size: int, error: float) -> LayerCost:
+        return LayerCost("a", "CONV_2D", 32, precision, size, 128 - size, error, error, True)
+
+    float16, int8 = cost("float16/float", 64, 1e-7), cost("int8/dynamic", 64, 1e-4)
+    int4 = cost("int4/dynamic", 48, 1e-2)
+    assert _hull([int4, int8, float16]) == [float16, int4]
 
 
 def test_everything_wrong_is_listed_when_a_budget_contradicts_itself() -> None:

@@ -180,7 +180,8 @@ def _rows(view: _View, values: Float) -> Float:
     if view.kind != "DEPTHWISE_CONV_2D":
         return _grouped(windows, view.channels)
     depthwise: Float = windows.reshape(len(windows), -1, windows.shape[-1]).transpose(2, 0, 1)
-    return np.ascontiguousarray(depthwise[: view.channels])
+    # output channel c reads input channel c // multiplier
+    return np.repeat(depthwise, view.channels // len(depthwise), axis=0)
 
 
 def _grouped(windows: Float, channels: int) -> Float:

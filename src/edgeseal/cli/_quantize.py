@@ -95,7 +95,12 @@ def quantize(
     model = read_model(source)
     before_bytes = source.stat().st_size
     try:
-        make_plan(model, recipe)  # what does not fit shows before any work
+        plan = make_plan(model, recipe)  # what does not fit shows before any work
+        if Ends(ends) is not Ends.FLOAT32 and not plan.is_integer:
+            raise UsageError(
+                f"--io {ends} goes with recipes that make every operator an integer one, such as "
+                f"full-int8; {recipe.name} leaves some float"
+            )
         with calibrating(model, recipe, pictures, ranges, save_ranges) as calibration:
             result = apply_recipe(model, recipe, calibration=calibration)
         set_ends(model, Ends(ends))

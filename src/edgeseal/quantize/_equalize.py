@@ -158,7 +158,7 @@ def _from_statistics(
     best: _Choice | None = None
     best_gain = 0.0
     for share in _EXPONENTS:
-        divisor = _normalized(cost.reach**share / cost.weights ** (1 - share))
+        divisor = _normalized(cost.reach**share / cost.weights ** (1 - share), cost.is_used)
         division: Division | None = Division(subgraph)
         assert division is not None
         if division.plan(tensor, divisor, operators):
@@ -176,10 +176,16 @@ def _from_statistics(
     return best
 
 
-def _normalized(divisor: Float) -> Float:
-    """Return divisors around 1, within bounds."""
-    middle = np.exp(np.log(divisor).mean())
+def _normalized(divisor: Float, is_used: NDArray[np.bool_]) -> Float:
+    """Return divisors around 1, within bounds; 1 for channels that are always 0.
+
+    There is no range to gain from those, and their weights would grow without bounds.
+    """
+    if not is_used.any():
+        return np.ones_like(divisor)
+    middle = np.exp(np.log(divisor[is_used]).mean())
     normalized: Float = np.clip(divisor / middle, 1 / _LARGEST, _LARGEST).astype(np.float32)
+    normalized[~is_used] = 1
     return normalized
 
 

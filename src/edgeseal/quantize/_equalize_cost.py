@@ -70,6 +70,7 @@ class Cost:
     Attributes:
         reach: float32 [channels], the largest value of each.
         weights: float32 [channels], the largest weight that each meets.
+        is_used: bool [channels], whether it has values that count beside the others'.
     """
 
     def __init__(self, readers: Sequence[Reader], seen: Statistics) -> None:
@@ -80,6 +81,7 @@ class Cost:
         reach = np.maximum(np.abs(self._low), np.abs(self._high))
         weights = np.max([np.abs(rows).max(axis=(0, 1)) for _, rows in self._readers], axis=0)
         self.reach, self.weights = _above_zero(reach), _above_zero(weights)
+        self.is_used = reach > _NEGLIGIBLE * float(reach.max())
         self._energy = np.square(reach) if seen.channel_energy is None else seen.channel_energy
         self._met = sum(np.square(rows).sum(axis=(0, 1)) for _, rows in self._readers)
 

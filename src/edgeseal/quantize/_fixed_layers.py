@@ -20,7 +20,7 @@ from edgeseal.quantize._recipe import Activations
 from edgeseal.quantize._weights import IntegerWeights, constant, integer_constant, integer_values
 from edgeseal.quantize._work import Work
 
-__all__ = ["affine", "fix_layer_ranges"]
+__all__ = ["MOST_BIAS", "MOST_RATIO", "affine", "fix_layer_ranges"]
 
 _LEVELS = 255
 _LOWEST = -128
@@ -29,8 +29,8 @@ _BIAS_LIMIT = 2**30  # of INT32, with room for the sum of products
 _LEAST_SCALE = 1e-12  # of activations: what spans less is nothing
 # Of a product's scale to the result's: kernels limit it to 256, and overflow where a sum or a bias
 # is far beyond the result's range.
-_MOST_RATIO = 16.0
-_MOST_BIAS = 2.0**24  # of the result's steps
+MOST_RATIO = 16.0
+MOST_BIAS = 2.0**24  # of the result's steps
 _LEAST_RATIO = 2.0**-30  # as above, which they want to hold in a fixed-point multiplier
 _DEQUANTIZE_VERSION = 2  # the first that takes INT8
 _VERSIONS = {"FULLY_CONNECTED": 4, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3}  # as above
@@ -41,13 +41,13 @@ def fix_layer_ranges(work: Work) -> None:
 
     Recipes that also fix ranges of operators without weights are not for this stage.
     """
+    if work.plan.whole is not None:
+        return
     fixed = [
         entry
         for entry in work.plan.entries.values()
         if entry.precision is not None and entry.precision.activations is Activations.INT8
     ]
-    if any(entry.layer is None for entry in fixed):
-        return
     boundary = _Boundary(work.model.main, work.observed, work.recipe.methods.ranges)
     order = {operator: place for place, operator in enumerate(work.model.main.operators)}
     for entry in sorted(fixed, key=lambda entry: order[entry.operator]):
@@ -117,9 +117,9 @@ def _fix(entry: PlannedOperator, boundary: _Boundary) -> None:
     stored = integer_values(weights)
     bias = _bias(operator)
     wanted = _wanted_scale(stored, bias, scale)
-    least_result = float(wanted.max()) * scale / _MOST_RATIO
+    least_result = float(wanted.max()) * scale / MOST_RATIO
     if bias is not None:
-        least_result = max(least_result, float(np.abs(constant(bias)).max()) / _MOST_BIAS)
+        least_result = max(least_result, float(np.abs(constant(bias)).max()) / MOST_BIAS)
     made = boundary.given(result, operator, least_result)
     assert made.quantization is not None
     least = float(made.quantization.scale[0]) / scale * _LEAST_RATIO

@@ -16,7 +16,7 @@ from edgeseal.quantize._layers import (
     output_layers,
     weighted_layers,
 )
-from edgeseal.quantize._recipe import Place, Precision, Recipe, Rule
+from edgeseal.quantize._recipe import Activations, Place, Precision, Recipe, Rule
 from edgeseal.quantize._support import refusal
 
 __all__ = ["Plan", "PlannedOperator", "make_plan", "named_operators", "refuse_quantized"]
@@ -50,8 +50,7 @@ class PlannedOperator:
 class Plan:
     """What a recipe gives to every operator of a model.
 
-    A stage that adds operators says what they get (:meth:`adopt`); one that puts an operator in
-    another's place hands the name on (:meth:`replace`).
+    A stage that adds operators says what they get (:meth:`adopt`).
 
     Attributes:
         entries: by operator, in execution order; what was adopted comes last.
@@ -63,6 +62,22 @@ class Plan:
     def layers(self) -> list[PlannedOperator]:
         """The operators with weights."""
         return [entry for entry in self.entries.values() if entry.layer is not None]
+
+    @property
+    def whole(self) -> Activations | None:
+        """Activations of every operator, if the recipe fixes the ranges of the whole graph."""
+        for entry in self.entries.values():
+            if entry.precision is None or not entry.precision.is_static:
+                continue
+            if entry.layer is None or entry.precision.activations is Activations.INT16:
+                return entry.precision.activations  # layers alone have kernels for INT8 only
+        return None
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether every operator gets fixed ranges, so that no float is left inside."""
+        given = [entry.precision for entry in self.entries.values()]
+        return all(precision is not None and precision.is_static for precision in given)
 
     def precision(self, operator: Operator) -> Precision | None:
         """Return what an operator gets; None where neither a rule nor a stage speaks of it."""
@@ -96,13 +111,6 @@ class Plan:
             source.places,
         )
 
-    def replace(self, old: Operator, new: Operator, layer: WeightedLayer | None = None) -> None:
-        """Let ``new`` have the name and precision of ``old``, which leaves the graph."""
-        source = self.entries.pop(old)
-        self.entries[new] = PlannedOperator(
-            source.name, new, layer, source.precision, source.places
-        )
-
 
 def make_plan(model: Model, recipe: Recipe) -> Plan:
     """Find out what a recipe gives to every operator of a float model; changes nothing.
@@ -125,9 +133,11 @@ def make_plan(model: Model, recipe: Recipe) -> Plan:
         precision = recipe.rules[matching[-1]].precision if matching else None
         planned = replace(entry, precision=precision)
         plan.entries[entry.operator] = planned
-        problem = _problem(planned)
+    main, whole = set(model.main.operators), plan.whole
+    for planned in plan.entries.values():
+        problem = _problem(planned, whole, is_main=planned.operator in main)
         if problem is not None:
-            problems.append(f"{entry.name!r} ({entry.operator.kind}): {problem}")
+            problems.append(f"{planned.name!r} ({planned.operator.kind}): {problem}")
     for index, rule in enumerate(recipe.rules):
         if not matches[index] and not rule.optional:
             problems.append(f"rules[{index}] matches nothing{_nearest(rule, operators)}")
@@ -179,15 +189,25 @@ def _matches(rule: Rule, entry: PlannedOperator) -> bool:
     return by_kind and (not rule.names or any(fnmatchcase(entry.name, n) for n in rule.names))
 
 
-def _problem(planned: PlannedOperator) -> str | None:
-    if planned.layer is None:
-        return None
-    if planned.precision is None:
+def _problem(planned: PlannedOperator, whole: Activations | None, *, is_main: bool) -> str | None:
+    """Say why an operator cannot get what it is to get; None if it can."""
+    precision = planned.precision
+    if planned.layer is not None and precision is None:
         return (
             "no rule speaks of it, so it would stay float32 in silence; add a rule for it, with "
             "weights float32 if that is what you want"
         )
-    return refusal(planned.layer, planned.precision)
+    is_static = precision is not None and precision.is_static
+    if (is_static or whole is not None) and not is_main:
+        return "is in another function than the main one, whose ranges calibration does not see"
+    if whole is not None and (precision is None or precision.activations is not whole):
+        return (
+            f"the recipe fixes the ranges of whole graphs, so every operator takes activations "
+            f"{whole.value}; this one gets {precision or 'none'}"
+        )
+    if planned.layer is None or precision is None:
+        return None
+    return refusal(planned.layer, precision, is_whole=whole is not None)
 
 
 def _nearest(rule: Rule, operators: list[PlannedOperator]) -> str:

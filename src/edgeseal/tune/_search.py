@@ -240,8 +240,7 @@ def _path(layers: Sequence[Layer], costs: Sequence[LayerCost]) -> Iterator[dict[
         if hull:
             state[layer.name] = _precision(hull[0])
         for before, after in itertools.pairwise(hull):
-            price = (after.error - before.error) / (before.size_bytes - after.size_bytes)
-            steps.append((price, layer.name, _precision(after)))
+            steps.append((_price(before, after), layer.name, _precision(after)))
     yield dict(state)
     for _, name, precision in sorted(steps, key=lambda step: step[:2]):
         state[name] = precision
@@ -258,6 +257,8 @@ def _hull(costs: Sequence[LayerCost]) -> list[LayerCost]:
     for cost in sorted(costs, key=lambda one: (-one.size_bytes, one.error)):
         while hull and cost.error <= hull[-1].error:
             hull.pop()
+        if hull and cost.size_bytes == hull[-1].size_bytes:  # saves nothing and errs more
+            continue
         while len(hull) > 1 and _price(hull[-1], cost) <= _price(hull[-2], hull[-1]):
             hull.pop()
         hull.append(cost)
@@ -265,7 +266,7 @@ def _hull(costs: Sequence[LayerCost]) -> list[LayerCost]:
 
 
 def _price(before: LayerCost, after: LayerCost) -> float:
-    return (after.error - before.error) / max(1, before.size_bytes - after.size_bytes)
+    return (after.error - before.error) / (before.size_bytes - after.size_bytes)
 
 
 def _bisect(at: Callable[[int], Candidate], last: int, holds: Callable[[Candidate], bool]) -> None:

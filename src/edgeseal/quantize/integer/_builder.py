@@ -58,9 +58,11 @@ class Builder:
         self.homes[tensor] = home
         return home
 
-    def quantization(self, tensor: Tensor, dtype: str) -> Quantization:
-        """Return the parameters that hold a tensor's values best."""
+    def quantization(self, tensor: Tensor, dtype: str, least_scale: float = 0.0) -> Quantization:
+        """Return the parameters that hold a tensor's values best, with steps no finer than that."""
         low, high = self.span(tensor)
+        if high - low < least_scale * 255:
+            high = low + least_scale * 255
         if dtype == "INT16":
             return symmetric(max(-low, high), 32767)
         return symmetric(max(-low, high), 127) if tensor in self.centred else affine(low, high)

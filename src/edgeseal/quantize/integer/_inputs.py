@@ -30,7 +30,7 @@ def split_input_layer(
 
     Args:
         subgraph: holds the layer.
-        layer: reads a picture.
+        layer: reads a picture; has no fused activation.
         largest: float32 [channels], largest magnitude of each channel of its result.
     """
     operator, result = layer.operator, layer.operator.outputs[0]

@@ -8,8 +8,9 @@ from collections.abc import Set as AbstractSet
 
 from edgeseal.errors import ModelError
 from edgeseal.graph import Model, Operator, Subgraph, Tensor, new_operator
+from edgeseal.quantize._layers import WEIGHTS_INPUT
 from edgeseal.quantize.integer._builder import Builder, Span
-from edgeseal.quantize.integer._operators import FORMS
+from edgeseal.quantize.integer._operators import CHANNEL_AXES, FORMS
 
 __all__ = ["integerize", "wide_operators"]
 
@@ -104,10 +105,18 @@ def _right_operands(subgraph: Subgraph) -> set[Tensor]:
 
 
 def _refuse_unknown(subgraph: Subgraph) -> None:
-    unknown = Counter(o.kind for o in subgraph.operators if o.is_custom or o.kind not in FORMS)
+    unknown = Counter(form for o in subgraph.operators if (form := _unknown_form(o)))
     if unknown:
         listed = ", ".join(f"{count} x {kind}" for kind, count in sorted(unknown.items()))
         raise ModelError(
             f"has operators without an integer form here: {listed}; take hybrid-int8, which leaves "
             "all but layers float"
         )
+
+
+def _unknown_form(operator: Operator) -> str:
+    """Return what an operator is, if it has no integer form; else nothing."""
+    if operator.is_custom or operator.kind not in FORMS:
+        return operator.kind
+    weights = operator.inputs[WEIGHTS_INPUT] if operator.kind in CHANNEL_AXES else None
+    return "" if weights is None or weights.is_constant else f"{operator.kind} of computed weights"

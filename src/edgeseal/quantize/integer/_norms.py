@@ -25,6 +25,7 @@ from edgeseal.quantize._weights import constant
 __all__ = ["rewrite_norms"]
 
 _CENTRED = ("FULLY_CONNECTED", "CONV_2D")  # layers whose every output reads all channels
+_NO_ACTIVATION = 0  # ActivationFunctionType.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def _find(subgraph: Subgraph) -> Iterator[_Norm]:
             deviation = users[0].outputs[0]
             users = readers[deviation]
         centred = _squared(variance, makers)
-        if centred is None or len(users) != 1 or users[0].kind != "MUL":
+        if centred is None or len(users) != 1 or not _is_plain(users[0], "MUL"):
             continue
         source = _centred_of(centred, makers)
         other = [t for t in users[0].inputs if t is not deviation]
@@ -77,7 +78,7 @@ def _variance(
     while tensor is not None and (maker := makers.get(tensor)) is not None:
         if maker.kind == "RESHAPE":
             tensor = maker.inputs[0]
-        elif maker.kind == "ADD":
+        elif _is_plain(maker, "ADD"):
             constants = [t for t in maker.inputs if t is not None and t.is_constant]
             if len(constants) != 1 or math.prod(constants[0].shape) != 1:
                 break
@@ -88,6 +89,13 @@ def _variance(
         else:
             break
     return 0.0, None
+
+
+def _is_plain(operator: Operator, kind: str) -> bool:
+    """Whether it is of a kind, and no activation is fused into it."""
+    if operator.kind != kind:
+        return False
+    return operator.options is None or operator.options.fusedActivationFunction == _NO_ACTIVATION
 
 
 def _is_last_axis(mean: Operator) -> bool:
@@ -101,14 +109,14 @@ def _is_last_axis(mean: Operator) -> bool:
 def _squared(variance: Operator, makers: dict[Tensor, Operator]) -> Tensor | None:
     source = variance.inputs[0]
     maker = None if source is None else makers.get(source)
-    if maker is None or maker.kind != "MUL" or maker.inputs[0] is not maker.inputs[1]:
+    if maker is None or not _is_plain(maker, "MUL") or maker.inputs[0] is not maker.inputs[1]:
         return None
     return maker.inputs[0]
 
 
 def _centred_of(centred: Tensor, makers: dict[Tensor, Operator]) -> Tensor | None:
     maker = makers.get(centred)
-    if maker is None or maker.kind != "SUB":
+    if maker is None or not _is_plain(maker, "SUB"):
         return None
     source, mean = maker.inputs
     averaged = None if mean is None else makers.get(mean)

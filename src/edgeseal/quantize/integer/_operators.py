@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from edgeseal.graph import Buffer, Operator, Quantization, Tensor, new_operator
+from edgeseal.quantize._fixed_layers import MOST_BIAS, MOST_RATIO
 from edgeseal.quantize._layers import WEIGHTS_INPUT
 from edgeseal.quantize._weights import (
+    IntegerWeights,
     constant,
     integer_constant,
     round_to_nearest,
@@ -17,12 +19,12 @@ from edgeseal.quantize._weights import (
 )
 from edgeseal.quantize.integer._builder import Builder, Values, per_tensor, scale_of
 
-__all__ = ["FORMS"]
+__all__ = ["CHANNEL_AXES", "FORMS"]
 
 _BIAS_INPUT = 2
 _BIAS_LIMITS = {"INT8": 2**30, "INT16": 2**38}  # with room for the sum of products
 _INT64 = 4  # TensorType
-_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
+CHANNEL_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
 _VERSIONS = {
     "FULLY_CONNECTED": {"INT8": 4, "INT16": 11},
     "CONV_2D": {"INT8": 3, "INT16": 5},
@@ -56,17 +58,29 @@ def _layer(operator: Operator, builder: Builder, dtype: str) -> None:
     assert source is not None
     assert weights is not None
     taken = builder.form(source, dtype)
-    axis = _AXES[operator.kind]
+    axis = CHANNEL_AXES[operator.kind]
     given = operator.inputs[_BIAS_INPUT] if len(operator.inputs) > _BIAS_INPUT else None
     real = np.zeros(weights.shape[axis], np.float32) if given is None else constant(given)
     values = constant(weights)
     # a bias that overflows its integers needs coarser ones
     least = np.abs(real) / (scale_of(taken) * _BIAS_LIMITS[dtype])
     scale = np.maximum(symmetric_scale(values, axis), least).astype(np.float32)
-    rounded = integer_constant(weights.name, round_to_nearest(values, axis, scale))
+    rounded = round_to_nearest(values, axis, scale)
     bias = _bias(operator, real, scale_of(taken) * scale, dtype)
-    result = builder.new(operator.outputs[0], dtype)
-    _append(operator, builder, [taken, rounded, bias], result, dtype)
+    output = operator.outputs[0]
+    coarsest = _least_result_scale(rounded, real, scale_of(taken)) if dtype == "INT8" else 0.0
+    result = builder.new(output, dtype, builder.quantization(output, dtype, coarsest))
+    _append(
+        operator, builder, [taken, integer_constant(weights.name, rounded), bias], result, dtype
+    )
+
+
+def _least_result_scale(weights: IntegerWeights, bias: Values, input_scale: float) -> float:
+    """Return the scale of a result below which kernels overflow, such as for channels always 0."""
+    others = tuple(dim for dim in range(weights.values.ndim) if dim != weights.axis)
+    used = weights.scale[weights.values.any(axis=others)]
+    product = float(used.max(initial=0)) * input_scale
+    return max(product / MOST_RATIO, float(np.abs(bias).max(initial=0)) / MOST_BIAS)
 
 
 def _bias(operator: Operator, real: Values, scale: Values, dtype: str) -> Tensor:

@@ -22,6 +22,7 @@ Observe = Callable[[Model, Sequence[Tensor]], dict[Tensor, Statistics]]
 
 _LARGEST_SPLIT = 2**19  # values of a first layer's result; INT16 arithmetic on more is too slow
 _SMALLEST_RANGE = 1e-6
+_NO_ACTIVATION = 0  # ActivationFunctionType.NONE
 
 
 def prepare(model: Model, observe: Observe) -> set[Operator]:
@@ -61,6 +62,8 @@ def _split_inputs(model: Model, observe: Observe) -> None:
         for layer in input_layers(model.main)
         if layer.operator.kind in ("CONV_2D", "FULLY_CONNECTED")
         and int(np.prod(layer.operator.outputs[0].shape)) <= _LARGEST_SPLIT
+        # the terms of one with an activation reach beyond what it lets through, and so beyond INT16
+        and layer.operator.options.fusedActivationFunction == _NO_ACTIVATION
     ]
     seen = observe(model, [layer.operator.outputs[0] for layer in layers]) if layers else {}
     for layer in layers:

@@ -67,7 +67,9 @@ def _quotient(division: Operator) -> list[Operator]:
     return [
         new_operator("RSQRT", [divisor], [root]),
         _plain("MUL", [root, root], inverse),
-        _plain("MUL", [numerator, inverse], result),
+        new_operator(
+            "MUL", [numerator, inverse], [result], fusedActivationFunction=_activation(division)
+        ),
     ]
 
 
@@ -125,6 +127,10 @@ def _integers(values: tuple[int, ...]) -> Tensor:
 
 def _like(tensor: Tensor, part: str) -> Tensor:
     return Tensor(f"{tensor.name}/{part}", tensor.shape, "FLOAT32")
+
+
+def _activation(operator: Operator) -> int:
+    return 0 if operator.options is None else int(operator.options.fusedActivationFunction)
 
 
 def _plain(kind: str, inputs: list[Tensor], result: Tensor) -> Operator:

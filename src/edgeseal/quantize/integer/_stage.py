@@ -6,38 +6,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edgeseal.calibrate import Statistics, choose_range
-from edgeseal.errors import UsageError
 from edgeseal.graph import Model, Operator, Tensor
 from edgeseal.quantize._layers import WEIGHTS_INPUT, WeightedLayer
 from edgeseal.quantize._plan import PlannedOperator
 from edgeseal.quantize._recipe import Activations, Precision, Weights
 from edgeseal.quantize._work import Work
 from edgeseal.quantize.integer._integerize import integerize
+from edgeseal.quantize.integer._operators import CHANNEL_AXES
 from edgeseal.quantize.integer._prepare import prepare
 
 __all__ = ["make_integer_graph"]
-
-_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
 
 
 def make_integer_graph(work: Work) -> None:
     """Give every operator its integer form, if the recipe fixes the ranges of all.
 
     Raises:
-        UsageError: some operators have no integer form, or get other precisions than the rest.
+        ModelError: some operators have no integer form.
     """
-    static = {
-        entry.precision.activations
-        for entry in work.plan.entries.values()
-        if entry.layer is None and entry.precision is not None and entry.precision.is_static
-    }
-    if not static:
+    whole = work.plan.whole
+    if whole is None:
         return
-    if len(static) > 1 or len(work.model.subgraphs) > 1:
-        raise UsageError(
-            f"recipe {work.recipe.name!r} quantizes whole graphs: one function, with the same "
-            "activations, int8 or int16, for every operator"
-        )
     calibration = work.calibration
     assert calibration is not None  # such a recipe needs it
 
@@ -47,7 +36,7 @@ def make_integer_graph(work: Work) -> None:
     narrow = prepare(work.model, observe)
     seen = calibration.observe(work.model)
     ranges = {t: choose_range(s, work.recipe.methods.ranges) for t, s in seen.items()}
-    is_wide = static == {Activations.INT16}
+    is_wide = whole is Activations.INT16
     made = integerize(work.model, ranges.__getitem__, narrow, all_wide=is_wide)
     _tell_plan(work, made)
 
@@ -60,7 +49,11 @@ def _tell_plan(work: Work, made: dict[Operator, Operator]) -> None:
     for old, new in made.items():
         source = known.get(old)
         name = source.name if source is not None else _name(new)
-        layer = WeightedLayer(new, WEIGHTS_INPUT, _AXES[new.kind]) if new.kind in _AXES else None
+        layer = (
+            WeightedLayer(new, WEIGHTS_INPUT, CHANNEL_AXES[new.kind])
+            if new.kind in CHANNEL_AXES
+            else None
+        )
         if layer is None and source is not None and source.layer is not None:
             layer = replace(source.layer, operator=new)
             if layer.weights.dtype == "INT16":
