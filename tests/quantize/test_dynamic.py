@@ -21,7 +21,9 @@ from edgeseal.graph import (
     read_model,
     write_model,
 )
-from edgeseal.quantize import find_recipe, quantize
+from edgeseal.quantize import find_recipe, make_plan, quantize
+from edgeseal.quantize._input_terms import add_input_terms
+from edgeseal.quantize._work import Work
 from edgeseal.runtime import load_detector, open_session, read_info, refusal
 
 DYNAMIC = find_recipe("dynamic-int8")
@@ -151,6 +153,19 @@ def test_picture_layer_is_precise_when_it_cancels_a_large_picture(tmp_path: Path
     assert [op.kind for op in model.operators()].count("CONV_2D") == 2
     result = outputs(model, tmp_path / "int8.tflite")
     assert nmse(result, expected) < 2e-5  # the rounding of activations alone
+
+
+def test_function_is_the_float_models_when_a_picture_layer_has_its_rest_beside_it(
+    tmp_path: Path,
+) -> None:
+    """What is observed before the weights are rounded has to be the float model's."""
+    weights = np.random.default_rng(0).normal(size=(8, 3, 3, 16)).astype(np.float32)
+    options = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    model = layer_model("CONV_2D", weights, **options)
+    expected = outputs(model, tmp_path / "float.tflite")
+    add_input_terms(Work(model, DYNAMIC, make_plan(model, DYNAMIC), None))
+    assert [op.kind for op in model.operators()].count("CONV_2D") == 2
+    assert nmse(outputs(model, tmp_path / "terms.tflite"), expected) < 1e-10
 
 
 def test_model_error_says_so_when_quantized_twice(detector: Path, tmp_path: Path) -> None:

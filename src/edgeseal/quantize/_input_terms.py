@@ -43,7 +43,11 @@ def add_input_terms(work: Work) -> None:
 
 def _add_twin(subgraph: Subgraph, layer: WeightedLayer, axis: int, bits: int) -> Operator:
     operator, weights = layer.operator, constant(layer.weights)
-    rest = weights - round_to_nearest(weights, axis, bits=bits).dequantized()
+    rounded = round_to_nearest(weights, axis, bits=bits).dequantized()
+    rest = weights - rounded
+    # At once, not when it is rounded: until then the sum has to be the float layer, or ranges and
+    # moments would be observed on a model whose first layer has its rest twice.
+    operator.inputs[layer.position] = float_constant(layer.weights.name, rounded)
     result = operator.outputs[0]
     operands = [operator.inputs[0], float_constant(f"{layer.weights.name}/rest", rest)]
     if len(operator.inputs) > _BIAS_INPUT and operator.inputs[_BIAS_INPUT] is not None:
