@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOMS = (
-    "cards payload graph lean probe check repair analyze targets runtime quantize evaluate bench "
-    "view tune"
+    "cards graph lean probe check repair analyze targets runtime quantize evaluate bench "
+    "view tune payload video peers data calibrate"
 )
 _BLOCK = """
 import sys
@@ -26,9 +26,15 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("room", ROOMS.split())
-def test_room_imports_when_torch_is_missing(room: str) -> None:
-    result = run(f"import edgeseal.{room}")
+def test_room_and_its_names_import_when_torch_is_missing(room: str) -> None:
+    result = run(f"import edgeseal.{room} as room\nfor name in room.__all__: getattr(room, name)")
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(("room", "extra"), [("convert", "convert"), ("prune", "prune")])
+def test_extra_is_named_when_a_room_needs_torch(room: str, extra: str) -> None:
+    result = run(f"import edgeseal.{room}")
+    assert f"pip install 'edgeseal[{extra}]'" in result.stderr.splitlines()[-1]
 
 
 def test_missing_extra_is_one_clear_line_when_converting_without_torch(tmp_path: Path) -> None:

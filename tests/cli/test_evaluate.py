@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import signal
@@ -104,6 +105,18 @@ def test_result_is_the_same_when_interrupted_and_continued(plan: Plan, tmp_path:
     continued = evaluate_pictures(plan, workers=1, state=state)
     assert continued.resumed == 1
     assert continued.records == evaluate_pictures(plan, workers=1).records
+
+
+def test_pictures_have_their_names_of_now_when_they_were_renamed_meanwhile(
+    plan: Plan, tmp_path: Path
+) -> None:
+    state = State(tmp_path / "state", plan.fingerprint())
+    first = evaluate_pictures(plan, workers=1, state=state)
+    path = shutil.copy(plan.pictures[0], tmp_path / f"renamed{plan.pictures[0].suffix}")
+    renamed = dataclasses.replace(plan, pictures=(Path(path),), unmarked=())
+    again = evaluate_pictures(renamed, workers=1, state=state)
+    assert again.resumed == 1
+    assert again.records == (dataclasses.replace(first.records[0], name=Path(path).name),)
 
 
 def test_state_is_not_used_when_it_is_damaged_or_of_another_plan(

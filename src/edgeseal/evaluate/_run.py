@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeseal.errors import FileError, ModelError, UsageError
@@ -83,8 +83,8 @@ def evaluate_pictures(
     records: dict[_Task, PictureRecord] = {}
     for task, checksum in tasks.items():
         if state is not None and (record := state.load(checksum, mark=task.mark)) is not None:
-            records[task] = record
-            advance(record)
+            records[task] = replace(record, name=task.path.name)  # which may have another by now
+            advance(records[task])
     resumed = len(records)
     todo = [task for task in tasks if task not in records]
     for task, record in _work(plan, todo, min(workers or cores(), max(len(todo), 1))):

@@ -1,5 +1,12 @@
 """Cuts heads and channels out of a detector and lets it recover from the original."""
 
+from edgeseal.errors import MissingExtraError
+
+try:
+    import torch  # noqa: F401
+except ModuleNotFoundError as error:
+    raise MissingExtraError("pruning a PyTorch model", "prune") from error
+
 from edgeseal.prune._distill import Fidelity, Settings
 from edgeseal.prune._prune import GroupWidth, Pruned, prune, write_pruned
 
