@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cli.commands import Run
+from edgeseal.bench import Measurement
+from edgeseal.cli._bench_report import Agreement, accuracies
 
 
 @pytest.fixture
@@ -76,3 +79,13 @@ def test_peers_are_refused_when_the_first_file_is_not_float(run: Run, quantized:
 
 def test_peers_are_refused_when_the_weights_are_not_known(run: Run, foreign: Path) -> None:
     assert "was not written by edgeseal" in run("bench", foreign, "--peer", "torch").refused()
+
+
+@pytest.mark.parametrize("is_detector", [True, False])
+def test_agreement_is_empty_when_results_are_not_finite(is_detector: bool) -> None:
+    good = np.array([[0, 1, -1], [0, 2, 1]], np.float32)
+    bad = np.where(good == 2, np.float32(np.nan), good)
+    found = [Measurement("a", "x", None, outputs=one) for one in (good, bad, good)]
+    first, broken, last = accuracies(found, None, is_detector=is_detector)
+    assert first == last != Agreement()
+    assert broken == Agreement()

@@ -66,12 +66,20 @@ def accuracies(
         found: what :func:`edgeseal.bench.bench` returned.
         bits: float32 [pictures, bits] that the pictures carry, or None.
         is_detector: whether the results are logits of which index 0 carries no information.
+
+    Returns:
+        An agreement for each; an empty one for engines that failed or gave values that are not
+        finite.
     """
+    import numpy as np
+
     reference = next((one.outputs for one in found if one.outputs is not None), None)
     agreements = []
     for one in found:
         if one.outputs is None or reference is None or one.outputs.shape != reference.shape:
             agreements.append(Agreement())
+        elif not (np.isfinite(one.outputs).all() and np.isfinite(reference).all()):
+            agreements.append(Agreement())  # there is no error to state, and JSON has no NaN
         elif is_detector and reference.ndim == 2:
             agreements.append(_of_logits(one.outputs[:, 1:], reference[:, 1:], bits))
         else:
