@@ -125,6 +125,17 @@ def test_transparent_colour_is_alpha_when_read(photo: NDArray[np.uint8], tmp_pat
     assert (alpha == 65535).sum() == alpha.size - 1
 
 
+def test_transparent_grey_is_alpha_when_read(tmp_path: Path) -> None:
+    path = tmp_path / "key.png"
+    levels = 16 * np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+    Image.fromarray(levels).save(path, transparency=160)
+    picture = read_picture(path)
+    assert picture.alpha is not None
+    assert picture.alpha.dtype == np.uint16
+    assert np.array_equal(picture.alpha == 0, levels == 160)
+    assert np.array_equal(picture.pixels[..., 0], levels)
+
+
 @pytest.mark.parametrize("channels", [2, 3, 4])
 def test_marked_file_has_16_bits_when_the_source_has(
     embedder: LiteRTEmbedder, photo: NDArray[np.uint8], tmp_path: Path, channels: int

@@ -261,11 +261,12 @@ def _decode_deep(image: Image.Image, file: IO[bytes], name: str, *, one_frame: b
 
 def _from_pil(image: Image.Image, name: str) -> Picture:
     if image.mode.startswith("I"):
-        return Picture(name, _grey(_sixteen_bits(copy_pixels(image), name)), is_grey=True)
+        plane = _sixteen_bits(copy_pixels(image), name)
+        return Picture(name, _grey(plane), _key_alpha(plane, image), is_grey=True)
     if image.mode == "F":
-        plane = copy_pixels(image)
-        _check_range(plane, name)
-        return Picture(name, _grey(plane), is_grey=True)
+        levels = copy_pixels(image)
+        _check_range(levels, name)
+        return Picture(name, _grey(levels), is_grey=True)
     if image.mode == "La":
         image = image.convert("LA")
     is_grey = image.mode in ("1", "L", "LA")
@@ -275,6 +276,15 @@ def _from_pil(image: Image.Image, name: str) -> Picture:
     if is_grey:
         return Picture(name, _grey(copy_pixels(image.convert("L"))), is_grey=True)
     return Picture(name, copy_pixels(image if image.mode == "RGB" else image.convert("RGB")))
+
+
+def _key_alpha(plane: NDArray[np.uint16], image: Image.Image) -> NDArray[np.uint16] | None:
+    """Return transparency, [H, W], where one level of grey stands for it; else None."""
+    level = image.info.get("transparency")
+    if not isinstance(level, int):
+        return None
+    alpha: NDArray[np.uint16] = np.where(plane == level, 0, 65535).astype(np.uint16)
+    return alpha
 
 
 def _sixteen_bits(plane: NDArray[Any], name: str) -> NDArray[np.uint16]:
