@@ -12,7 +12,7 @@ demo: $(VENV)/.ready
 	$(BIN)/edgeseal demo -o edgeseal-demo --overwrite
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
