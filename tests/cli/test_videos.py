@@ -111,6 +111,12 @@ def test_pictures_and_videos_are_refused_when_given_together(
     options = ["--id", 1, "-o", movies / "out", "--crf", 3]
     error = run("embed", photos, "--model", pair96.embedder, *options).refused()
     assert "--crf: for videos only" in error
+    movie = movies / "a.mp4"
+    error = run("detect", movie, "--model", pair96.detector, "--exact", "--resume").refused()
+    assert "--resume and --exact: for pictures only" in error
+    options = ["--id", 1, "-o", movies / "out", "--workers", 2]
+    error = run("embed", movie, "--model", pair96.embedder, *options).refused()
+    assert "--workers: for pictures only" in error
 
 
 def test_option_is_refused_when_it_is_zero_or_empty(run: Run, pair96: Pair, movies: Path) -> None:

@@ -88,7 +88,8 @@ def detect(
     if fpr is not None and (raw or expect is not None):
         raise UsageError("--fpr goes with looking for a payload; leave out --raw and --expect")
     for_videos = {"--aggregation": aggregation, "--every": every, "--all-frames": all_frames}
-    if only_videos(images, for_videos, resume=resume, json_lines=json_lines):
+    for_pictures = {"--resume": resume, "--jsonl": json_lines, "--exact": exact}
+    if only_videos(images, for_videos, for_pictures):
         VideoDetect(
             model=model,
             expect=expect,

@@ -98,7 +98,9 @@ def embed(
     wanted = Wanted(message=message, text=text, number=number, digits=digits, bits=bits, seed=seed)
     wanted.check()
     for_videos = {"--codec": codec, "--crf": crf, "--preset": preset, "--pix-fmt": pix_fmt}
-    if only_videos(images, for_videos, resume=resume, json_lines=json_lines):
+    several = workers if workers != 1 else None
+    for_pictures = {"--resume": resume, "--jsonl": json_lines, "--workers": several}
+    if only_videos(images, for_videos, for_pictures):
         VideoEmbed(
             model=model,
             output=output,

@@ -68,19 +68,15 @@ AllFramesOption: TypeAlias = Annotated[
 
 
 def only_videos(
-    paths: list[Path],
-    options: Mapping[str, object],
-    *,
-    resume: bool,
-    json_lines: str | None,
+    paths: list[Path], for_videos: Mapping[str, object], for_pictures: Mapping[str, object]
 ) -> bool:
     """Say whether videos were named, not pictures.
 
     Args:
         paths: what was named.
-        options: values of options that are for videos alone, by name; None and False if not given.
-        resume: the option that is for pictures alone.
-        json_lines: likewise.
+        for_videos: values of options that are for videos alone, by name; None and False if not
+            given.
+        for_pictures: likewise.
 
     Raises:
         UsageError: videos and others were named together, or an option of the one for the other.
@@ -93,11 +89,12 @@ def only_videos(
         raise UsageError(
             f"{others}: no video, but {videos[0]} is; give pictures and videos in separate runs"
         )
-    given = [name for name, value in options.items() if value is not None and value is not False]
-    if given and not videos:
-        raise UsageError(f"{' and '.join(given)}: for videos only; leave it out for pictures")
-    if videos and (resume or json_lines is not None):
-        raise UsageError("--resume and --jsonl: for pictures only; leave them out for videos")
+    kinds = "videos", "pictures"
+    kind, other = kinds[::-1] if videos else kinds
+    foreign = for_pictures if videos else for_videos
+    given = [name for name, value in foreign.items() if value is not None and value is not False]
+    if given:
+        raise UsageError(f"{' and '.join(given)}: for {kind} only; leave it out for {other}")
     return bool(videos)
 
 
