@@ -90,9 +90,9 @@ def test_gate_decides_the_exit_status_when_a_limit_is_given(
 def test_pictures_are_used_when_a_folder_is_given(
     run: Run, detector: Path, quantized: Path, photos: Path
 ) -> None:
-    record = run("compare", detector, quantized, "--inputs", photos, "--json").json
+    record = run("compare", detector, quantized, "--images", photos, "--json").json
     assert record["samples"] == 3
-    one = run("compare", detector, quantized, "--inputs", photos / "a.png", "--json").json
+    one = run("compare", detector, quantized, "--images", photos / "a.png", "--json").json
     assert one["samples"] == 1
     assert one["outputs"][0]["max_abs"] <= record["outputs"][0]["max_abs"]
 
@@ -156,8 +156,8 @@ def test_pictures_are_refused_when_the_model_takes_none(
     run: Run, not_quantizable: Path, photos: Path
 ) -> None:
     arguments = ["compare", not_quantizable, not_quantizable]
-    assert "pictures need one input" in run(*arguments, "--inputs", photos).refused()
-    error = run(*arguments, "--inputs", photos, "--random", 2).refused()
+    assert "pictures need one input" in run(*arguments, "--images", photos).refused()
+    error = run(*arguments, "--images", photos, "--random", 2).refused()
     assert "give one of them" in error
 
 

@@ -60,3 +60,19 @@ def test_record_holds_every_target_when_printed_as_json(run: Run, square: Path) 
 def test_targets_are_listed_when_there_is_no_such_one(run: Run, square: Path) -> None:
     said = run("check", square, "--target", "tpu").refused()
     assert "cpu, gpu, npu, ethos-u85" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--macs", 256], "--macs goes with --target ethos-u85"),
+        (["--target", "gpu", "--macs", 256], "--macs goes with --target ethos-u85"),
+        (["--target", "gpu", "--prepare-only"], "without --target"),
+        (["--target", "gpu", "--images", "x.png"], "without --target"),
+        (["--prepare-only", "--images", "x.png"], "give one of them"),
+    ],
+)
+def test_option_is_refused_when_it_would_change_nothing(
+    run: Run, square: Path, options: list[object], message: str
+) -> None:
+    assert message in run("check", square, *options).refused()

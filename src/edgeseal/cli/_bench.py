@@ -81,7 +81,7 @@ def bench(
             help="For static INT8 peers; default: crops of the bundled photographs.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="For what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="For what is drawn.")] = 0,
     timeout_s: Annotated[
         float, typer.Option("--timeout", metavar="S", min=1, help="Longest wait for an engine.")
     ] = 600.0,

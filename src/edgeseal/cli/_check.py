@@ -9,6 +9,7 @@ import typer
 
 from edgeseal.cli._console import busy, mib, new_table, print_json, print_table, print_text
 from edgeseal.cli._targets import check_targets
+from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["check", "finding_record", "report_record", "samples_of"]
 
 _NAME_LENGTH = 30  # letters; converters put the whole module path in front
+_MACS = 256
 _SHOWN_NODES = 3  # of warnings and notes; every failing node is shown
 
 
@@ -47,8 +49,11 @@ def check(
         ),
     ] = None,
     macs: Annotated[
-        int, typer.Option("--macs", metavar="N", help="Size of the Ethos-U85: 128 to 2048.")
-    ] = 256,
+        int | None,
+        typer.Option(
+            "--macs", metavar="N", help="Size of the Ethos-U85: 128 to 2048. [default: 256]"
+        ),
+    ] = None,
     prepare_only: Annotated[
         bool, typer.Option("--prepare-only", help="Prepare the operators without running them.")
     ] = False,
@@ -64,7 +69,9 @@ def check(
             help="For the process that tries; default: half of the machine's.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="For inputs that are drawn.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="For inputs that are drawn.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     _codes: Annotated[
         bool,
@@ -82,12 +89,13 @@ def check(
     from edgeseal.graph import read_model
     from edgeseal.probe import Prober
 
+    _check_options(targets, macs=macs, images=images, prepare_only=prepare_only)
     limit_bytes = None if memory_limit_gib is None else int(memory_limit_gib * 2**30)
     if targets:
         check_targets(
             path,
             targets,
-            macs=macs,
+            macs=_MACS if macs is None else macs,
             timeout_s=timeout_s,
             memory_limit_bytes=limit_bytes,
             as_json=as_json,
@@ -106,6 +114,22 @@ def check(
         _show(report)
     if not report.is_good:
         raise typer.Exit(1)
+
+
+def _check_options(
+    targets: list[str] | None, *, macs: int | None, images: list[Path] | None, prepare_only: bool
+) -> None:
+    """Refuse options that would change nothing.
+
+    Raises:
+        UsageError: they belong to the other use of the verb.
+    """
+    if macs is not None and "ethos-u85" not in (targets or ()):
+        raise UsageError("--macs goes with --target ethos-u85; leave it out")
+    if targets and (images or prepare_only):
+        raise UsageError("--images and --prepare-only go with trying the file, without --target")
+    if images and prepare_only:
+        raise UsageError("--images and --prepare-only: give one of them; pictures need a run")
 
 
 def samples_of(model: Model, images: list[Path] | None) -> list[dict[str, NDArray[Any]]]:

@@ -44,9 +44,9 @@ def compare(
     candidate: Annotated[
         Path, typer.Argument(metavar="B.tflite", help="Another file of the same graph.")
     ],
-    inputs: Annotated[
+    images: Annotated[
         list[Path] | None,
-        typer.Option("--inputs", metavar="IMAGE|DIR", help="Pictures to run both on."),
+        typer.Option("--images", metavar="IMAGE|DIR", help="Pictures to run both on."),
     ] = None,
     draws: Annotated[
         int | None,
@@ -58,7 +58,9 @@ def compare(
             f"{_DEFAULT_DRAWS}.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="For inputs that are drawn.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="For inputs that are drawn.")
+    ] = 0,
     sort: Annotated[Sort, typer.Option("--sort", help="Error to sort by.")] = Sort.own,
     top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Operators to list.")] = 20,
     list_all: Annotated[bool, typer.Option("--all", help="List every operator.")] = False,
@@ -89,7 +91,7 @@ def compare(
         check_output(plot, overwrite=overwrite)
     files = ModelFile.read(reference), ModelFile.read(candidate)
     check_ends(*files)
-    count, samples = _samples(*files, inputs, draws, seed)
+    count, samples = _samples(*files, images, draws, seed)
     comparison = _run(*files, samples, count, timeout_s)
     if plot is not None:
         write_plot(comparison, plot, overwrite=overwrite)
@@ -103,7 +105,7 @@ def compare(
 def _samples(
     reference: ModelFile,
     candidate: ModelFile,
-    inputs: list[Path] | None,
+    images: list[Path] | None,
     draws: int | None,
     seed: int,
 ) -> tuple[int, Iterator[Sample]]:
@@ -111,10 +113,10 @@ def _samples(
     from edgeseal.cli._pictures import list_pictures
 
     models = reference.model, candidate.model
-    if inputs and draws is not None:
-        raise UsageError("--inputs and --random: give one of them")
-    if inputs:
-        pictures = list_pictures(inputs)
+    if images and draws is not None:
+        raise UsageError("--images and --random: give one of them")
+    if images:
+        pictures = list_pictures(images)
         return len(pictures), samples_from_pictures(*models, pictures, seed=seed)
     count = _DEFAULT_DRAWS if draws is None else draws
     return count, drawn_samples(*models, count, seed=seed)

@@ -51,7 +51,7 @@ def evaluate(
     models: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[MODEL|DIR]...",
+            metavar="MODEL|DIR",
             help="Detectors, or folders of models; the bundled reference pair without any.",
         ),
     ] = None,
@@ -77,7 +77,9 @@ def evaluate(
         str | None,
         typer.Option(metavar="HEX", help="One message for all; else drawn for each picture."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of messages, attacks and resamples.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="Of messages, attacks and resamples.")
+    ] = 0,
     max_side: Annotated[
         int, typer.Option(metavar="PIXELS", help="Shrink larger pictures first; 0 for none.")
     ] = 1024,

@@ -29,7 +29,9 @@ def lean(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT.tflite", help="File to write.")
     ],
-    seed: Annotated[int, typer.Option("--seed", min=0, help="For the inputs to compare on.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="For the inputs to compare on.")
+    ] = 0,
     timeout_s: Annotated[
         float, typer.Option("--timeout", metavar="S", min=0.1, help="Longest time for one trial.")
     ] = 60.0,

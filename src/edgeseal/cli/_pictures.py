@@ -22,7 +22,7 @@ __all__ = [
 PicturesArgument: TypeAlias = Annotated[
     list[Path],
     typer.Argument(
-        metavar="IMAGE...",
+        metavar="IMAGE",
         help="Pictures, folders, patterns, @LIST (a file of paths), - (paths from stdin).",
     ),
 ]

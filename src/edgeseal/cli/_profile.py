@@ -46,7 +46,9 @@ def profile(
     sort: Annotated[Sort, typer.Option("--sort", help="Order of the operators.")] = Sort.latency,
     top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Operators to list.")] = 10,
     list_all: Annotated[bool, typer.Option("--all", help="List every operator.")] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="For the inputs, drawn.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="For the inputs, drawn.")
+    ] = 0,
     timeout_s: Annotated[
         float, typer.Option("--timeout", metavar="S", min=0.1, help="Longest time for one trial.")
     ] = 60.0,

@@ -50,7 +50,9 @@ def prune(
     steps: Annotated[int, typer.Option(help="Steps of distillation after the cut.")] = 100,
     batch: Annotated[int, typer.Option(help="Pictures in each step.")] = 8,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-5,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="Of everything random.")
+    ] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

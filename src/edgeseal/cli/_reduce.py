@@ -56,6 +56,7 @@ def reduce(
         float,
         typer.Option(
             "--tolerance",
+            metavar="X",
             min=0.0,
             help="Difference that is fine, as a share of the output's largest value.",
         ),

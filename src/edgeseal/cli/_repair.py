@@ -59,7 +59,9 @@ def repair(
             help="For the process that tries; default: half of the machine's.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="For inputs that are drawn.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="For inputs that are drawn.")
+    ] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

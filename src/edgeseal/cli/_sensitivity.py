@@ -39,7 +39,9 @@ def sensitivity(
     every: Annotated[
         bool, typer.Option("--exact", help="Measure every precision of every layer.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of messages and attacks.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="Of messages and attacks.")
+    ] = 0,
     plot: Annotated[
         Path | None, typer.Option(metavar="OUT.png|OUT.svg", help="Draw the costs.")
     ] = None,

@@ -71,7 +71,9 @@ def tune(
         str,
         typer.Option("--recipe", metavar="NAME|FILE.json", help="What to start from."),
     ] = "dynamic-int8",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of messages and attacks.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="Of messages and attacks.")
+    ] = 0,
     plot: Annotated[
         Path | None, typer.Option(metavar="OUT.png|OUT.svg", help="Draw size against drop.")
     ] = None,

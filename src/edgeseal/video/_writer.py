@@ -112,7 +112,7 @@ class VideoWriter:
                 raise
             raise VideoError(
                 f"{self._name}: cannot be written with {self._codec} ({error.strerror or error}); "
-                "choose another ending, --codec or --pix-fmt"
+                "choose another ending, --codec, --preset or --pix-fmt"
             ) from error
         except ValueError as error:
             raise VideoError(
