@@ -165,6 +165,18 @@ def test_nothing_is_measured_again_when_a_search_was_interrupted(
         Trials(source, task, state=state)
 
 
+def test_state_is_refused_when_recipes_saw_other_pictures(
+    source: Path, task: Task, tmp_path: Path
+) -> None:
+    """What a recipe makes of other pictures is another file, so its figures say nothing."""
+    state = tmp_path / "out.part"
+    _ = Trials(source, task, calibration=bundled_inputs(views=1), state=state).float_trial
+    _ = Trials(source, task, calibration=bundled_inputs(views=1), state=state).float_trial
+    for other in (None, bundled_inputs(views=2)):
+        with pytest.raises(UsageError, match="another model, other pictures"):
+            Trials(source, task, calibration=other, state=state)
+
+
 def test_recipe_makes_the_same_bytes_when_it_is_read_from_the_report(
     source: Path, task: Task, tmp_path: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,8 +20,7 @@ from edgeseal.cli._task import check_task, chosen_inputs, chosen_task
 from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.calibrate import Calibration
-    from edgeseal.graph import Model
+    from edgeseal.calibrate import Inputs
     from edgeseal.quantize import Recipe
     from edgeseal.tune import Budget, Found, Layer, Trials
 
@@ -118,6 +116,7 @@ def tune(
         check_plot(plot)
     check_task(embedder, images, message)
     base, pictures = find_recipe(recipe_name), chosen_inputs(images)
+    learned = _calibration_inputs(calibration)
     model = read_model(source)
     check_source(model, base, str(source))
     base = usable_recipe(model, base)
@@ -130,7 +129,7 @@ def tune(
         trials = Trials(
             source,
             task,
-            calibrate=_calibrator(calibration),
+            calibration=learned,
             state=kept,
             on_trial=lambda what: say(f"trying {what}"),
         )
@@ -151,18 +150,15 @@ def tune(
         raise typer.Exit(1)
 
 
-def _calibrator(pictures: list[Path] | None) -> Callable[[Model], Calibration] | None:
-    """Return what lets recipes see a model on pictures; None if none were given.
+def _calibration_inputs(pictures: list[Path] | None) -> Inputs | None:
+    """Return what recipes are to see the model on; None if no pictures were given.
 
     Raises:
         FileError: there are no pictures in what was given.
     """
-    from edgeseal.calibrate import Calibration, inputs_from
+    from edgeseal.calibrate import inputs_from
 
-    if not pictures:
-        return None
-    inputs = inputs_from(pictures)
-    return lambda model: Calibration.on(model, inputs)
+    return inputs_from(pictures) if pictures else None
 
 
 def _search(trials: Trials, layers: list[Layer], base: Recipe, budget: Budget) -> Found:

@@ -55,10 +55,16 @@ def fix_layer_ranges(work: Work) -> None:
     boundary.widen_results()
 
 
-def affine(low: float, high: float) -> Quantization:
-    """Return INT8 parameters that represent 0 exactly and a range as well as that allows."""
+def affine(low: float, high: float, *, least: float = _LEAST_SCALE) -> Quantization:
+    """Return INT8 parameters that represent 0 exactly and a range as well as that allows.
+
+    Args:
+        low: the smallest value.
+        high: the largest.
+        least: scale, where the range is narrower.
+    """
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = np.float32(max((high - low) / _LEVELS, _LEAST_SCALE))
+    scale = np.float32(max((high - low) / _LEVELS, least))
     zero = int(np.clip(round(_LOWEST - low / float(scale)), _LOWEST, -_LOWEST - 1))
     return Quantization(np.array([scale], np.float32), np.array([zero], np.int64))
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edgeseal._files import replacing
 from edgeseal._native import native_output_held_back
-from edgeseal.calibrate import Calibration
+from edgeseal.calibrate import Calibration, Inputs
 from edgeseal.errors import FileError, ModelError, UsageError
 from edgeseal.graph import Model, read_model, write_model
 from edgeseal.quantize import Recipe, bundled_calibration, quantize, recipe_to_json
@@ -59,8 +59,7 @@ class Trials:
     Args:
         source: the float model.
         task: what it is tried on.
-        calibrate: gives what recipes see of a float model on pictures; None: on the bundled
-            photographs.
+        calibration: pictures that recipes see a float model on; None: the bundled photographs.
         state: file that keeps what was measured; None for none.
         on_trial: called before each measurement with what is measured.
 
@@ -68,7 +67,7 @@ class Trials:
         measured: trials that this object made itself; the others came from the state.
 
     Raises:
-        UsageError: the state belongs to another model or task.
+        UsageError: the state belongs to another model, task or calibration.
         FileError: the state cannot be read.
         ModelError: the float model cannot be run.
     """
@@ -78,17 +77,19 @@ class Trials:
         source: Path,
         task: Task,
         *,
-        calibrate: Callable[[Model], Calibration] | None = None,
+        calibration: Inputs | None = None,
         state: Path | None = None,
         on_trial: Callable[[str], None] = lambda what: None,
     ) -> None:
         self.source = source
         self.task = task
         self.measured = 0
-        self._calibrate = calibrate
+        self._pictures = calibration
         self._state = state
         self._on_trial = on_trial
         self._fingerprint = f"{_sha256(source)} {task.digest()}"
+        if calibration is not None:
+            self._fingerprint += f" {calibration.digest(len(calibration))}"
         self._known: dict[str, Trial] = self._read_state()
         on_trial("the float model")
         self._expected, self._float_ms = _run(source, task.inputs)
@@ -106,13 +107,13 @@ class Trials:
     @property
     def is_calibrated(self) -> bool:
         """Whether pictures to calibrate on were given."""
-        return self._calibrate is not None
+        return self._pictures is not None
 
     def calibration(self, model: Model, recipe: Recipe) -> Calibration | None:
         """Return what a recipe is to see of a model, as ``edgeseal quantize`` would."""
-        if self._calibrate is None or not recipe.uses_calibration:
+        if self._pictures is None or not recipe.uses_calibration:
             return bundled_calibration(model, recipe)
-        return self._calibrate(model)
+        return Calibration.on(model, self._pictures)
 
     def measure(self, recipe: Recipe, what: str, *, quick: bool = False) -> Trial:
         """Quantize the model and measure it, unless that was done before.

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from edgeseal.errors import ModelError
 from edgeseal.graph import Buffer, Operator, Quantization, Tensor, new_operator
 from edgeseal.probe import constant_values
+from edgeseal.quantize._fixed_layers import affine
 
-__all__ = ["Builder", "Span", "Values", "affine", "per_tensor", "scale_of", "symmetric"]
+__all__ = ["Builder", "Span", "Values", "per_tensor", "scale_of", "symmetric"]
 
 Values = NDArray[np.float32]
 Span = tuple[float, float]
@@ -65,7 +66,11 @@ class Builder:
             high = low + least_scale * 255
         if dtype == "INT16":
             return symmetric(max(-low, high), 32767)
-        return symmetric(max(-low, high), 127) if tensor in self.centred else affine(low, high)
+        return (
+            symmetric(max(-low, high), 127)
+            if tensor in self.centred
+            else affine(low, high, least=_TINY)
+        )
 
     def add(self, operator: Operator) -> None:
         """Append an operator."""
@@ -93,14 +98,6 @@ class Builder:
             Buffer.of(stored),
             per_tensor(scale, 0),
         )
-
-
-def affine(low: float, high: float) -> Quantization:
-    """Return INT8 parameters that represent 0 exactly and a range as well as that allows."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    scale = max((high - low) / 255, _TINY)
-    zero = int(np.clip(round(-128 - low / scale), -128, 127))
-    return per_tensor(scale, zero)
 
 
 def symmetric(largest: float, levels: int) -> Quantization:
