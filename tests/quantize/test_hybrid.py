@@ -14,6 +14,7 @@ from edgeseal.calibrate import Calibration, bundled_inputs
 from edgeseal.cards import Part
 from edgeseal.graph import Model, new_operator, read_model, write_model
 from edgeseal.quantize import Recipe, find_recipe, quantize
+from edgeseal.quantize._weights import constant
 from edgeseal.runtime import load_detector, open_session
 
 HYBRID = find_recipe("hybrid-int8")
@@ -137,6 +138,16 @@ def test_every_method_gives_a_model_that_agrees_when_asked_for(ranges: str) -> N
     from edgeseal.calibrate import Method
 
     assert error(chain(), trial(ranges=Method(ranges))) < 2e-2
+
+
+def test_bias_stays_when_a_second_term_makes_up_for_the_rounding() -> None:
+    model = chain()
+    bias = model.main.operators[0].inputs[2]
+    assert bias is not None
+    before = constant(bias).copy()
+    quantize(model, trial(correct_bias=True, equalize=False, input_terms=2))
+    (first,) = (o for o in model.operators() if o.inputs[2:] and o.inputs[2].name == bias.name)
+    assert np.array_equal(constant(first.inputs[2]), before)
 
 
 def test_mean_error_shrinks_when_biases_are_corrected() -> None:

@@ -27,12 +27,14 @@ Float = NDArray[np.float32]
 def correct_biases(work: Work) -> None:
     """Correct the biases of layers with integer weights, where their inputs were observed.
 
-    Learned rounding does it itself.
+    Learned rounding does it itself; layers with a second term of weights have made up for it.
     """
     methods = work.recipe.methods
     if not methods.correct_bias or methods.rounding is not Rounding.NEAREST:
         return
     for entry in work.plan.layers:
+        if entry.operator in work.nearest:
+            continue  # its twin holds what rounding cut off; taken back twice, it is an error again
         source = entry.operator.inputs[0]
         seen = None if source is None else work.observed.get(source)
         if seen is not None:
