@@ -11,6 +11,7 @@ import pytest
 from edgeseal.calibrate import Calibration, inputs_from
 from edgeseal.data import photo_paths
 from edgeseal.graph import Model, new_operator
+from edgeseal.lean import multiply_patches
 from edgeseal.quantize import (
     Activations,
     Methods,
@@ -232,6 +233,26 @@ def test_smooth_pictures_see_exact_kernels_when_half_precision_carries_its_error
         change = half.astype(np.float64) - weights
         return float(np.square((change * picture).sum(axis=(1, 2, 3))).mean())
 
-    carried = diffused(weights)
+    carried = diffused(weights, 3)
     assert np.array_equal(carried, carried.astype(np.float16))
     assert error(carried) < 0.05 * error(weights.astype(np.float16))
+
+
+def test_half_precision_is_the_same_when_patches_are_multiplied() -> None:
+    stored = []
+    for is_lean in (False, True):
+        weights = np.random.default_rng(0).normal(size=(8, 16, 16, 3)).astype(np.float32)
+        x, y = value("x", (1, 32, 32, 3)), value("y", (1, 2, 2, 8))
+        bias = constant("b", np.zeros(8, np.float32))
+        strides = {"strideH": 16, "strideW": 16, "padding": 1}
+        options = {**CONVOLUTION, **strides, "fusedActivationFunction": 0}
+        convolution = new_operator("CONV_2D", [x, constant("w", weights), bias], [y], **options)
+        model = model_of([x], [y], [convolution])
+        assert multiply_patches(model) == 1 if is_lean else True
+        quantize(model, find_recipe("float16"))
+        (half,) = (t for t in model.main.tensors() if t.dtype == "FLOAT16" and t.rank != 1)
+        assert half.buffer is not None
+        stored.append(half.buffer.data.view(np.float16))
+        nearest = weights.astype(np.float16)
+        assert not np.array_equal(stored[-1], nearest.ravel())
+    np.testing.assert_array_equal(*stored)

@@ -55,8 +55,9 @@ def _stored(work: Work, entry: PlannedOperator) -> Tensor | None:
         raise TypeError(f"{entry.name} has no plan")  # make_plan refuses such layers
     name, values = layer.weights.name, constant(layer.weights)
     if precision.weights is Weights.FLOAT16:
-        if Place.INPUT in entry.places and entry.operator.kind == "CONV_2D":
-            values = diffused(values) if half_weights(values) is not None else values
+        inputs = _picture_channels(work, entry)
+        if inputs is not None and half_weights(values) is not None:
+            values = diffused(values, inputs)
         half = half_weights(values)
         if half is None:
             work.notes.append(f"{entry.name} stays float32: half precision cannot hold its values")
@@ -64,3 +65,17 @@ def _stored(work: Work, entry: PlannedOperator) -> Tensor | None:
         return half_constant(name, half)
     rounded = round_to_nearest(values, layer.axis, bits=BITS[precision.weights])
     return integer_constant(name, rounded)
+
+
+def _picture_channels(work: Work, entry: PlannedOperator) -> int | None:
+    """Return the channels of the picture that a layer reads with several taps; None for others."""
+    layer = entry.layer
+    if layer is None or Place.INPUT not in entry.places:
+        return None
+    if entry.operator.kind == "CONV_2D":
+        return layer.weights.shape[-1]
+    pictures = [tensor for tensor in work.model.main.inputs if tensor.rank == 4]
+    if entry.operator.kind != "FULLY_CONNECTED" or len(pictures) != 1:
+        return None
+    channels = pictures[0].shape[-1]  # of a patch the last to vary, as `lean` lays it out
+    return channels if 0 < channels <= 4 and layer.weights.shape[-1] % channels == 0 else None

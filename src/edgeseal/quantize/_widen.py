@@ -40,16 +40,18 @@ def half_weights(values: Float) -> NDArray[np.float16] | None:
     return half if error.max(initial=0) <= _TOLERANCE * np.abs(values).max(initial=0) else None
 
 
-def diffused(weights: Float) -> Float:
+def diffused(weights: Float, inputs: int) -> Float:
     """Return a kernel's weights on the grid of half precision, errors carried on to the next tap.
 
     Pictures are smooth, so what one tap gets too little the next may have more of: a kernel's
     response to a smooth picture stays as exact as one weight.
 
     Args:
-        weights: float32 [channels, height, width, inputs], in the range of half precision.
+        weights: float32 [channels, height, width, inputs] of a convolution, or [channels, height *
+            width * inputs] of a product with patches; in the range of half precision.
+        inputs: channels of the picture.
     """
-    taps = weights.reshape(weights.shape[0], -1, weights.shape[-1]).astype(np.float64)
+    taps = weights.reshape(weights.shape[0], -1, inputs).astype(np.float64)
     carried = np.zeros_like(taps[:, 0])
     for tap in range(taps.shape[1]):
         wanted = taps[:, tap] + carried
