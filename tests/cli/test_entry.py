@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 
 import edgeseal
 from cli.commands import Run
 from edgeseal.cli import _models
+from edgeseal.cli._app import app
 
-VERBS = (
-    "demo", "models", "convert", "quantize", "recipes", "ranges", "inspect", "embed", "detect",
-    "evaluate", "bench",
-)  # fmt: skip
+VERBS = tuple(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 LIGHT = """
 import sys
