@@ -361,10 +361,12 @@ def test_refusal_is_plain_when_arguments_are_wrong(
     assert "no pictures in there" in evaluated(run, converted, empty, output).refused()
     assert "no detector made by edgeseal" in evaluated(run, empty, photos, output).refused()
     assert "give --embedder" in evaluated(run, detector, photos, output).refused()
+    done = evaluated(run, converted, photos, output, "--seed", "-1")
+    assert done.status == 2
+    assert "Invalid value for '--seed'" in done.err
     for options, message in {
         ("--attacks", "none"): "no such set; choose quick, full",
         ("--fpr", "2"): "false-positive rate: expected more than 0 and less than 1, got 2",
-        ("--seed", "-1"): "seed: expected 0 or more, got -1",
         ("--max-side", "3"): "longest side: expected 16 or more",
         ("--message", "zz"): "is no hexadecimal digit",
         ("--workers", "0"): "workers: expected 1 or more, got 0",
@@ -442,7 +444,7 @@ def test_videos_are_evaluated_when_the_attacks_are_for_videos(
     options = "--attacks", "video", "--frames", "5"
     done = evaluated(run, converted, folder, tmp_path / "out", *options)
     assert done.status == 1
-    assert "text.mp4: cannot be decoded as a video" in done.err
+    assert "text.mp4: cannot be read as a video" in done.err
     record = content(tmp_path / "out")["records"][0]
     assert (record["frames"], record["height"], record["width"]) == (5, 64, 96)
     assert all(len(counts) == len(find_attacks("video")) for counts in record["matching"].values())

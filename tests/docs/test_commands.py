@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -45,6 +47,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "list.txt").write_text("photo.jpg\n")
     (folder / "scans" / "old").mkdir(parents=True)
     Image.open(photo_paths()[2]).save(folder / "scans" / "old" / "scan.tif")
+    _write_movie(folder / "movie.mp4")
     _run(Block("conversion", "edgeseal convert reference --part both -o models", None), folder)
     for name, source in {
         "float32.tflite": "detector_float32",
@@ -75,6 +78,18 @@ def test_blocks_that_are_not_run_say_why() -> None:
     skipped = [block for block in found if block.reason is not None]
     assert all(len(block.reason or "") > 10 for block in skipped)
     assert len(found) > 3 * len(skipped)
+
+
+def _write_movie(path: Path) -> None:
+    """Write a second of a photograph that moves."""
+    pixels = np.asarray(Image.open(photo_paths()[1]).convert("RGB").resize((360, 240)))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for shift in range(12):
+            frame = np.ascontiguousarray(pixels[:, shift : shift + 320])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
 
 
 def _run(block: Block, folder: Path) -> None:
