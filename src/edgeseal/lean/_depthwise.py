@@ -1,7 +1,7 @@
 """Depthwise convolutions with many taps as a sum of smaller ones.
 
 The accelerated delegate has depthwise kernels of up to 25 taps. Anything larger, such as the 7 x 7
-of ConvNeXt, runs there as a convolution of as many groups as there are channels: nine times slower
+of ConvNeXt, runs there as a convolution of as many groups as there are channels, much slower
 than three depthwise convolutions that add up to the same. The three take the middle columns and
 then pairs of outer ones, which dilation reaches, so that padding stays the same for all.
 """
