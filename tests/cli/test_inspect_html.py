@@ -65,7 +65,7 @@ def test_page_is_kept_when_overwriting_was_not_asked_for(
 def test_model_is_kept_when_it_is_named_as_the_page(run: Run, refused_model: Path) -> None:
     before = refused_model.read_bytes()
     error = run("inspect", refused_model, "--html", refused_model, "--overwrite").refused()
-    assert "is the source itself" in error
+    assert "is an input itself" in error
     assert refused_model.read_bytes() == before
 
 

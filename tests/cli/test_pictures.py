@@ -216,7 +216,7 @@ def test_inputs_are_kept_when_the_output_folder_is_theirs(
     before = (photos / "a.png").read_bytes()
     options = ["--message", MESSAGE, "-o", photos, "--overwrite"]
     error = run("embed", photos, "--model", embedder, *options).refused()
-    assert error.count("is the source itself") == 3
+    assert error.count("is an input itself") == 3
     assert (photos / "a.png").read_bytes() == before
 
 

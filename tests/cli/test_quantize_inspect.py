@@ -67,7 +67,7 @@ def test_kernel_speaks_when_the_result_cannot_run(
 def test_source_is_kept_when_it_is_named_as_the_output(run: Run, foreign: Path) -> None:
     before = foreign.read_bytes()
     arguments = ["quantize", foreign, "--recipe", "dynamic-int8", "-o", foreign, "--overwrite"]
-    assert "is the source itself" in run(*arguments).refused()
+    assert "is an input itself" in run(*arguments).refused()
     assert foreign.read_bytes() == before
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeseal.cli._console import busy, note
+from edgeseal.cli._pictures import list_pictures
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def calibrating(
     if not pictures and save_ranges is None and not recipe.needs_calibration:
         yield None
         return
-    inputs = inputs_from(pictures) if pictures else None
+    inputs = inputs_from(list_pictures(pictures)) if pictures else None
     calibration = Calibration.on(model, inputs, save_to=save_ranges)
     total = calibration.ranges.inputs.count
     if calibration.resumed:

@@ -18,6 +18,7 @@ from edgeseal.cli._console import (
     print_text,
     printable,
 )
+from edgeseal.cli._outputs import check_apart
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def compare(
 
     if plot is not None:
         check_plot(plot)
+        check_apart([reference, candidate, *(images or ())], [plot])
         check_output(plot, overwrite=overwrite)
     files = ModelFile.read(reference), ModelFile.read(candidate)
     check_ends(*files)

@@ -25,7 +25,7 @@ from edgeseal.cli._console import (
 )
 from edgeseal.cli._converter import load_converter, require_conversion
 from edgeseal.cli._embedder_gate import is_acceptable, watermark_error_db
-from edgeseal.cli._outputs import check_outputs, output_folder
+from edgeseal.cli._outputs import check_apart, check_outputs, output_folder
 from edgeseal.errors import FileError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def convert(
     names = [
         _file_name(card, one, r, is_attenuated=one is attenuated) for one in parts for r in chosen
     ]
+    check_apart([checkpoint, *(recipes or ())], [output / name for name in names])
     check_outputs(output, names, overwrite=overwrite)
     require_conversion("edgeseal convert")
     load = _loader(card, checkpoint, seed, allow_unexpected=allow_unexpected)

@@ -14,15 +14,18 @@ from edgeseal.cli._jsonl import (
     JsonLinesOption,
     ResumeOption,
     check_lines,
+    lines_file,
     lines_head,
     open_lines,
     read_done,
 )
+from edgeseal.cli._outputs import check_apart
 from edgeseal.cli._pictures import (
     PicturesArgument,
     RecursiveOption,
     WorkersOption,
     exit_after_pictures,
+    list_files,
     list_pictures,
     note_done,
 )
@@ -105,6 +108,7 @@ def detect(
         return
     check_lines(json_lines, resume=resume, as_json=as_json)
     pictures = list_pictures(images, recursive=recursive)
+    check_apart([model, *list_files(images), *pictures], [lines_file(json_lines)])
     from edgeseal.runtime import load_detector, to_message
 
     detector = load_detector(model, threads=threads, exact=exact)

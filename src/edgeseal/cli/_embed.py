@@ -15,17 +15,19 @@ from edgeseal.cli._jsonl import (
     JsonLinesOption,
     ResumeOption,
     check_lines,
+    lines_file,
     lines_head,
     open_lines,
     read_done,
 )
 from edgeseal.cli._message import Wanted
-from edgeseal.cli._outputs import check_outputs, check_sources, output_folder
+from edgeseal.cli._outputs import check_apart, check_outputs, check_sources, output_folder
 from edgeseal.cli._pictures import (
     PicturesArgument,
     RecursiveOption,
     WorkersOption,
     exit_after_pictures,
+    list_files,
     list_pictures,
     note_done,
 )
@@ -118,6 +120,8 @@ def embed(
         raise UsageError("--resume needs the same message again; give --seed with --message random")
     outputs = _outputs(list_pictures(images, recursive=recursive), output)
     check_sources(outputs)
+    inputs = (model, *list_files(images), *outputs)
+    check_apart(inputs, [*outputs.values(), lines_file(json_lines)])
     if not resume:
         check_outputs(output, [path.name for path in outputs.values()], overwrite=overwrite)
     from edgeseal.runtime import load_embedder, map_in_order

@@ -25,7 +25,7 @@ from edgeseal.cli._console import (
     printable,
 )
 from edgeseal.cli._evaluate_models import choose_models, make_reference_pair
-from edgeseal.cli._outputs import check_outputs
+from edgeseal.cli._outputs import check_apart, check_outputs
 from edgeseal.cli._pictures import exit_after_pictures, list_pictures
 from edgeseal.errors import EdgesealError, FileError, UsageError
 
@@ -123,6 +123,8 @@ def evaluate(
     from edgeseal.video import VIDEO_SUFFIXES
 
     require_evaluation("edgeseal evaluate")
+    inputs = (*(models or ()), embedder, attacks, baseline)
+    check_apart(inputs, [output / _PAGE, output / _DATA])
     check_outputs(output, (_PAGE, _DATA), overwrite=overwrite)
     earlier = _baseline(baseline, max_drop)
     settings = Settings(

@@ -61,7 +61,7 @@ def inspect(
     if html is None and (with_time or reference is not None):
         raise UsageError("--float and --time show on the page; name it with --html")
     if html is not None:
-        require_page(path, html, overwrite=overwrite)
+        require_page(path, html, reference=reference, overwrite=overwrite)
     model = read_model(path)
     summary = summarize(model)
     info = _description(model, path)

@@ -20,6 +20,7 @@ __all__ = [
     "JsonLinesOption",
     "ResumeOption",
     "check_lines",
+    "lines_file",
     "lines_head",
     "open_lines",
     "read_done",
@@ -84,6 +85,11 @@ def read_done(target: str | None, head: Mapping[str, Any], *, resume: bool) -> f
     return _read(Path(target), head)[0]
 
 
+def lines_file(target: str | None) -> Path | None:
+    """Return the file that ``--jsonl`` names, if it names one."""
+    return None if target in (None, _STDOUT) else Path(str(target))
+
+
 def lines_head(command: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what every line of a run begins with.
 
@@ -110,13 +116,10 @@ def open_lines(
         OutputExistsError: the file exists, and neither resuming nor overwriting was asked for.
         FileError: it cannot be written, or holds something else than such results.
     """
-    if target is None:
-        yield None
+    path = lines_file(target)
+    if path is None:
+        yield None if target is None else JsonLines(head, sys.stdout)
         return
-    if target == _STDOUT:
-        yield JsonLines(head, sys.stdout)
-        return
-    path = Path(target)
     goes_on = resume and path.exists()
     check_output(path, overwrite=overwrite or goes_on)
     size = _read(path, head)[1] if goes_on else 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeseal.cli._console import busy, mib, new_table, note, print_json, print_table, print_text
-from edgeseal.cli._outputs import check_sources
+from edgeseal.cli._outputs import check_apart
 
 if TYPE_CHECKING:
     from edgeseal.analyze import Sameness
@@ -51,7 +51,7 @@ def lean(
     from edgeseal.lean import lean as make_lean
     from edgeseal.probe import Prober
 
-    check_sources({source: output})
+    check_apart([source], [output])
     check_output(output, overwrite=overwrite)
     before, model = read_model(source), read_model(source)
     counts = make_lean(model)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from edgeseal._files import check_output, make_folder
 from edgeseal.errors import FileError, OutputExistsError, UsageError
 
-__all__ = ["check_outputs", "check_sources", "output_folder"]
+__all__ = ["check_apart", "check_outputs", "check_sources", "output_folder"]
 
 _SHOWN = 10
 
@@ -45,6 +45,26 @@ def check_outputs(folder: Path, names: Iterable[str], *, overwrite: bool) -> Non
     raise (OutputExistsError if exist else FileError)("\n  ".join(lines))
 
 
+def check_apart(inputs: Iterable[Path | str | None], outputs: Iterable[Path | None]) -> None:
+    """Refuse outputs that would replace an input, or each other.
+
+    Args:
+        inputs: files that the command reads; None, addresses and names of no file are passed over.
+        outputs: files that it is to write; None is passed over.
+
+    Raises:
+        UsageError: listing all such outputs.
+    """
+    named = [path for path in outputs if path is not None]
+    given = [Path(path) for path in inputs if path is not None]
+    places = Counter(os.path.normcase(os.path.abspath(path)) for path in named)  # noqa: PTH100
+    twice = [path for path, count in places.items() if count > 1]
+    problems = [f"{path}: would be written twice; give each output its own name" for path in twice]
+    problems += _replaced(given, named)
+    if problems:
+        raise UsageError("\n  ".join(problems))
+
+
 def check_sources(outputs: Mapping[Path, Path]) -> None:
     """Refuse outputs that fall together or on a source.
 
@@ -63,12 +83,7 @@ def check_sources(outputs: Mapping[Path, Path]) -> None:
         for output, several in sources.items()
         if len(several) > 1
     ]
-    inputs = {_identity(source) for source in outputs} - {None}
-    problems += [
-        f"{output}: is the source itself; choose another output"
-        for output in outputs.values()
-        if _identity(output) in inputs
-    ]
+    problems += _replaced(outputs, outputs.values())
     if problems:
         raise UsageError("\n  ".join(problems))
 
@@ -96,10 +111,20 @@ def _existing(path: Path) -> Path:
     return next((candidate for candidate in candidates if os.path.lexists(candidate)), path)
 
 
+def _replaced(inputs: Iterable[Path], outputs: Iterable[Path]) -> list[str]:
+    """Return what is wrong with outputs that are inputs, whatever names they go by."""
+    known = {_identity(path) for path in inputs} - {None}
+    return [
+        f"{path}: is an input itself; choose another output"
+        for path in outputs
+        if _identity(path) in known
+    ]
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     """Return what tells a file from all others, or None if there is none of that name."""
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # no such file, or no name for one
         return None
     return status.st_dev, status.st_ino

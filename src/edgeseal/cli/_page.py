@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgeseal._files import check_output
 from edgeseal.cli._console import busy
-from edgeseal.cli._outputs import check_sources
+from edgeseal.cli._outputs import check_apart
 
 if TYPE_CHECKING:
     from edgeseal.check import Finding, Report
@@ -41,17 +41,19 @@ class GraphPage:
     size_bytes: int
 
 
-def require_page(source: Path, output: Path, *, overwrite: bool) -> None:
+def require_page(
+    source: Path, output: Path, *, reference: Path | None = None, overwrite: bool
+) -> None:
     """Find out before any work whether the page of a model can be made and written.
 
     Raises:
-        UsageError: the output is the model itself.
+        UsageError: the output is one of the models.
         FileError: the output cannot be written, or exists and ``overwrite`` is False.
         MissingExtraError: a package of the extra ``view`` is not installed.
     """
     from edgeseal.view import require_library
 
-    check_sources({source: output})
+    check_apart([source, reference], [output])
     check_output(output, overwrite=overwrite)
     require_library()
 

@@ -15,6 +15,7 @@ __all__ = [
     "RecursiveOption",
     "WorkersOption",
     "exit_after_pictures",
+    "list_files",
     "list_pictures",
     "note_done",
 ]
@@ -48,6 +49,11 @@ def list_pictures(paths: list[Path], *, recursive: bool = True) -> list[Path]:
         endings = " ".join(PICTURE_SUFFIXES)
         raise FileError(f"{names}: no pictures in there; files with these endings are: {endings}")
     return found
+
+
+def list_files(names: list[Path]) -> list[Path]:
+    """Return the files of paths (@LIST) among names of pictures."""
+    return [Path(str(name)[1:]) for name in names if str(name).startswith("@")]
 
 
 def note_done(done: int, total: int) -> None:

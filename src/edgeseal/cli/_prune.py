@@ -17,6 +17,7 @@ from edgeseal.cli._console import (
     print_table,
     print_text,
 )
+from edgeseal.cli._outputs import check_apart
 from edgeseal.errors import CheckpointError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -68,13 +69,14 @@ def prune(
     if checkpoint is not None and random_weights is not None:
         raise UsageError("--checkpoint and --random-weights contradict each other; give one")
     card = load_card(card_name)
+    state = output.with_name(output.name + ".part")
+    check_apart([checkpoint], [output, state])
     check_output(output, overwrite=overwrite)
     _require_pruning()
     from edgeseal.prune import Settings, write_pruned
 
     settings = Settings(ratio=ratio, steps=steps, batch=batch, rate=rate, seed=seed)
     source = None if random_weights is not None else _open(card, checkpoint)
-    state = output.with_name(output.name + ".part")
     pruned = _run(card, source, random_weights, settings, state)
     write_pruned(pruned, output, source=source, overwrite=overwrite)
     state.unlink(missing_ok=True)

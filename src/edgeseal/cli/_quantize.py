@@ -10,7 +10,7 @@ import typer
 
 from edgeseal.cli._console import mib, note, print_json, print_text, printable
 from edgeseal.cli._embedder_gate import is_acceptable, watermark_error_db
-from edgeseal.cli._outputs import check_sources
+from edgeseal.cli._outputs import check_apart
 from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def quantize(
     if ends not in known:
         raise UsageError(f"--io: expected one of {', '.join(known)}, got {ends!r}")
     check_options(recipe, pictures, ranges, save_ranges)
-    check_sources({source: output})
+    check_apart([source, ranges, recipe_name, *(pictures or ())], [output, save_ranges])
     for path in (output, save_ranges):
         if path is not None:
             check_output(path, overwrite=overwrite)

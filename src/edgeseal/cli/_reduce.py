@@ -11,7 +11,7 @@ import typer
 
 from edgeseal.cli._check import samples_of
 from edgeseal.cli._console import busy, note, print_json, print_text
-from edgeseal.cli._outputs import check_sources
+from edgeseal.cli._outputs import check_apart
 from edgeseal.errors import NothingToReduceError, UsageError
 
 if TYPE_CHECKING:
@@ -91,10 +91,9 @@ def reduce(
 
     choice = _Choice(finding, node, images, against, against_fallback, tolerance, command)
     choice.check()
-    for given in (source, against):
-        if given is not None:
-            check_sources({given: output})
-    for path in reduction_paths(output).values():
+    paths = reduction_paths(output).values()
+    check_apart([source, against, *(images or ())], paths)
+    for path in paths:
         check_output(path, overwrite=overwrite)
     try:
         with busy(f"reducing {source.name}") as show:

@@ -10,7 +10,7 @@ import typer
 
 from edgeseal.cli._check import report_record, samples_of
 from edgeseal.cli._console import busy, mib, new_table, note, print_json, print_table, print_text
-from edgeseal.cli._outputs import check_sources
+from edgeseal.cli._outputs import check_apart
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,9 +76,7 @@ def repair(
     from edgeseal.repair import repair as repair_model
 
     preference = _preference(prefer)
-    for given in (source, companion):
-        if given is not None:
-            check_sources({given: output})
+    check_apart([source, companion, *(images or ())], [output])
     check_output(output, overwrite=overwrite)
     model = read_model(source)
     samples = samples_of(model, images)

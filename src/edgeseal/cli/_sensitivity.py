@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeseal.cli._console import busy, new_table, note, print_json, print_table
-from edgeseal.cli._task import check_task, chosen_inputs, chosen_task
+from edgeseal.cli._outputs import check_apart
+from edgeseal.cli._task import check_task, chosen_inputs, chosen_pictures, chosen_task
 
 if TYPE_CHECKING:
     from edgeseal.tune import LayerCost
@@ -71,17 +72,19 @@ def sensitivity(
         sensitivity_record,
     )
 
+    check_task(embedder, images, message)
+    pictures = chosen_pictures(images)
+    kept = state or source.with_name(source.name + ".sensitivity.part")
+    check_apart([source, embedder, recipe_name, *pictures], [plot, kept])
     if plot is not None:
         check_plot(plot)
         check_output(plot, overwrite=overwrite)
-    check_task(embedder, images, message)
-    base, pictures = find_recipe(recipe_name), chosen_inputs(images)
+    base = find_recipe(recipe_name)
     model = read_model(source)
     check_source(model, base, str(source))
-    kept = state or source.with_name(source.name + ".sensitivity.part")
     with busy("screening the layers") as say:
-        layers = find_layers(model, base, pictures, source=str(source))
-        task = chosen_task(source, images, embedder, message, seed)
+        layers = find_layers(model, base, chosen_inputs(pictures), source=str(source))
+        task = chosen_task(source, pictures, embedder, message, seed)
         if kept.exists():
             note(f"going on from {kept}")
         trials = Trials(source, task, state=kept, on_trial=lambda what: say(f"trying {what}"))

@@ -15,20 +15,25 @@ if TYPE_CHECKING:
     from edgeseal.evaluate import MarkedPicture
     from edgeseal.tune import Task
 
-__all__ = ["check_task", "chosen_inputs", "chosen_task"]
+__all__ = ["check_task", "chosen_inputs", "chosen_pictures", "chosen_task"]
 
 _MAX_PICTURES = 24
 
 
-def chosen_inputs(images: list[Path] | None) -> Inputs:
-    """Return the pictures that were given, or the bundled ones.
+def chosen_pictures(images: list[Path] | None) -> list[Path]:
+    """Return the pictures that were named, no more than are used; empty for the bundled ones.
 
     Raises:
-        FileError: there are none.
+        FileError: there are none in what was named.
     """
+    return list_pictures(images)[:_MAX_PICTURES] if images else []
+
+
+def chosen_inputs(pictures: list[Path]) -> Inputs:
+    """Return what :func:`chosen_pictures` gave as inputs of a model."""
     from edgeseal.calibrate import bundled_inputs, inputs_from
 
-    return bundled_inputs() if not images else inputs_from(list_pictures(images)[:_MAX_PICTURES])
+    return inputs_from(pictures) if pictures else bundled_inputs()
 
 
 def check_task(embedder: Path | None, images: list[Path] | None, message: str | None) -> None:
@@ -45,7 +50,7 @@ def check_task(embedder: Path | None, images: list[Path] | None, message: str | 
 
 def chosen_task(
     source: Path,
-    images: list[Path] | None,
+    pictures: list[Path],
     embedder: Path | None,
     message: str | None,
     seed: int,
@@ -64,13 +69,13 @@ def chosen_task(
 
     if embedder is None and message is None:
         with busy("reading pictures"):
-            return plain_task(read_model(source), chosen_inputs(images))
+            return plain_task(read_model(source), chosen_inputs(pictures))
     with busy("marking and attacking pictures"):
-        return _reading(source, images, embedder, message, seed)
+        return _reading(source, pictures, embedder, message, seed)
 
 
 def _reading(
-    source: Path, images: list[Path] | None, embedder: Path | None, message: str | None, seed: int
+    source: Path, pictures: list[Path], embedder: Path | None, message: str | None, seed: int
 ) -> Task:
     from edgeseal.data import photo_paths
     from edgeseal.evaluate import ATTACKS, reading_task
@@ -81,11 +86,10 @@ def _reading(
     info = read_info(read_model(source), source=str(source))
     if info.part != "detector":
         raise ModelError(f"{source}: holds the {info.part}; messages are read by a detector")
-    paths = list_pictures(images)[:_MAX_PICTURES] if images else photo_paths()
     load = _marker(embedder, message, info.bits, seed)
-    pictures = [load(path, index) for index, path in enumerate(paths)]
+    marked = [load(path, index) for index, path in enumerate(pictures or photo_paths())]
     attacks = ATTACKS if embedder is not None else {"clean": ATTACKS["clean"]}
-    reading = reading_task(pictures, attacks, info.image_size, seed=seed)
+    reading = reading_task(marked, attacks, info.image_size, seed=seed)
     inputs = [(picture,) for picture in reading.inputs]
     return Task("bits read", inputs, reading.score)
 

@@ -15,12 +15,12 @@ from edgeseal.cli._console import (
     print_table,
     print_text,
 )
-from edgeseal.cli._outputs import check_sources
-from edgeseal.cli._task import check_task, chosen_inputs, chosen_task
+from edgeseal.cli._outputs import check_apart
+from edgeseal.cli._pictures import list_pictures
+from edgeseal.cli._task import check_task, chosen_inputs, chosen_pictures, chosen_task
 from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.calibrate import Inputs
     from edgeseal.quantize import Recipe
     from edgeseal.tune import Budget, Found, Layer, Trials
 
@@ -89,6 +89,7 @@ def tune(
     goes on from OUT.tflite.part.
     """
     from edgeseal._files import check_output
+    from edgeseal.calibrate import inputs_from
     from edgeseal.graph import read_model
     from edgeseal.quantize import find_recipe
     from edgeseal.tune import (
@@ -107,23 +108,25 @@ def tune(
     budget = Budget(size_bytes, max_drop, max_ms_ratio)
     if budget == Budget():
         raise UsageError("no budget: give --max-size-mb, --max-drop or --max-ms-ratio")
-    check_sources({source: output})
-    recipe_file = output.with_suffix(".recipe.json")
-    for path in (output, recipe_file, plot, report):
+    check_task(embedder, images, message)
+    pictures = chosen_pictures(images)
+    learned_from = list_pictures(calibration) if calibration else []
+    recipe_file, kept = output.with_suffix(".recipe.json"), state_path(output)
+    written = output, recipe_file, plot, report
+    check_apart([source, embedder, recipe_name, *pictures, *learned_from], [*written, kept])
+    for path in written:
         if path is not None:
             check_output(path, overwrite=overwrite)
     if plot is not None:
         check_plot(plot)
-    check_task(embedder, images, message)
-    base, pictures = find_recipe(recipe_name), chosen_inputs(images)
-    learned = _calibration_inputs(calibration)
+    base = find_recipe(recipe_name)
+    learned = inputs_from(learned_from) if learned_from else None
     model = read_model(source)
     check_source(model, base, str(source))
     base = usable_recipe(model, base)
-    kept = state_path(output)
     with busy("screening the layers") as say:
-        layers = find_layers(model, base, pictures, source=str(source))
-        task = chosen_task(source, images, embedder, message, seed)
+        layers = find_layers(model, base, chosen_inputs(pictures), source=str(source))
+        task = chosen_task(source, pictures, embedder, message, seed)
         if kept.exists():
             note(f"going on from {kept}")
         trials = Trials(
@@ -148,17 +151,6 @@ def tune(
         _show(found, task.metric, output, recipe_file)
     if found.winner is None:
         raise typer.Exit(1)
-
-
-def _calibration_inputs(pictures: list[Path] | None) -> Inputs | None:
-    """Return what recipes are to see the model on; None if no pictures were given.
-
-    Raises:
-        FileError: there are no pictures in what was given.
-    """
-    from edgeseal.calibrate import inputs_from
-
-    return inputs_from(pictures) if pictures else None
 
 
 def _search(trials: Trials, layers: list[Layer], base: Recipe, budget: Budget) -> Found:

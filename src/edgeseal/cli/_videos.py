@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from edgeseal.cli._console import frame_bar, new_table, note, print_json, print_table, printable
-from edgeseal.cli._outputs import check_outputs, check_sources, output_folder
+from edgeseal.cli._outputs import check_apart, check_outputs, check_sources, output_folder
 from edgeseal.cli._pictures import exit_after_pictures
 from edgeseal.errors import FileError, UsageError
 
@@ -124,6 +124,7 @@ class VideoEmbed:
 
         outputs = {path: self.output / path.name for path in dict.fromkeys(videos)}
         check_sources(outputs)
+        check_apart([self.model], outputs.values())
         check_outputs(self.output, [p.name for p in outputs.values()], overwrite=self.overwrite)
         embedder = load_embedder(self.model, threads=os.cpu_count() or 1)
         message = self.wanted.to_message(embedder.info.bits)
