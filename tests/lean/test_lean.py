@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from edgeseal.graph import Model, new_operator
+from edgeseal.analyze import Placement, profile
+from edgeseal.graph import Model, new_operator, read_model, write_model
 from edgeseal.lean import (
     PASSES,
     lean,
+    multiply_computed_weights,
     multiply_patches,
     split_large_depthwise,
     unfold_mirror_pads,
 )
+from edgeseal.probe import Prober
 from graphs import constant, kinds, model_of, run, value
 
 RNG = np.random.default_rng(0)
@@ -170,8 +175,87 @@ def test_convolution_stays_when_patches_overlap_or_gain_nothing(
     assert multiply_patches(patch_model(**changed)) == 0
 
 
+def fully_connected_model(
+    rows: tuple[int, ...],
+    *,
+    bias: bool,
+    activation: int = NONE,
+    is_constant: bool = False,
+    keep_dims: bool = True,
+) -> Model:
+    """y = activation(x @ w.T + bias), whose weights are an input of the model or constant."""
+    rng = np.random.default_rng(2)
+    weights = rng.normal(size=(5, 8)).astype(np.float32)
+    shape = (*rows, 5) if keep_dims else (int(np.prod(rows)), 5)
+    x, y = value("x", (*rows, 8)), value("y", shape)
+    w = constant("w", weights) if is_constant else value("w", weights.shape)
+    b = constant("b", rng.normal(size=5).astype(np.float32)) if bias else None
+    layer = new_operator(
+        "FULLY_CONNECTED",
+        [x, w, b],
+        [y],
+        version=2,
+        fusedActivationFunction=activation,
+        keepNumDims=keep_dims,
+        weightsFormat=0,
+    )
+    return model_of([x] if is_constant else [x, w], [y], [layer])
+
+
+@pytest.mark.parametrize(("bias", "activation"), [(False, NONE), (True, NONE), (True, RELU)])
+@pytest.mark.parametrize(("rows", "keep_dims"), [((6,), True), ((2, 3), True), ((2, 3), False)])
+def test_layer_with_computed_weights_gives_the_same_when_multiplied(
+    rows: tuple[int, ...], bias: bool, activation: int, keep_dims: bool
+) -> None:
+    x = RNG.normal(size=(*rows, 8)).astype(np.float32)
+    w = RNG.normal(size=(5, 8)).astype(np.float32)
+
+    def make() -> Model:
+        return fully_connected_model(rows, bias=bias, activation=activation, keep_dims=keep_dims)
+
+    [expected] = run(make(), x, w)
+    model = make()
+    assert multiply_computed_weights(model) == 1
+    assert "FULLY_CONNECTED" not in kinds(model)
+    [result] = run(model, x, w)
+    assert result.shape == expected.shape
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+
+
+def test_layer_stays_when_its_weights_are_constant_or_its_activation_has_no_sum_to_join() -> None:
+    assert multiply_computed_weights(fully_connected_model((6,), bias=True, is_constant=True)) == 0
+    alone = fully_connected_model((6,), bias=False, activation=RELU)
+    assert multiply_computed_weights(alone) == 0
+
+
+def test_layer_stays_when_its_weights_are_computed_from_constants_alone() -> None:
+    model = fully_connected_model((6,), bias=False, is_constant=True)
+    [layer] = model.main.operators
+    stored = constant("stored", RNG.normal(size=(5, 8)).astype(np.float16))
+    widened = value("widened", (5, 8))
+    layer.inputs[1] = widened
+    model.main.insert_before(layer, new_operator("DEQUANTIZE", [stored], [widened], version=3))
+    assert multiply_computed_weights(model) == 0
+
+
+def test_product_of_computed_matrices_runs_on_the_delegate_when_multiplied(
+    tmp_path: Path,
+) -> None:
+    places = []
+    for apply in (lambda model: 0, multiply_computed_weights):
+        model = fully_connected_model((64,), bias=False)
+        apply(model)
+        path = tmp_path / f"{len(places)}.tflite"
+        write_model(model, path)
+        with Prober() as prober:
+            [product] = profile(path, read_model(path), prober, repeats=1).operators
+        places.append(product.placement)
+    assert places == [Placement.FALLBACK, Placement.DELEGATE]
+
+
 def test_nothing_is_left_to_rewrite_when_a_model_is_lean() -> None:
     model = depthwise_model((7, 7))
-    assert lean(model) == {"patches": 0, "mirror-pads": 0, "depthwise": 1}
+    expected = {"computed-weights": 0, "patches": 0, "mirror-pads": 0, "depthwise": 1}
+    assert lean(model) == expected
     assert set(lean(model)) == {step.name for step in PASSES}
     assert not any(lean(model).values())

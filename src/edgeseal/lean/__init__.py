@@ -1,5 +1,6 @@
 """The same function in operators that cost less, whoever exported the model."""
 
+from edgeseal.lean._computed_weights import multiply_computed_weights
 from edgeseal.lean._depthwise import split_large_depthwise
 from edgeseal.lean._lean import PASSES, LeanPass, lean
 from edgeseal.lean._mirror_pad import unfold_mirror_pads
@@ -9,6 +10,7 @@ __all__ = [
     "PASSES",
     "LeanPass",
     "lean",
+    "multiply_computed_weights",
     "multiply_patches",
     "split_large_depthwise",
     "unfold_mirror_pads",

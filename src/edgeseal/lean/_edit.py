@@ -8,7 +8,7 @@ import numpy as np
 
 from edgeseal.graph import Buffer, Operator, Tensor, new_operator
 
-__all__ = ["concatenation", "integers", "like", "slice_along"]
+__all__ = ["concatenation", "integers", "like", "reshape", "slice_along"]
 
 _NO_ACTIVATION = 0
 _VERSIONS = {"INT8": 2, "INT16": 3}  # of CONCATENATION and SLICE; 1 for FLOAT32
@@ -23,6 +23,12 @@ def integers(name: str, values: Sequence[int]) -> Tensor:
     """Return an INT32 constant."""
     array = np.array(values, np.int32)
     return Tensor(name, array.shape, "INT32", Buffer.of(array))
+
+
+def reshape(source: Tensor, result: Tensor) -> Operator:
+    """Return a RESHAPE that makes ``result``."""
+    shape = integers(f"{result.name}/shape", result.shape)
+    return new_operator("RESHAPE", [source, shape], [result], newShape=list(result.shape))
 
 
 def slice_along(source: Tensor, axis: int, start: int, size: int) -> Operator:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgeseal.graph import Model
+from edgeseal.lean._computed_weights import multiply_computed_weights
 from edgeseal.lean._depthwise import split_large_depthwise
 from edgeseal.lean._mirror_pad import unfold_mirror_pads
 from edgeseal.lean._patches import multiply_patches
@@ -29,6 +30,11 @@ class LeanPass:
 
 
 PASSES = (
+    LeanPass(
+        "computed-weights",
+        "fully connected layers with computed weights as matrix products",
+        multiply_computed_weights,
+    ),
     LeanPass(
         "patches",
         "convolutions of picture patches as matrix products",

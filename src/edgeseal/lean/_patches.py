@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 
 from edgeseal.graph import Model, Operator, Subgraph, Tensor, new_operator
-from edgeseal.lean._edit import integers
+from edgeseal.lean._edit import integers, reshape
 
 __all__ = ["multiply_patches"]
 
@@ -71,9 +71,9 @@ def _rewrite(subgraph: Subgraph, operator: Operator) -> None:
     matrix = dataclasses.replace(weights, shape=(outputs, rows * run), raw=None)
     subgraph.insert_before(
         operator,
-        _reshape(source, banded),
+        reshape(source, banded),
         new_operator("TRANSPOSE", [banded, integers("order", (0, 2, 1, 3))], [turned]),
-        _reshape(turned, patches),
+        reshape(turned, patches),
         new_operator(
             "FULLY_CONNECTED",
             [patches, matrix, bias[0] if bias else None],
@@ -82,15 +82,10 @@ def _rewrite(subgraph: Subgraph, operator: Operator) -> None:
             fusedActivationFunction=operator.options.fusedActivationFunction,
             keepNumDims=False,
         ),
-        _reshape(products, result),
+        reshape(products, result),
     )
     subgraph.operators.remove(operator)
 
 
 def _named(result: Tensor, what: str, shape: tuple[int, ...]) -> Tensor:
     return Tensor(f"{result.name}/{what}", shape, "FLOAT32")
-
-
-def _reshape(source: Tensor, result: Tensor) -> Operator:
-    shape = integers(f"{result.name}/shape", result.shape)
-    return new_operator("RESHAPE", [source, shape], [result], newShape=list(result.shape))
