@@ -27,27 +27,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from bare_layers import bare_layers
 from edgeseal.cards import Part, load_card
 from edgeseal.convert import exportable, sample_inputs, stock_conversion
 from edgeseal.convert._litert import to_litert
-from edgeseal.graph import (
-    Buffer,
-    Model,
-    Operator,
-    Signature,
-    Subgraph,
-    Tensor,
-    count_macs,
-    new_operator,
-    read_model,
-    write_model,
-)
+from edgeseal.graph import Model, read_model, write_model
 from edgeseal.lean import PASSES, lean
 from edgeseal.models import random_weights
 from edgeseal.quantize import find_recipe, quantize
 
 _CONSOLE = Console(width=120)
-_ROWS, _WIDTH, _HIDDEN = 256, 384, 1536  # of the bare layers: those of the VideoSeal 0.0 detector
 
 Arrays = tuple[NDArray[np.float32], ...]
 
@@ -93,7 +82,7 @@ def _variants(raw: Path, folder: Path) -> dict[str, Path]:
             model = read_model(raw)
             lean(model, steps)
             files[f"{recipe}, {name}"] = _written(model, recipe, folder / f"{len(files)}.tflite")
-        bare = _bare_layers(read_model(raw))
+        bare = bare_layers(read_model(raw))
         files[f"{recipe}, bare layers"] = _written(bare, recipe, folder / f"bare_{recipe}.tflite")
     return files
 
@@ -102,32 +91,6 @@ def _written(model: Model, recipe: str, path: Path) -> Path:
     quantize(model, find_recipe(recipe))
     write_model(model, path)
     return path
-
-
-def _bare_layers(model: Model) -> Model:
-    """Return a chain of layers of as many multiply-accumulates as a model has in its layers."""
-    kinds = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-    counts = [count_macs(operator) for operator in model.operators() if operator.kind in kinds]
-    left = sum(found.count for found in counts if found is not None)
-    rng = np.random.default_rng(0)
-    first = Tensor("x", (_ROWS, _WIDTH), "FLOAT32")
-    value, operators = first, list[Operator]()
-    pair = 2 * _ROWS * _WIDTH * _HIDDEN
-    for _ in range(round(left / pair)):
-        for width in (_HIDDEN, _WIDTH):
-            weights = rng.normal(0, value.shape[1] ** -0.5, (width, value.shape[1]))
-            name = f"layer{len(operators)}"
-            result = Tensor(name, (_ROWS, width), "FLOAT32")
-            operands: list[Tensor | None] = [value]
-            for what, array in (("weights", weights), ("bias", np.zeros(width))):
-                data = Buffer.of(array.astype(np.float32))
-                operands.append(Tensor(f"{name}/{what}", array.shape, "FLOAT32", data))
-            operators.append(
-                new_operator("FULLY_CONNECTED", operands, [result], fusedActivationFunction=0)
-            )
-            value = result
-    main = Subgraph("main", [first], [value], operators)
-    return Model([main], [Signature("serving_default", main, {"x": first}, {"y": value})])
 
 
 def _measure(

@@ -23,9 +23,12 @@ def test_record_is_complete_when_printed_as_json(run: Run, quantized: Path) -> N
     assert record["partitions"] >= 1
     operators = read_model(quantized).main.operators
     assert [o["kind"] for o in record["operators"]] == [o.kind for o in operators]
-    assert all(o["latency_ms"] > 0 and o["failure"] is None for o in record["operators"])
-    assert record["isolated_ms"] == pytest.approx(sum(o["latency_ms"] for o in record["operators"]))
-    assert record["isolated_share"] == pytest.approx(sum(o["share"] for o in record["operators"]))
+    assert all(o["failure"] is None for o in record["operators"])
+    timed = [o for o in record["operators"] if o["placement"] != "loading"]
+    assert len(timed) < len(operators)  # the others unpack FLOAT16 constants
+    assert all(o["latency_ms"] > 0 for o in timed)
+    assert record["isolated_ms"] == pytest.approx(sum(o["latency_ms"] for o in timed))
+    assert record["isolated_share"] == pytest.approx(sum(o["share"] for o in timed))
     assert sum(kind["count"] for kind in record["kinds"]) == len(operators)
 
 

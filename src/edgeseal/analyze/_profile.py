@@ -25,7 +25,7 @@ from edgeseal.graph import (
     count_macs,
     find_modules,
 )
-from edgeseal.probe import Outcome, Prober, Status, Step, cut, execute
+from edgeseal.probe import Outcome, Prober, Status, Step, Unpacking, cut, execute
 
 __all__ = ["KindTime", "OperatorTime", "Placement", "Profile", "profile"]
 
@@ -39,6 +39,7 @@ class Placement(enum.Enum):
 
     DELEGATE = "delegate"  # the accelerated one
     FALLBACK = "fallback"  # LiteRT's own kernels
+    LOADING = "loading"  # it unpacks a constant, once, and takes no part in a run
     UNKNOWN = "unknown"  # it cannot be prepared
 
 
@@ -51,11 +52,11 @@ class OperatorTime:
         operator: the operator.
         module: of the program it comes from; empty if the names do not tell.
         placement: where it runs.
-        latency_ms: median of its runs alone; None where it did not run.
+        latency_ms: median of its runs alone; None where it did not run, or runs only once.
         share: of the whole file's time at about the same moment; None where one of them is not
             known. With one thread that is processor time, which other programs do not disturb.
         macs: multiply-accumulates; None where it has none.
-        message: why it did not run, in the kernel's own words; empty where it did.
+        message: why it could not run, in the kernel's own words; empty where it could.
     """
 
     number: int
@@ -172,7 +173,8 @@ def profile(
     sample = next(drawn_samples(model, model, 1, seed=seed)).reference
     whole = _Whole(path, tuple(sample[tensor] for tensor in model.main.inputs), prober)
     steps = execute(model.main, sample, prober, seed=seed, repeats=repeats)
-    timed = (_timed(_announced(step, advance), prober) for step in steps)
+    unpacking = Unpacking(model.main)
+    timed = (_timed(_announced(step, advance), prober, unpacking) for step in steps)
     shares = _with_shares(timed, len(model.main.operators), whole)
     modules = find_modules(model)
     operators = tuple(
@@ -274,8 +276,10 @@ def _announced(step: Step, advance: Callable[[], None]) -> Step:
     return step
 
 
-def _timed(step: Step, prober: Prober) -> _Timed:
+def _timed(step: Step, prober: Prober, unpacking: Unpacking) -> _Timed:
     outcome = step.outcome
+    if outcome.is_prepared and all(map(unpacking.is_result, step.operator.outputs)):
+        return _Timed(step.operator, Placement.LOADING, None, None, None, "")
     return _Timed(
         operator=step.operator,
         placement=_placement(outcome),

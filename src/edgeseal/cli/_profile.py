@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,11 +86,7 @@ def profile(
 
 def _show(found: Profile, sort: Sort, limit: int | None) -> None:
     print_text(_times(found))
-    on_delegate = sum(kind.on_delegate for kind in found.kinds())
-    pieces = f", in {found.partitions} pieces" if found.partitions else ""
-    print_text(
-        f"{len(found.operators)} operators, {on_delegate} on the accelerated delegate{pieces}"
-    )
+    print_text(_places(found))
     print_text(_macs(found))
     _note_busy(found)
     _show_kinds(found.kinds(), found.macs())
@@ -98,7 +95,7 @@ def _show(found: Profile, sort: Sort, limit: int | None) -> None:
     _show_operators(shown)
     if len(shown) < len(ranked):
         print_text(f"{len(shown)} of {len(ranked)} operators; --all lists them all")
-    failed = sum(operator.latency_ms is None for operator in found.operators)
+    failed = sum(bool(operator.message) for operator in found.operators)
     if failed:
         print_text(f"{failed} operator{'s' * (failed != 1)} could not be timed; --json says why")
 
@@ -111,6 +108,20 @@ def _times(found: Profile) -> str:
         f"{found.path}: {whole} with {threads}; operators one by one: {found.isolated_ms:.3g} ms"
         + share
     )
+
+
+def _places(found: Profile) -> str:
+    from edgeseal.analyze import Placement
+
+    counts = Counter(operator.placement for operator in found.operators)
+    parts = [f"{counts[Placement.DELEGATE]} on the accelerated delegate"]
+    if found.partitions:
+        parts[0] += f", in {found.partitions} piece{'s' * (found.partitions != 1)}"
+    if counts[Placement.FALLBACK]:
+        parts.append(f"{counts[Placement.FALLBACK]} on LiteRT's own kernels")
+    if counts[Placement.LOADING]:
+        parts.append(f"{counts[Placement.LOADING]} unpack constants once, when it is loaded")
+    return f"{len(found.operators)} operators: {'; '.join(parts)}"
 
 
 def _macs(found: Profile) -> str:

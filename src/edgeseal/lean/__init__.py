@@ -5,6 +5,7 @@ from edgeseal.lean._depthwise import split_large_depthwise
 from edgeseal.lean._lean import PASSES, LeanPass, lean
 from edgeseal.lean._mirror_pad import unfold_mirror_pads
 from edgeseal.lean._patches import multiply_patches
+from edgeseal.lean._wide_concatenation import split_wide_concatenations
 
 __all__ = [
     "PASSES",
@@ -13,5 +14,6 @@ __all__ = [
     "multiply_computed_weights",
     "multiply_patches",
     "split_large_depthwise",
+    "split_wide_concatenations",
     "unfold_mirror_pads",
 ]

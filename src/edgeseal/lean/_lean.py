@@ -10,6 +10,7 @@ from edgeseal.lean._computed_weights import multiply_computed_weights
 from edgeseal.lean._depthwise import split_large_depthwise
 from edgeseal.lean._mirror_pad import unfold_mirror_pads
 from edgeseal.lean._patches import multiply_patches
+from edgeseal.lean._wide_concatenation import split_wide_concatenations
 
 __all__ = ["PASSES", "LeanPass", "lean"]
 
@@ -49,6 +50,11 @@ PASSES = (
         "depthwise",
         "depthwise convolutions of more than 25 taps as sums of smaller ones",
         split_large_depthwise,
+    ),
+    LeanPass(
+        "wide-concatenations",
+        "CONCATENATION of more than five tensors in steps",
+        split_wide_concatenations,
     ),
 )
 
