@@ -85,6 +85,17 @@ def test_file_is_kept_when_overwriting_was_not_asked_for(
     assert run("repair", broken, "-o", tmp_path / "out.tflite", "--overwrite").status == 0
 
 
+def test_companion_is_refused_before_any_work_when_it_is_of_another_graph(
+    run: Run, broken: Path, not_quantizable: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.tflite"
+    done = run("repair", broken, "--float", not_quantizable, "-o", out)
+    assert (done.status, done.out) == (2, "")
+    assert f"Error: {broken}: has other inputs than {not_quantizable}: " in done.err
+    assert "give two files of the same graph" in done.err
+    assert not out.exists()
+
+
 def test_error_names_the_preferences_when_one_is_unknown(
     run: Run, broken: Path, tmp_path: Path
 ) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from edgeseal import graph
 from edgeseal.analyze._error import Error, worst
 from edgeseal.analyze._inputs import Sample
-from edgeseal.analyze._match import Means, match, paired
+from edgeseal.analyze._match import Means, match
 from edgeseal.analyze._meter import Meter, Reading
 from edgeseal.analyze._outputs import OutputError, OutputMeter
-from edgeseal.errors import UsageError
-from edgeseal.graph import Model, Operator, Tensor, find_modules, read_model
+from edgeseal.graph import Model, Operator, Tensor, find_modules, paired_ends, read_model
 from edgeseal.probe import Prober, Status
 
 __all__ = ["Comparison", "ModelFile", "OperatorError", "Part", "check_ends", "compare"]
@@ -180,15 +180,12 @@ def check_ends(reference: ModelFile, candidate: ModelFile) -> None:
     Raises:
         UsageError: they have other inputs or outputs.
     """
-    for what in ("inputs", "outputs"):
-        ours, theirs = (getattr(f.model.main, what) for f in (reference, candidate))
-        try:
-            paired(ours, theirs)
-        except ValueError as error:
-            raise UsageError(
-                f"{candidate.path}: has other {what} than {reference.path}: {error}; give two "
-                "files of the same graph"
-            ) from error
+    graph.check_ends(
+        reference.model,
+        candidate.model,
+        reference_name=reference.path,
+        candidate_name=candidate.path,
+    )
 
 
 class _Run:
@@ -202,7 +199,7 @@ class _Run:
         self._matching = match(ours.main, theirs.main)
         self._meter = Meter(ours, theirs, self._matching, prober)
         self._wholes = _Whole(reference, prober), _Whole(candidate, prober)
-        ends = paired(ours.main.outputs, theirs.main.outputs)
+        ends = paired_ends(ours.main.outputs, theirs.main.outputs)
         self._outputs = [OutputMeter(other, tensor) for tensor, other in ends]
         self._order = [ours.main.outputs.index(other) for _, other in ends]
 

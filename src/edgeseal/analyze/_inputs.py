@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.analyze._error import real_values
-from edgeseal.analyze._match import paired
 from edgeseal.errors import UsageError
-from edgeseal.graph import Model, Tensor
+from edgeseal.graph import Model, Tensor, paired_ends
 from edgeseal.probe import draw, is_quantized, quantize
 from edgeseal.runtime import ImageInput, picture_input, picture_samples
 
@@ -118,7 +117,7 @@ def _sample(
 ) -> Sample:
     ours: dict[Tensor, Array] = {}
     theirs: dict[Tensor, Array] = {}
-    for tensor, other in paired(reference.main.inputs, candidate.main.inputs):
+    for tensor, other in paired_ends(reference.main.inputs, candidate.main.inputs):
         # the quantized one says what range its values have
         source = tensor if is_quantized(tensor) and not is_quantized(other) else other
         picture = pictures.get(other)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import enum
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from edgeseal.graph import Operator, Subgraph, Tensor
+from edgeseal.graph import Operator, Subgraph, Tensor, paired_ends
 
-__all__ = ["Match", "Matching", "Means", "is_conversion", "match", "paired"]
+__all__ = ["Match", "Matching", "Means", "is_conversion", "match"]
 
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
@@ -53,20 +53,6 @@ class Matching:
 def match(reference: Subgraph, candidate: Subgraph) -> Matching:
     """Match two functions of the same graph, with as many inputs and outputs of the same shapes."""
     return _Matcher(reference, candidate).matching()
-
-
-def paired(reference: list[Tensor], candidate: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
-    """Pair the ends of two functions, candidate first: by names if they are the same, or in order.
-
-    Raises:
-        ValueError: their numbers or shapes differ.
-    """
-    by_name = {tensor.name: tensor for tensor in reference}
-    same = len(by_name) == len(reference) and {t.name for t in candidate} == set(by_name)
-    others = [by_name[tensor.name] for tensor in candidate] if same else reference
-    if len(reference) != len(candidate) or not all(map(_fit, others, candidate)):
-        raise ValueError(f"{_listed(candidate)} against {_listed(reference)}")
-    return list(zip(candidate, others, strict=True))
 
 
 def is_conversion(operator: Operator) -> bool:
@@ -126,8 +112,8 @@ class _Matcher:
     def __init__(self, reference: Subgraph, candidate: Subgraph) -> None:
         self._reference = _Side(reference)
         self._candidate = _Side(candidate)
-        self._tensors = dict(paired(reference.inputs, candidate.inputs))
-        self._outputs = paired(reference.outputs, candidate.outputs)
+        self._tensors = dict(paired_ends(reference.inputs, candidate.inputs))
+        self._outputs = paired_ends(reference.outputs, candidate.outputs)
         self._operators: dict[Operator, Match] = {}
 
     def matching(self) -> Matching:
@@ -164,7 +150,7 @@ class _Matcher:
 
     def _agree(self, tensor: Tensor, other: Tensor) -> bool:
         """Whether tensors of one name also come from or go to the same kinds of operators."""
-        if not _fit(tensor, other):
+        if not tensor.fits(other):
             return False
         if self._candidate.kind(tensor) == self._reference.kind(other):
             return True
@@ -276,17 +262,6 @@ def _sizes(tensors: Iterable[Tensor]) -> tuple[tuple[int, ...], ...]:
     return tuple(tensor.shape for tensor in tensors)
 
 
-def _listed(tensors: Sequence[Tensor]) -> str:
-    return ", ".join(str(list(tensor.shape)) for tensor in tensors) or "none"
-
-
 def _is_given(tensor: Tensor) -> bool:
     """Whether a tensor belongs to its operator: a weight, or state."""
     return tensor.is_constant or tensor.is_variable
-
-
-def _fit(tensor: Tensor, other: Tensor) -> bool:
-    """Whether two tensors can hold values of one shape."""
-    if tensor.is_dynamic or other.is_dynamic:
-        return tensor.rank == other.rank
-    return tensor.shape == other.shape

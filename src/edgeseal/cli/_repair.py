@@ -174,7 +174,7 @@ def _state(result: Result) -> str:
 def _against(result: Result) -> str:
     companion = result.companion
     if companion is None or companion.after is None:
-        return "cannot be compared: one of them does not run, or their inputs or outputs differ"
+        return "cannot be compared: one of them does not run"
     before = "did not run" if companion.before is None else _figures(companion.before)
     return f"{_figures(companion.after)} (before: {before})"
 

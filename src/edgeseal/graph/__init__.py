@@ -1,5 +1,6 @@
 """A ``.tflite`` file as a graph of objects."""
 
+from edgeseal.graph._ends import check_ends, paired_ends
 from edgeseal.graph._macs import Arithmetic, Macs, ShapeOf, count_macs
 from edgeseal.graph._model import (
     Appended,
@@ -49,12 +50,14 @@ __all__ = [
     "Tensor",
     "TensorSummary",
     "TypeSummary",
+    "check_ends",
     "count_macs",
     "describe_options",
     "deserialize",
     "enum_names",
     "find_modules",
     "new_operator",
+    "paired_ends",
     "read_model",
     "serialize",
     "summarize",

@@ -135,6 +135,12 @@ class Tensor:
             signature is not None and any(int(size) < 0 for size in signature)
         )
 
+    def fits(self, other: Tensor) -> bool:
+        """Whether both can hold values of one shape."""
+        if self.is_dynamic or other.is_dynamic:
+            return self.rank == other.rank
+        return self.shape == other.shape
+
     @property
     def is_variable(self) -> bool:
         """Whether it is state that the runtime keeps between runs, as recurrent layers have."""

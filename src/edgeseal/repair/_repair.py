@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeseal.check import Finding, Level, Node, Report, Samples, check
-from edgeseal.graph import Model, read_model, write_model
+from edgeseal.graph import Model, check_ends, read_model, write_model
 from edgeseal.probe import Prober
 from edgeseal.repair._agreement import Agreement, Outputs, agreement
 from edgeseal.repair._broadcast import remove_broadcasts
@@ -101,6 +101,7 @@ def repair_file(
     Raises:
         FileError: a file cannot be read.
         ModelError: it is no ``.tflite`` model, or a damaged one.
+        UsageError: the companion has other inputs or outputs.
         ProbeError: the process that loads LiteRT cannot start.
     """
     path = Path(path)
@@ -123,13 +124,16 @@ def repair(
     seed: int = 0,
 ) -> Result:
     """Repair a model that was read already; see :func:`repair_file`."""
+    other = None if companion is None else read_model(companion)
+    if other is not None:
+        check_ends(other, model, reference_name=companion, candidate_name=path)
     with tempfile.TemporaryDirectory(prefix="edgeseal-") as folder:
         runs = complete(model, samples, seed, prober.trial_limit_bytes)
         trial = _Trial(prober, runs, samples, seed)
         session = _Session(model, path, trial, Path(folder))
         session.mend_all(prefer)
-        if companion is not None:
-            session.compare(companion)
+        if companion is not None and other is not None:
+            session.compare(companion, other)
         return session.result()
 
 
@@ -207,11 +211,10 @@ class _Session:
             if not is_mended and not is_tidied:
                 return
 
-    def compare(self, path: Path) -> None:
+    def compare(self, path: Path, other: Model) -> None:
         """Compare with the float model, and take from it what brings the outputs closer."""
-        other = read_model(path)
         runs = translated(self._first.model, self._trial.runs, other)
-        expected = None if runs is None else outputs_of(other, path, runs, self._trial.prober)
+        expected = outputs_of(other, path, runs, self._trial.prober)
         now = _agreement(self._now.outputs, expected)
         draft = clone(self._now.model)
         changes = restore_rest(draft, other) if now is not None else []

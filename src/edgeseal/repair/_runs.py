@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.check import Samples
-from edgeseal.graph import Model, Tensor
+from edgeseal.graph import Model, Tensor, paired_ends
 from edgeseal.probe import Prober, Status, draw, numpy_type, quantize, size_bytes
 from edgeseal.repair._agreement import Outputs
 from edgeseal.repair._observe import real
@@ -58,24 +58,16 @@ def outputs_of(
     return results
 
 
-def translated(model: Model, runs: Sequence[Run], other: Model) -> list[Run] | None:
-    """Return runs of a model for another one with the same inputs, possibly in other types.
+def translated(model: Model, runs: Sequence[Run], other: Model) -> list[Run]:
+    """Return runs of a model for another one of the same graph, possibly with other types.
 
-    Inputs are matched by their names, or by their order where these differ.
+    Raises:
+        ValueError: their inputs differ.
     """
-    sources, targets = model.main.inputs, other.main.inputs
-    if len(sources) != len(targets):
-        return None
-    names = [tensor.name for tensor in sources]
-    places = [
-        names.index(target.name) if target.name in names else position
-        for position, target in enumerate(targets)
-    ]
+    sources = model.main.inputs
+    pairs = paired_ends(sources, other.main.inputs)
     return [
-        tuple(
-            _stored_alike(run[place], sources[place], target)
-            for place, target in zip(places, targets, strict=True)
-        )
+        tuple(_stored_alike(run[sources.index(source)], source, target) for target, source in pairs)
         for run in runs
     ]
 
