@@ -63,6 +63,12 @@ def test_others_are_timed_when_a_model_does_not_run(
     ("arguments", "message"),
     [
         (("--embedder", "x.tflite"), "--embedder marks pictures: name them with --images"),
+        (("--checkpoint", "x.pth"), "--checkpoint: for other engines; add --peers, or --peer NAME"),
+        (
+            ("--calibration", "photos", "--checkpoint", "x.pth"),
+            "--checkpoint and --calibration: for other engines",
+        ),
+        (("--random", "2", "--images", "photos"), "--images and --random: give one of them"),
         (("--peer", "nothing"), "unknown peers: 'nothing'; known peers: torch,"),
     ],
 )

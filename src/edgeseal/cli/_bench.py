@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -99,14 +99,16 @@ def bench(
 
     if embedder is not None and not images:
         raise UsageError("--embedder marks pictures: name them with --images")
+    if images and draws is not None:
+        raise UsageError("--images and --random: give one of them")
+    if not (with_peers or peer_names):
+        _refuse_for_peers({"--checkpoint": checkpoint, "--calibration": calibration})
     files = [ModelFile.read(path) for path in paths]
     for file in files[1:]:
         check_ends(files[0], file)
     info = _description(files[0])
     wanted = _find_peers(peer_names or [], everyone=with_peers)
     source = _peer_source(paths[0], info, checkpoint) if wanted else None
-    if images and draws is not None:
-        raise UsageError("--images and --random: give one of them")
     if not images and draws is None and info is not None:
         images = photo_paths()
     marked = _pictures(images, embedder, info, seed)
@@ -164,6 +166,13 @@ def _description(file: ModelFile) -> ModelInfo | None:
     from edgeseal.runtime import has_info, read_info
 
     return read_info(file.model, source=str(file.path)) if has_info(file.model) else None
+
+
+def _refuse_for_peers(options: Mapping[str, object]) -> None:
+    """Refuse options that would do nothing, since no other engine was named."""
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise UsageError(f"{' and '.join(given)}: for other engines; add --peers, or --peer NAME")
 
 
 def _find_peers(names: list[str], *, everyone: bool) -> list[Peer]:
