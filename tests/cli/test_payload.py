@@ -52,9 +52,33 @@ def test_payload_is_found_without_being_told_when_it_was_embedded(
     assert marked["corrected_errors"] <= marked["correctable_errors"] == 10
     assert marked["p_value"] <= marked["false_positive_rate"] == 1e-6
     assert (unmarked["status"], unmarked["payload"]) == ("absent", None)
-    shown = run(*arguments).out
-    assert f"{option.removeprefix('--')} {value}".replace("0x", "") in shown
-    assert "absent" in shown
+    done = run(*arguments)
+    assert f"{option.removeprefix('--')} {value}".replace("0x", "") in done.out
+    assert "absent" in done.out
+    assert "absent: no payload (embed --text, --id, --hex or --bits) was found" in done.err
+    assert run("detect", out, "--model", pair96.detector).err == ""
+
+
+def test_hint_leads_to_the_message_when_it_is_a_raw_one(
+    run: Run, pair96: Pair, smooth: Path
+) -> None:
+    out, message = smooth.parent / "marked", "0123456789abcdef01234567"
+    run("embed", smooth, "--model", pair96.embedder, "--message", message, "-o", out)
+    arguments = ["detect", out, "--model", pair96.detector]
+    done = run(*arguments)
+    assert "shows only with --expect HEX" in done.err
+    found = run(*arguments, "--expect", message)
+    assert "96 of 96" in found.out
+    assert found.err == ""
+    assert run(*arguments, "--raw").err == ""
+
+
+def test_hint_says_what_tells_when_messages_are_too_short(
+    run: Run, detector: Path, smooth: Path
+) -> None:
+    done = run("detect", smooth, "--model", detector)
+    assert "16 bits have no room for a payload" in done.err
+    assert "--expect HEX" in done.err
 
 
 def test_payload_is_not_looked_for_when_a_message_is_expected_or_raw(

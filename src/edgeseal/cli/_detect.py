@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import new_table, picture_bar, print_json, print_table, printable
+from edgeseal.cli._console import new_table, note, picture_bar, print_json, print_table, printable
 from edgeseal.cli._jsonl import (
     JsonLines,
     JsonLinesOption,
@@ -83,10 +83,10 @@ def detect(
     """Read the messages of pictures or videos.
 
     Every picture gives a message, marked or not. A payload (embed --text, --id, --hex, --bits) is
-    found without being told: at most a share --fpr of unmarked pictures is called present. For
-    other messages give --expect; then the p-value tells: it is the probability that an unmarked
-    picture agrees in as many bits. Exits with 1 if some pictures could not be read, with 2 if none
-    could.
+    found without being told: at most a share --fpr of unmarked pictures is called present. A raw
+    message (embed --message) reads as absent: give --expect, and the p-value tells; it is the
+    probability that an unmarked picture agrees in as many bits. Exits with 1 if some pictures could
+    not be read, with 2 if none could.
     """
     if fpr is not None and (raw or expect is not None):
         raise UsageError("--fpr goes with looking for a payload; leave out --raw and --expect")
@@ -132,6 +132,8 @@ def detect(
         print_json("detect", {"model": str(model), "results": results, "failed": failed})
     elif outcomes and failed < len(outcomes):
         _show(outcomes)
+        if not raw:
+            note_unknown(o.detection for o in outcomes if o.detection is not None)
     exit_after_pictures(failed, len(left))
 
 
@@ -183,7 +185,7 @@ def _show(outcomes: list[DetectionOutcome]) -> None:
 def detection_columns(detection: Detection) -> tuple[str, ...]:
     """Return the titles of what :func:`detection_cells` returns."""
     if detection.reading is not None:
-        return ("mark", "payload", "corrected", "p-value")
+        return ("payload", "content", "corrected", "p-value")
     return ("matching", "bit accuracy", "p-value") if detection.expected is not None else ()
 
 
@@ -199,6 +201,25 @@ def detection_cells(detection: Detection) -> list[str]:
         return []
     matching = f"{detection.matching_bits} of {len(detection.message)}"
     return [matching, f"{detection.bit_accuracy:.1%}", _p_value(detection.p_value or 0.0)]
+
+
+def note_unknown(detections: Iterable[Detection]) -> None:
+    """Say what was looked for, where nothing was found that tells of a mark."""
+    from edgeseal.payload import MarkStatus
+
+    unknown = [found for found in detections if found.expected is None]
+    readings = [found.reading for found in unknown if found.reading is not None]
+    if len(readings) < len(unknown):
+        bits = len(unknown[0].message)
+        note(
+            f"{bits} bits have no room for a payload, and every picture gives a message, marked or "
+            "not: --expect HEX says whether one is there"
+        )
+    if any(reading.status is MarkStatus.ABSENT for reading in readings):
+        note(
+            "absent: no payload (embed --text, --id, --hex or --bits) was found; a raw message "
+            "(embed --message, or another program's) shows only with --expect HEX"
+        )
 
 
 def _p_value(value: float) -> str:

@@ -18,6 +18,7 @@ from edgeseal.errors import FileError, UsageError
 
 if TYPE_CHECKING:
     from edgeseal.cli._message import Wanted
+    from edgeseal.runtime import Detection
     from edgeseal.video import VideoDetection, VideoEmbedding
 
 __all__ = [
@@ -180,7 +181,7 @@ class VideoDetect:
             UsageError, ModelError: nothing could be done.
             typer.Exit: with 1 if some videos failed, with 2 if all did.
         """
-        from edgeseal.cli._detect import payload_rate
+        from edgeseal.cli._detect import note_unknown, payload_rate
         from edgeseal.runtime import load_detector
         from edgeseal.video import detect_video
 
@@ -188,6 +189,7 @@ class VideoDetect:
         raw = self.raw or self.expect is not None
         fpr = None if raw else payload_rate(detector.info.bits, self.fpr)
         results: list[dict[str, Any]] = []
+        detections: list[Detection] = []
         for source in dict.fromkeys(videos):
             result: dict[str, Any] = {"source": str(source), "detection": None}
             with _reported(result), frame_bar(f"reading {source.name}") as report:
@@ -205,12 +207,15 @@ class VideoDetect:
                 result["detection"] = found.to_json()
                 if found.problem is not None:
                     note(f"Warning: {source}: {found.problem}")
+                detections.append(found.detection)
                 if not self.as_json:
                     _show_detection(source, found)
             results.append(result)
         failed = sum(result["error"] is not None for result in results)
         if self.as_json:
             print_json("detect", {"model": str(self.model), "results": results, "failed": failed})
+        elif not self.raw:
+            note_unknown(detections)
         exit_after_pictures(failed, len(results), what="videos")
 
 
