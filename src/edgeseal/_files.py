@@ -1,8 +1,9 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all, and told apart by their checksums."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from pathlib import Path
 
 from edgeseal.errors import FileError, OutputExistsError
 
-__all__ = ["check_output", "make_folder", "replacing"]
+__all__ = ["check_output", "make_folder", "replacing", "sha256_of"]
+
+_BLOCK_BYTES = 1 << 20
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
@@ -73,6 +76,19 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256 as 64 hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _umask() -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,8 +41,9 @@ def test_lines_are_written_when_pictures_are_detected(
     assert [line["source"] for line in lines] == [result["source"] for result in whole]
     for line, result in zip(lines, whole, strict=True):
         assert line == {
-            "schema_version": 1, "command": "detect", "model": str(detector), "expect": None,
-            "fpr": None, "exact": False, **result
+            "schema_version": 1, "command": "detect", "model": str(detector),
+            "model_sha256": hashlib.sha256(detector.read_bytes()).hexdigest(),
+            "expect": None, "fpr": None, "exact": False, **result
         }  # fmt: skip
 
 
@@ -144,6 +147,22 @@ def test_going_on_is_refused_when_the_file_is_of_other_settings(
     assert "expect None, not 8f01" in run(*detect, "--resume", "--expect", MESSAGE).refused()
     assert "exact False, not True" in run(*detect, "--resume", "--exact").refused()
     assert run(*detect, "--resume").status == 0
+
+
+def test_going_on_is_refused_when_the_file_at_the_path_is_another_model(
+    run: Run, converted: Path, detector: Path, photos: Path, tmp_path: Path
+) -> None:
+    model, lines = tmp_path / "detector.tflite", tmp_path / "out.jsonl"
+    shutil.copy(detector, model)
+    command = ["detect", photos, "--jsonl", lines, "--model"]
+    assert run(*command, model).status == 0
+    (tmp_path / "moved.tflite").hardlink_to(model)
+    done = run(*command, tmp_path / "moved.tflite", "--resume")
+    assert "3 of 3 pictures are done already" in done.err
+    model.unlink()
+    shutil.copy(converted / "tiny_detector_dynamic-int8.tflite", model)
+    error = run(*command, model, "--resume").refused()
+    assert f"line 1: is of a run with another model ({model}, by its checksum)" in error
 
 
 def test_embedding_is_refused_when_it_goes_on_without_a_file(

@@ -115,12 +115,11 @@ def detect(
     rate = None if raw or expect is not None else payload_rate(detector.info.bits, fpr)
     expected = None if expect is None else to_message(expect, detector.info.bits)
     settings = {
-        "model": str(model),
         "expect": None if expected is None else expected.hex,
         "fpr": rate,
         "exact": exact,
     }
-    head = lines_head("detect", settings)
+    head = lines_head(json_lines, "detect", model, settings)
     done = read_done(json_lines, head, resume=resume)
     left = [path for path in pictures if str(path) not in done]
     note_done(len(pictures) - len(left), len(pictures))

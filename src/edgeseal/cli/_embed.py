@@ -128,8 +128,7 @@ def embed(
 
     embedder = load_embedder(model)
     payload = wanted.to_message(embedder.info.bits)
-    settings = {"model": str(model), "message": payload.hex, "output": str(output)}
-    head = lines_head("embed", settings)
+    head = lines_head(json_lines, "embed", model, {"message": payload.hex, "output": str(output)})
     if resume:
         done = read_done(json_lines, head, resume=resume)
         left = {s: path for s, path in outputs.items() if str(s) not in done or not path.exists()}

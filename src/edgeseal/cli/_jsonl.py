@@ -11,7 +11,7 @@ from typing import IO, Annotated, Any, TypeAlias
 
 import typer
 
-from edgeseal._files import check_output
+from edgeseal._files import check_output, sha256_of
 from edgeseal.cli._console import SCHEMA_VERSION
 from edgeseal.errors import FileError, UsageError
 
@@ -90,14 +90,21 @@ def lines_file(target: str | None) -> Path | None:
     return None if target in (None, _STDOUT) else Path(str(target))
 
 
-def lines_head(command: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what every line of a run begins with.
+def lines_head(
+    target: str | None, command: str, model: Path, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what every line of a run begins with; empty where no lines are written.
 
     Args:
+        target: what ``--jsonl`` names.
         command: that writes the results.
-        settings: what they depend on besides the picture, for JSON.
+        model: its file, which was read already; going on, it is known by its checksum.
+        settings: what else they depend on besides the picture, for JSON.
     """
-    return {"schema_version": SCHEMA_VERSION, "command": command, **settings}
+    if target is None:
+        return {}
+    head = {"schema_version": SCHEMA_VERSION, "command": command}
+    return head | {"model": str(model), "model_sha256": sha256_of(model)} | dict(settings)
 
 
 @contextlib.contextmanager
@@ -160,7 +167,7 @@ def _checked(line: bytes, head: Mapping[str, Any], where: str) -> dict[str, Any]
         record = json.loads(line)
     except ValueError:
         record = None
-    version, command, *settings = head
+    version, command, model, checksum, *settings = head
     if not isinstance(record, dict) or any(record.get(k) != head[k] for k in (version, command)):
         raise FileError(f"{where}: is no result of `edgeseal {head[command]} --jsonl`; {hint}")
     other = [
@@ -168,6 +175,8 @@ def _checked(line: bytes, head: Mapping[str, Any], where: str) -> dict[str, Any]
         for name in settings
         if record.get(name) != head[name]
     ]
+    if record.get(checksum) != head[checksum]:
+        other.insert(0, f"another model ({record.get(model)}, by its checksum)")
     if other:
         raise FileError(f"{where}: is of a run with {' and '.join(other)}; {hint}")
     return record

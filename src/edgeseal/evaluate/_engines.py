@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeseal._files import sha256_of
 from edgeseal.errors import FileError, UsageError
 from edgeseal.evaluate._bits import Detector
 from edgeseal.runtime import ModelInfo
@@ -24,8 +24,6 @@ ENGINES: dict[str, str] = {
 """The function that opens a file of each ending, as MODULE:NAME: imported on first use, also in
 worker processes. It takes the path and the card's name (or None) and returns an
 :class:`OpenDetector`."""
-
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,10 +74,6 @@ def sha256(path: Path) -> str:
         FileError: it cannot be read.
     """
     try:
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-        return digest.hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror})") from error

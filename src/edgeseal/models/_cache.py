@@ -1,8 +1,7 @@
-"""Checksums of cached files and the small records beside them."""
+"""The small records beside cached files."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,26 +9,12 @@ from typing import TypeAlias
 
 from edgeseal._files import replacing
 
-__all__ = ["Progress", "read_record", "sha256_of", "write_record"]
+__all__ = ["Progress", "read_record", "write_record"]
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Called with the bytes that are there and the total, None if the server does not say."""
 
 _SCHEMA_VERSION = 1
-_BLOCK_BYTES = 1 << 20
-
-
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 as hexadecimal digits.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def read_record(path: Path) -> str | None:

@@ -16,9 +16,9 @@ from email.message import Message
 from pathlib import Path
 from typing import IO, Any
 
-from edgeseal._files import replacing
+from edgeseal._files import replacing, sha256_of
 from edgeseal.errors import DownloadError
-from edgeseal.models._cache import Progress, sha256_of, write_record
+from edgeseal.models._cache import Progress, write_record
 
 __all__ = ["download"]
 

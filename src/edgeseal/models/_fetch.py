@@ -14,12 +14,12 @@ from urllib.parse import unquote, urlsplit
 import platformdirs
 from filelock import FileLock, Timeout
 
+from edgeseal._files import sha256_of
 from edgeseal.cards import Card
 from edgeseal.errors import CheckpointError, DownloadError, FileError, UsageError
 from edgeseal.models._cache import (
     Progress,
     read_record,
-    sha256_of,
     write_record,
 )
 from edgeseal.models._download import download

@@ -16,7 +16,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from edgeseal._files import replacing
+from edgeseal._files import replacing, sha256_of
 from edgeseal._native import native_output_held_back
 from edgeseal.calibrate import Calibration, Inputs
 from edgeseal.errors import FileError, ModelError, UsageError
@@ -87,7 +87,7 @@ class Trials:
         self._pictures = calibration
         self._state = state
         self._on_trial = on_trial
-        self._fingerprint = f"{_sha256(source)} {task.digest()}"
+        self._fingerprint = f"{sha256_of(source)} {task.digest()}"
         if calibration is not None:
             self._fingerprint += f" {calibration.digest(len(calibration))}"
         self._known: dict[str, Trial] = self._read_state()
@@ -220,11 +220,3 @@ def _run(path: Path, inputs: Any) -> tuple[Float, float]:
 def _error(results: Float, expected: Float) -> float:
     variance = float(expected.var(axis=0).mean())
     return float(np.square(results - expected).mean()) / max(variance, 1e-30)
-
-
-def _sha256(path: Path) -> str:
-    told = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            told.update(block)
-    return told.hexdigest()
