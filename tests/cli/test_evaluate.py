@@ -130,6 +130,27 @@ def test_state_is_not_used_when_it_is_damaged_or_of_another_plan(
     assert evaluate_pictures(plan, workers=1, state=State(tmp_path, "other")).resumed == 0
 
 
+def test_nothing_else_is_removed_when_a_report_is_done(plan: Plan, tmp_path: Path) -> None:
+    state = State(tmp_path, plan.fingerprint())
+    evaluate_pictures(plan, workers=1, state=state)
+    root = tmp_path / ".evaluation"
+    [folder] = root.iterdir()
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    (root / ("0" * 16)).symlink_to(other)
+    (folder / "mine.json").write_text("precious")
+    results = sorted(path.name for path in other.iterdir())
+    assert results
+    state.remove()
+    assert [path.name for path in folder.iterdir()] == ["mine.json"]
+    assert sorted(path.name for path in other.iterdir()) == results
+    (folder / "mine.json").unlink()
+    (root / ("0" * 16)).unlink()
+    evaluate_pictures(plan, workers=1, state=state)
+    state.remove()
+    assert not root.exists()
+
+
 def test_command_goes_on_when_it_was_interrupted(
     converted: Path, photos: Path, tmp_path: Path
 ) -> None:
@@ -322,16 +343,20 @@ def test_baseline_is_refused_when_nothing_can_be_compared(
 ) -> None:
     assert evaluated(run, converted, photos, tmp_path / "first").status == 0
     report = content(tmp_path / "first")
-    for result in report["results"]:
-        result["model"] = "another-" + result["model"]
     path = tmp_path / "other.json"
+    report = json.loads(json.dumps(report).replace("tiny_detector", "another-tiny_detector"))
     path.write_text(json.dumps(report))
     error = evaluated(run, converted, photos, tmp_path / "x", "--baseline", path).refused()
     assert "has none of these models; it has another-tiny" in error
+    assert not (tmp_path / "x").exists()
     path.write_text('{"schema_version": 99}')
     error = evaluated(run, converted, photos, tmp_path / "x", "--baseline", path).refused()
     assert "expected a report of schema version 1, got 99" in error
-    report["schema_version"], report["models"][0]["bits"] = 1, "many"
+    report["schema_version"], report["attack_names"] = 1, ["melt"]
+    path.write_text(json.dumps(report))
+    error = evaluated(run, converted, photos, tmp_path / "x", "--baseline", path).refused()
+    assert "a.png: expected 1 counts for each of another-tiny" in error
+    report["models"][0]["bits"] = "many"
     path.write_text(json.dumps(report))
     error = evaluated(run, converted, photos, tmp_path / "x", "--baseline", path).refused()
     assert "models[0].bits: expected int, got str" in error

@@ -116,6 +116,7 @@ def evaluate(
     """
     from edgeseal.evaluate import (
         Settings,
+        check_baseline,
         find_attacks,
         make_plan,
         require_evaluation,
@@ -143,6 +144,8 @@ def evaluate(
     folders = list(models or []) or [make_reference_pair(output / _MODELS)]
     detectors, writer = choose_models(folders, embedder)
     plan = make_plan(detectors, writer, pictures, settings, unmarked=more)
+    if earlier is not None:
+        check_baseline(earlier, plan, max_drop=max_drop)
     report = _evaluate(plan, output, workers)
     report = dataclasses.replace(
         report,

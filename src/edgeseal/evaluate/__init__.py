@@ -9,7 +9,7 @@
 
 from edgeseal.evaluate._agreement import image_nmse, sign_agreement
 from edgeseal.evaluate._attacks import ATTACKS, StoredAttack
-from edgeseal.evaluate._baseline import Regression, compare_with_baseline
+from edgeseal.evaluate._baseline import Regression, check_baseline, compare_with_baseline
 from edgeseal.evaluate._bits import Detector, MarkedPicture, model_input, share_of_bits
 from edgeseal.evaluate._engines import ENGINES, OpenDetector, open_detector
 from edgeseal.evaluate._examples import Examples, make_examples
@@ -73,6 +73,7 @@ __all__ = [
     "Step",
     "StoredAttack",
     "WatermarkDifference",
+    "check_baseline",
     "compare_embedders",
     "compare_with_baseline",
     "cores",

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.errors import UsageError
+from edgeseal.evaluate._plan import Plan
 from edgeseal.evaluate._record import PictureRecord
 from edgeseal.evaluate._report import Report
 from edgeseal.evaluate._statistics import Estimate, bootstrap_difference, resamples
 from edgeseal.evaluate._summary import ALL, bits_read
 
-__all__ = ["Regression", "compare_with_baseline"]
+__all__ = ["Regression", "check_baseline", "compare_with_baseline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,16 @@ class Regression:
     is_worse: bool
 
 
+def check_baseline(baseline: Report, plan: Plan, *, max_drop: float) -> None:
+    """Find out before any work whether what a plan gives can be compared with a report.
+
+    Raises:
+        UsageError: as :func:`compare_with_baseline`, or the report holds no readings.
+    """
+    attacks = tuple(attack.name for attack in plan.settings.attacks)
+    _common([model.name for model in plan.models], attacks, baseline, max_drop)
+
+
 def compare_with_baseline(
     report: Report, baseline: Report, *, max_drop: float
 ) -> tuple[Regression, ...]:
@@ -55,22 +66,37 @@ def compare_with_baseline(
     Raises:
         UsageError: the reports have no model or no attack in common, or ``max_drop`` is negative.
     """
-    names = [result.model for result in baseline.results]
-    common = [result.model for result in report.results if result.model in names]
-    attacks = [name for name in report.attack_names if name in baseline.attack_names]
+    models = [result.model for result in report.results]
+    common, attacks = _common(models, report.attack_names, baseline, max_drop)
+    return tuple(
+        found for model in common for found in _model(report, baseline, model, attacks, max_drop)
+    )
+
+
+def _common(
+    models: Sequence[str], attacks: Sequence[str], baseline: Report, max_drop: float
+) -> tuple[list[str], list[str]]:
+    """Return the models and the attacks that a report has as well.
+
+    Raises:
+        UsageError: there are none, or something else is wrong; all of it is listed.
+    """
+    known = [result.model for result in baseline.results]
+    common = [name for name in models if name in known]
+    shared = [name for name in attacks if name in baseline.attack_names]
     problems = []
     if not max_drop >= 0:
         problems.append(f"--max-drop: expected 0 or more, got {max_drop:g}")
     if not common:
-        listed = ", ".join(names)
+        listed = ", ".join(known)
         problems.append(f"--baseline: has none of these models; it has {listed}; name them alike")
-    if not attacks:
+    if not shared:
         problems.append("--baseline: has none of these attacks; use the same --attacks")
+    if not baseline.marked:
+        problems.append("--baseline: holds no picture that was marked and read; make it again")
     if problems:
         raise UsageError("\n  ".join(problems))
-    return tuple(
-        found for model in common for found in _model(report, baseline, model, attacks, max_drop)
-    )
+    return common, shared
 
 
 def _model(

@@ -278,7 +278,16 @@ class Report:
                 f"expected a report of schema version {SCHEMA_VERSION}, got {version!r}; make it "
                 "again with this version of edgeseal"
             )
-        return from_record(cls, record)
+        report = from_record(cls, record)
+        names, attacks = {result.model for result in report.results}, len(report.attack_names)
+        for found in report.marked:
+            counts = found.matching or {}
+            if not names <= counts.keys() or any(len(counts[name]) != attacks for name in names):
+                raise UsageError(
+                    f"{found.name}: expected {attacks} counts for each of {', '.join(names)}; the "
+                    "report was changed: make it again"
+                )
+        return report
 
 
 def read_report(path: Path) -> Report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import shutil
+import re
 from pathlib import Path
 
 from edgeseal._files import make_folder, replacing
@@ -16,6 +16,8 @@ from edgeseal.evaluate._record import PictureRecord
 __all__ = ["State"]
 
 _FOLDER = ".evaluation"
+_PLAN = re.compile("[0-9a-f]{16}")  # a fingerprint
+_RESULT = re.compile(r"[0-9a-f]{64}\.(un)?marked\.json|\.edgeseal-\w+\.json")
 
 
 class State:
@@ -46,9 +48,23 @@ class State:
             temporary.write_text(json.dumps(dataclasses.asdict(record)), encoding="utf-8")
 
     def remove(self) -> None:
-        """Remove all results: the report has them."""
+        """Remove all results, which the report has; anything else in the folder is left."""
         with contextlib.suppress(OSError):
-            shutil.rmtree(self._root)
+            if self._root.is_symlink():
+                return
+            for folder in self._root.iterdir():
+                if _PLAN.fullmatch(folder.name) and not folder.is_symlink() and folder.is_dir():
+                    _empty(folder)
+            self._root.rmdir()
 
     def _path(self, checksum: str, *, mark: bool) -> Path:
         return self._folder / f"{checksum}.{'marked' if mark else 'unmarked'}.json"
+
+
+def _empty(folder: Path) -> None:
+    """Remove results, finished or cut short, and the folder if nothing else is in it."""
+    for path in folder.iterdir():
+        if _RESULT.fullmatch(path.name):
+            path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
