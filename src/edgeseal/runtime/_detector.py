@@ -239,7 +239,7 @@ def load_detector(path: str | Path, *, threads: int = 1, exact: bool = False) ->
         path: the file.
         threads: threads per picture.
         exact: whether large JPEG files are decoded at full size, which takes longer; else at a
-            fraction of it that is at least 2.9 times the model's.
+            fraction of it that is at least 2.75 times the model's.
 
     Raises:
         UsageError: ``threads`` is below 1.

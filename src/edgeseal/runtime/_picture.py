@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgeseal.runtime._resize import resize_plane
+from edgeseal.runtime._shrink import shrink_pixels
 
 __all__ = ["Picture", "copy_pixels", "strips"]
 
@@ -55,17 +55,11 @@ class Picture:
 
     def resized(self, size: int) -> NDArray[np.float32]:
         """Return the picture at a model's size: float32 [size, size, 3], RGB, 0..1."""
-        small = np.empty((size, size, 3), np.float32)
-        channels = 1 if self.is_grey else 3
-        for channel in range(channels):
-            narrow = np.empty((self.height, size), np.float32)  # columns first, as in one go
-            for start, stop in strips(self.height, self.width):
-                rows = _unit(self.pixels[start:stop, :, channel])
-                narrow[start:stop] = resize_plane(rows, stop - start, size)
-            small[..., channel] = resize_plane(narrow, size, size)
-        if self.is_grey:
-            small[..., 1:] = small[..., :1]
-        return small
+        pixels = self.pixels[..., :1] if self.is_grey else self.pixels
+        small = shrink_pixels(pixels, size)
+        if pixels.dtype != np.float32:
+            small /= np.float32(np.iinfo(pixels.dtype).max)
+        return np.repeat(small, 3, axis=2) if self.is_grey else small
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
