@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import av
@@ -112,11 +114,65 @@ def test_pictures_and_videos_are_refused_when_given_together(
     error = run("embed", photos, "--model", pair96.embedder, *options).refused()
     assert "--crf: for videos only" in error
     movie = movies / "a.mp4"
-    error = run("detect", movie, "--model", pair96.detector, "--exact", "--resume").refused()
-    assert "--resume and --exact: for pictures only" in error
+    error = run("detect", movie, "--model", pair96.detector, "--exact").refused()
+    assert "--exact: for pictures only" in error
     options = ["--id", 1, "-o", movies / "out", "--workers", 2]
     error = run("embed", movie, "--model", pair96.embedder, *options).refused()
     assert "--workers: for pictures only" in error
+
+
+def test_videos_are_found_when_folders_patterns_and_lists_name_them(
+    run: Run, pair96: Pair, movies: Path, tmp_path: Path
+) -> None:
+    (movies / "bad.mp4").unlink()
+    (movies / "deep").mkdir()
+    shutil.copy(movies / "a.mp4", movies / "deep" / "b.mkv")
+    (tmp_path / "list.txt").write_text(f"{movies / 'deep' / 'b.mkv'}\n")
+    detect = ["--model", pair96.detector, "--json"]
+    for names, expected in {
+        (movies,): ["a.mp4", "b.mkv"],
+        (movies, "--no-recursive"): ["a.mp4"],
+        (movies / "*.mp4", f"@{tmp_path / 'list.txt'}"): ["a.mp4", "b.mkv"],
+    }.items():
+        results = run("detect", *names, *detect).json["results"]
+        assert [Path(result["source"]).name for result in results] == expected
+        assert all(result["detection"]["frames"] == 20 for result in results)
+
+
+def test_pictures_are_meant_when_a_folder_holds_videos_too(
+    run: Run, pair96: Pair, movies: Path, photos: Path
+) -> None:
+    shutil.copy(movies / "a.mp4", photos)
+    done = run("detect", photos, "--model", pair96.detector, "--json")
+    assert [Path(r["source"]).name for r in done.json["results"]] == ["a.png", "b.jpg", "c.webp"]
+    assert f"1 video left out, such as {photos / 'a.mp4'}" in done.err
+
+
+def test_only_the_rest_is_done_when_videos_go_on(
+    run: Run, pair96: Pair, movies: Path, tmp_path: Path
+) -> None:
+    out, lines = tmp_path / "out", tmp_path / "out.jsonl"
+    embed = ["embed", movies, "--model", pair96.embedder, "--id", 1, "-o", out, "--jsonl", lines]
+    done = run(*embed)
+    assert (done.status, done.out) == (1, "")
+    assert [json.loads(line)["error"] is None for line in lines.read_text().splitlines()] == [
+        True,
+        False,
+    ]
+    shutil.copy(movies / "a.mp4", movies / "bad.mp4")
+    stamp = (out / "a.mp4").stat().st_mtime_ns
+    done = run(*embed, "--resume")
+    assert done.status == 0, done.err
+    assert "1 of 2 videos are done already" in done.err
+    assert (out / "a.mp4").stat().st_mtime_ns == stamp
+    assert "crf None, not 30.0" in run(*embed, "--resume", "--crf", 30).refused()
+    lines.unlink()
+    detect = ["detect", out, "--model", pair96.detector, "--jsonl", lines]
+    assert run(*detect).status == 0
+    record = json.loads(lines.read_text().splitlines()[0])
+    assert record["detection"]["reading"]["payload"] == {"kind": "id", "value": 1}
+    assert "2 of 2 videos are done already" in run(*detect, "--resume").err
+    assert len(lines.read_text().splitlines()) == 2
 
 
 def test_option_is_refused_when_it_is_zero_or_empty(run: Run, pair96: Pair, movies: Path) -> None:

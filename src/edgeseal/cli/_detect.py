@@ -26,7 +26,6 @@ from edgeseal.cli._pictures import (
     WorkersOption,
     exit_after_pictures,
     list_files,
-    list_pictures,
     note_done,
 )
 from edgeseal.cli._videos import (
@@ -34,7 +33,7 @@ from edgeseal.cli._videos import (
     AllFramesOption,
     EveryOption,
     VideoDetect,
-    only_videos,
+    list_inputs,
 )
 from edgeseal.errors import UsageError
 
@@ -91,8 +90,12 @@ def detect(
     if fpr is not None and (raw or expect is not None):
         raise UsageError("--fpr goes with looking for a payload; leave out --raw and --expect")
     for_videos = {"--aggregation": aggregation, "--every": every, "--all-frames": all_frames}
-    for_pictures = {"--resume": resume, "--jsonl": json_lines, "--exact": exact}
-    if only_videos(images, for_videos, for_pictures):
+    check_lines(json_lines, resume=resume, as_json=as_json)
+    sources, are_videos = list_inputs(
+        images, recursive=recursive, for_videos=for_videos, for_pictures={"--exact": exact}
+    )
+    check_apart([model, *list_files(images), *sources], [lines_file(json_lines)])
+    if are_videos:
         VideoDetect(
             model=model,
             expect=expect,
@@ -103,12 +106,12 @@ def detect(
             all_frames=all_frames,
             workers=workers,
             threads=threads,
+            json_lines=json_lines,
+            resume=resume,
+            overwrite=overwrite,
             as_json=as_json,
-        ).run(images)
+        ).run(sources)
         return
-    check_lines(json_lines, resume=resume, as_json=as_json)
-    pictures = list_pictures(images, recursive=recursive)
-    check_apart([model, *list_files(images), *pictures], [lines_file(json_lines)])
     from edgeseal.runtime import load_detector, to_message
 
     detector = load_detector(model, threads=threads, exact=exact)
@@ -121,8 +124,8 @@ def detect(
     }
     head = lines_head(json_lines, "detect", model, settings)
     done = read_done(json_lines, head, resume=resume)
-    left = [path for path in pictures if str(path) not in done]
-    note_done(len(pictures) - len(left), len(pictures))
+    left = [path for path in sources if str(path) not in done]
+    note_done(len(sources) - len(left), len(sources))
     with open_lines(json_lines, head, resume=resume, overwrite=overwrite) as lines:
         found = detector.detect_many(left, expect=expected, fpr=rate, workers=workers)
         outcomes, failed = _collect(found, len(left), lines)

@@ -15,6 +15,7 @@ from edgeseal.cli._jsonl import (
     JsonLinesOption,
     ResumeOption,
     check_lines,
+    left_over,
     lines_file,
     lines_head,
     open_lines,
@@ -28,7 +29,6 @@ from edgeseal.cli._pictures import (
     WorkersOption,
     exit_after_pictures,
     list_files,
-    list_pictures,
     note_done,
 )
 from edgeseal.cli._videos import (
@@ -37,7 +37,7 @@ from edgeseal.cli._videos import (
     PixFmtOption,
     PresetOption,
     VideoEmbed,
-    only_videos,
+    list_inputs,
 )
 from edgeseal.errors import FileError, UsageError
 
@@ -101,8 +101,16 @@ def embed(
     wanted.check()
     for_videos = {"--codec": codec, "--crf": crf, "--preset": preset, "--pix-fmt": pix_fmt}
     several = workers if workers != 1 else None
-    for_pictures = {"--resume": resume, "--jsonl": json_lines, "--workers": several}
-    if only_videos(images, for_videos, for_pictures):
+    check_lines(json_lines, resume=resume, as_json=as_json)
+    if resume and not wanted.is_repeatable:
+        raise UsageError("--resume needs the same message again; give --seed with --message random")
+    sources, are_videos = list_inputs(
+        images,
+        recursive=recursive,
+        for_videos=for_videos,
+        for_pictures={"--workers": several},
+    )
+    if are_videos:
         VideoEmbed(
             model=model,
             output=output,
@@ -111,14 +119,13 @@ def embed(
             crf=crf,
             preset=preset,
             pix_fmt=pix_fmt,
+            json_lines=json_lines,
+            resume=resume,
             overwrite=overwrite,
             as_json=as_json,
-        ).run(images)
+        ).run(sources)
         return
-    check_lines(json_lines, resume=resume, as_json=as_json)
-    if resume and not wanted.is_repeatable:
-        raise UsageError("--resume needs the same message again; give --seed with --message random")
-    outputs = _outputs(list_pictures(images, recursive=recursive), output)
+    outputs = _outputs(sources, output)
     check_sources(outputs)
     inputs = (model, *list_files(images), *outputs)
     check_apart(inputs, [*outputs.values(), lines_file(json_lines)])
@@ -131,7 +138,7 @@ def embed(
     head = lines_head(json_lines, "embed", model, {"message": payload.hex, "output": str(output)})
     if resume:
         done = read_done(json_lines, head, resume=resume)
-        left = {s: path for s, path in outputs.items() if str(s) not in done or not path.exists()}
+        left = left_over(outputs, done)
         check_outputs(output, [path.name for path in left.values()], overwrite=overwrite)
         note_done(len(outputs) - len(left), len(outputs))
         outputs = left

@@ -27,7 +27,7 @@ from edgeseal.cli._console import (
 from edgeseal.cli._evaluate_models import choose_models, make_reference_pair
 from edgeseal.cli._outputs import check_apart, check_outputs
 from edgeseal.cli._pictures import exit_after_pictures, list_pictures
-from edgeseal.errors import EdgesealError, FileError, UsageError
+from edgeseal.errors import EdgesealError, UsageError
 
 if TYPE_CHECKING:
     from edgeseal.evaluate import Layers, Plan, Regression, Report, Speed
@@ -162,15 +162,9 @@ def evaluate(
 
 def _list_sources(paths: list[Path], suffixes: tuple[str, ...] | None) -> list[Path]:
     """Return pictures, or videos where their endings are given."""
-    from edgeseal.runtime import find_pictures
-
     if suffixes is None:
         return list_pictures(paths)
-    found = list(dict.fromkeys(find_pictures(paths, suffixes=suffixes)))
-    if not found:
-        names = ", ".join(map(str, paths))
-        raise FileError(f"{names}: no videos in there; their endings are: {' '.join(suffixes)}")
-    return found
+    return list_pictures(paths, suffixes=suffixes, kind="videos")
 
 
 def _baseline(path: Path | None, max_drop: float) -> Report | None:

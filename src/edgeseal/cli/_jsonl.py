@@ -20,6 +20,7 @@ __all__ = [
     "JsonLinesOption",
     "ResumeOption",
     "check_lines",
+    "left_over",
     "lines_file",
     "lines_head",
     "open_lines",
@@ -83,6 +84,11 @@ def read_done(target: str | None, head: Mapping[str, Any], *, resume: bool) -> f
     if not resume or target is None or not Path(target).exists():
         return frozenset()
     return _read(Path(target), head)[0]
+
+
+def left_over(outputs: Mapping[Path, Path], done: frozenset[str]) -> dict[Path, Path]:
+    """Return the sources that are not done, or whose output is not there, with their outputs."""
+    return {s: path for s, path in outputs.items() if str(s) not in done or not path.exists()}
 
 
 def lines_file(target: str | None) -> Path | None:

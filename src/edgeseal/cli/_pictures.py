@@ -24,7 +24,7 @@ PicturesArgument: TypeAlias = Annotated[
     list[Path],
     typer.Argument(
         metavar="IMAGE",
-        help="Pictures, folders, patterns, @LIST (a file of paths), - (paths from stdin).",
+        help="Pictures or videos, folders, patterns, @LIST (a file of paths), - (stdin).",
     ),
 ]
 RecursiveOption: TypeAlias = Annotated[
@@ -35,19 +35,33 @@ WorkersOption: TypeAlias = Annotated[
 ]
 
 
-def list_pictures(paths: list[Path], *, recursive: bool = True) -> list[Path]:
+def list_pictures(
+    paths: list[Path],
+    *,
+    recursive: bool = True,
+    suffixes: tuple[str, ...] | None = None,
+    kind: str = "pictures",
+) -> list[Path]:
     """Return the pictures that were named, those of folders, patterns and lists included.
+
+    Args:
+        paths: what was named.
+        recursive: whether to search folders in folders.
+        suffixes: endings of the files to take from folders, if not those of pictures.
+        kind: what messages call files of these endings.
 
     Raises:
         FileError: there are none, or a folder or list cannot be read.
     """
     from edgeseal.runtime import PICTURE_SUFFIXES, find_sources
 
-    found = find_sources(paths, recursive=recursive)
+    endings = suffixes or PICTURE_SUFFIXES
+    found = find_sources(paths, recursive=recursive, suffixes=endings)
     if not found:
         names = ", ".join(map(str, paths))
-        endings = " ".join(PICTURE_SUFFIXES)
-        raise FileError(f"{names}: no pictures in there; files with these endings are: {endings}")
+        raise FileError(
+            f"{names}: no {kind} in there; files with these endings are: {' '.join(endings)}"
+        )
     return found
 
 
@@ -56,10 +70,10 @@ def list_files(names: list[Path]) -> list[Path]:
     return [Path(str(name)[1:]) for name in names if str(name).startswith("@")]
 
 
-def note_done(done: int, total: int) -> None:
-    """Say how many pictures are left out, if any."""
+def note_done(done: int, total: int, *, what: str = "pictures") -> None:
+    """Say how many are left out, if any."""
     if done:
-        note(f"{done} of {total} pictures are done already")
+        note(f"{done} of {total} {what} are done already")
 
 
 def exit_after_pictures(failed: int, total: int, *, what: str = "pictures") -> None:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from edgeseal.cli._console import frame_bar, new_table, note, print_json, print_table, printable
+from edgeseal.cli._jsonl import (
+    JsonLines,
+    left_over,
+    lines_file,
+    lines_head,
+    open_lines,
+    read_done,
+)
 from edgeseal.cli._outputs import check_apart, check_outputs, check_sources, output_folder
-from edgeseal.cli._pictures import exit_after_pictures
+from edgeseal.cli._pictures import exit_after_pictures, list_pictures, note_done
 from edgeseal.errors import FileError, UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +39,7 @@ __all__ = [
     "PresetOption",
     "VideoDetect",
     "VideoEmbed",
-    "only_videos",
+    "list_inputs",
 ]
 
 CodecOption: TypeAlias = Annotated[
@@ -68,35 +76,51 @@ AllFramesOption: TypeAlias = Annotated[
 ]
 
 
-def only_videos(
-    paths: list[Path], for_videos: Mapping[str, object], for_pictures: Mapping[str, object]
-) -> bool:
-    """Say whether videos were named, not pictures.
+def list_inputs(
+    names: list[Path],
+    *,
+    recursive: bool,
+    for_videos: Mapping[str, object],
+    for_pictures: Mapping[str, object],
+) -> tuple[list[Path], bool]:
+    """Return the pictures or videos that were named, and whether they are videos.
+
+    Where folders or lists hold both, pictures are meant, and the number of videos is noted.
 
     Args:
-        paths: what was named.
+        names: files, folders, patterns and lists.
+        recursive: whether to search folders in folders.
         for_videos: values of options that are for videos alone, by name; None and False if not
             given.
         for_pictures: likewise.
 
     Raises:
+        FileError: there are none, or a folder or list cannot be read.
         UsageError: videos and others were named together, or an option of the one for the other.
     """
-    from edgeseal.video import is_video
+    from edgeseal.runtime import PICTURE_SUFFIXES
+    from edgeseal.video import VIDEO_SUFFIXES, is_video
 
-    videos = [path for path in paths if is_video(path)]
-    if videos and len(videos) < len(paths):
-        others = ", ".join(str(path) for path in paths if path not in videos)
-        raise UsageError(
-            f"{others}: no video, but {videos[0]} is; give pictures and videos in separate runs"
-        )
+    suffixes = (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)
+    found = list_pictures(names, recursive=recursive, suffixes=suffixes, kind="pictures or videos")
+    videos = [path for path in found if is_video(path)]
+    if videos and len(videos) < len(found):
+        found = [path for path in found if not is_video(path)]
+        if any(map(is_video, names)):
+            raise UsageError(
+                f"{found[0]}: no video, but {videos[0]} is; give pictures and videos in separate "
+                "runs"
+            )
+        count = f"{len(videos)} video{'s' * (len(videos) > 1)}"
+        note(f"{count} left out, such as {videos[0]}; videos need a run of their own")
+        videos = []
     kinds = "videos", "pictures"
     kind, other = kinds[::-1] if videos else kinds
     foreign = for_pictures if videos else for_videos
     given = [name for name, value in foreign.items() if value is not None and value is not False]
     if given:
         raise UsageError(f"{' and '.join(given)}: for {kind} only; leave it out for {other}")
-    return bool(videos)
+    return found, bool(videos)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +134,8 @@ class VideoEmbed:
     crf: float | None
     preset: str | None
     pix_fmt: str | None
+    json_lines: str | None
+    resume: bool
     overwrite: bool
     as_json: bool
 
@@ -123,17 +149,30 @@ class VideoEmbed:
         from edgeseal.runtime import load_embedder
         from edgeseal.video import Encoding, embed_video
 
-        outputs = {path: self.output / path.name for path in dict.fromkeys(videos)}
+        outputs = {path: self.output / path.name for path in videos}
         check_sources(outputs)
-        check_apart([self.model], outputs.values())
-        check_outputs(self.output, [p.name for p in outputs.values()], overwrite=self.overwrite)
+        check_apart([self.model, *videos], [*outputs.values(), lines_file(self.json_lines)])
+        if not self.resume:
+            self._check(outputs)
         embedder = load_embedder(self.model, threads=os.cpu_count() or 1)
         message = self.wanted.to_message(embedder.info.bits)
         encoding = Encoding(
             codec=self.codec, crf=self.crf, preset=self.preset, pix_fmt=self.pix_fmt
         )
-        results: list[dict[str, Any]] = []
-        with output_folder(self.output):
+        settings = {"message": message.hex, "output": str(self.output), **asdict(encoding)}
+        head = lines_head(self.json_lines, "embed", self.model, settings)
+        if self.resume:
+            left = left_over(outputs, read_done(self.json_lines, head, resume=True))
+            self._check(left)
+            note_done(len(outputs) - len(left), len(outputs), what="videos")
+            outputs = left
+        results = _Results()
+        with (
+            output_folder(self.output),
+            open_lines(
+                self.json_lines, head, resume=self.resume, overwrite=self.overwrite
+            ) as results.lines,
+        ):
             for source, path in outputs.items():
                 result: dict[str, Any] = {"source": str(source), "path": None, "embedding": None}
                 with _reported(result), frame_bar(f"embedding {source.name}") as report:
@@ -149,14 +188,17 @@ class VideoEmbed:
                     result |= {"path": str(path), "embedding": done.to_json()}
                     if done.dropped:
                         note(f"Warning: {path}: left out {', '.join(done.dropped)}")
-                    if not self.as_json:
+                    if results.lines is None and not self.as_json:
                         _show_embedding(path, done)
-                results.append(result)
-        failed = sum(result["error"] is not None for result in results)
+                results.add(result)
         if self.as_json:
-            content = {"message": message.hex, "bits": len(message), "results": results}
-            print_json("embed", {**content, "failed": failed})
-        exit_after_pictures(failed, len(results), what="videos")
+            content = {"message": message.hex, "bits": len(message), "results": results.kept}
+            print_json("embed", {**content, "failed": results.failed})
+        exit_after_pictures(results.failed, len(outputs), what="videos")
+
+    def _check(self, outputs: Mapping[Path, Path]) -> None:
+        names = [path.name for path in outputs.values()]
+        check_outputs(self.output, names, overwrite=self.overwrite)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +214,9 @@ class VideoDetect:
     all_frames: bool
     workers: int
     threads: int
+    json_lines: str | None
+    resume: bool
+    overwrite: bool
     as_json: bool
 
     def run(self, videos: list[Path]) -> None:
@@ -182,41 +227,80 @@ class VideoDetect:
             typer.Exit: with 1 if some videos failed, with 2 if all did.
         """
         from edgeseal.cli._detect import note_unknown, payload_rate
-        from edgeseal.runtime import load_detector
+        from edgeseal.runtime import load_detector, to_message
         from edgeseal.video import detect_video
 
         detector = load_detector(self.model, threads=self.threads)
         raw = self.raw or self.expect is not None
         fpr = None if raw else payload_rate(detector.info.bits, self.fpr)
-        results: list[dict[str, Any]] = []
+        expected = None if self.expect is None else to_message(self.expect, detector.info.bits)
+        aggregation = "avg" if self.aggregation is None else self.aggregation
+        every = 1 if self.every is None else self.every
+        settings = {
+            "expect": None if expected is None else expected.hex,
+            "fpr": fpr,
+            "aggregation": aggregation,
+            "every": every,
+            "all_frames": self.all_frames,
+        }
+        head = lines_head(self.json_lines, "detect", self.model, settings)
+        done = read_done(self.json_lines, head, resume=self.resume)
+        left = [path for path in videos if str(path) not in done]
+        note_done(len(videos) - len(left), len(videos), what="videos")
+        results = _Results()
         detections: list[Detection] = []
-        for source in dict.fromkeys(videos):
-            result: dict[str, Any] = {"source": str(source), "detection": None}
-            with _reported(result), frame_bar(f"reading {source.name}") as report:
-                found = detect_video(
-                    detector,
-                    source,
-                    expect=self.expect,
-                    fpr=fpr,
-                    aggregation="avg" if self.aggregation is None else self.aggregation,
-                    every=1 if self.every is None else self.every,
-                    all_frames=self.all_frames,
-                    workers=self.workers,
-                    report=report,
-                )
-                result["detection"] = found.to_json()
-                if found.problem is not None:
-                    note(f"Warning: {source}: {found.problem}")
-                detections.append(found.detection)
-                if not self.as_json:
-                    _show_detection(source, found)
-            results.append(result)
-        failed = sum(result["error"] is not None for result in results)
+        with open_lines(
+            self.json_lines, head, resume=self.resume, overwrite=self.overwrite
+        ) as results.lines:
+            for source in left:
+                result: dict[str, Any] = {"source": str(source), "detection": None}
+                with _reported(result), frame_bar(f"reading {source.name}") as report:
+                    found = detect_video(
+                        detector,
+                        source,
+                        expect=expected,
+                        fpr=fpr,
+                        aggregation=aggregation,
+                        every=every,
+                        all_frames=self.all_frames,
+                        workers=self.workers,
+                        report=report,
+                    )
+                    result["detection"] = found.to_json()
+                    if found.problem is not None:
+                        note(f"Warning: {source}: {found.problem}")
+                    if results.lines is None and not self.as_json:
+                        detections.append(found.detection)
+                        _show_detection(source, found)
+                results.add(result)
         if self.as_json:
-            print_json("detect", {"model": str(self.model), "results": results, "failed": failed})
+            content = {"model": str(self.model), "results": results.kept}
+            print_json("detect", {**content, "failed": results.failed})
         elif not self.raw:
             note_unknown(detections)
-        exit_after_pictures(failed, len(results), what="videos")
+        exit_after_pictures(results.failed, len(left), what="videos")
+
+
+@dataclass(slots=True)
+class _Results:
+    """What came of each video: written as lines, or kept.
+
+    Attributes:
+        lines: where to write; None to keep.
+        kept: results that were not written.
+        failed: number of videos that failed.
+    """
+
+    lines: JsonLines | None = None
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    failed: int = 0
+
+    def add(self, result: dict[str, Any]) -> None:
+        self.failed += result["error"] is not None
+        if self.lines is None:
+            self.kept.append(result)
+        else:
+            self.lines.write(result)
 
 
 @contextlib.contextmanager
