@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeseal.cli._console import busy
+from edgeseal.cli._options import JsonOption
 from edgeseal.cli._pictures import list_pictures
 from edgeseal.data import photo_paths
 from edgeseal.errors import UsageError
@@ -85,7 +86,7 @@ def bench(
     timeout_s: Annotated[
         float, typer.Option("--timeout", metavar="S", min=1, help="Longest wait for an engine.")
     ] = 600.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure time, memory and agreement of models, in LiteRT and in other engines.
 

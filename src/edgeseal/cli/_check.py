@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeseal.cli._console import busy, mib, new_table, print_json, print_table, print_text
+from edgeseal.cli._options import (
+    JsonOption,
+    MemoryLimitOption,
+    RunImagesOption,
+    RunSeedOption,
+    TimeoutOption,
+)
 from edgeseal.cli._targets import check_targets
 from edgeseal.errors import UsageError
 
@@ -34,12 +41,7 @@ def _print_codes(value: bool) -> None:
 
 def check(
     path: Annotated[Path, typer.Argument(metavar="MODEL", help="Any .tflite file.")],
-    images: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--images", metavar="IMAGE|DIR", help="Pictures to run it on, instead of drawn values."
-        ),
-    ] = None,
+    images: RunImagesOption = None,
     targets: Annotated[
         list[str] | None,
         typer.Option(
@@ -57,22 +59,10 @@ def check(
     prepare_only: Annotated[
         bool, typer.Option("--prepare-only", help="Prepare the operators without running them.")
     ] = False,
-    timeout_s: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=0.1, help="Longest time for one trial.")
-    ] = 60.0,
-    memory_limit_gib: Annotated[
-        float | None,
-        typer.Option(
-            "--memory-limit",
-            metavar="GIB",
-            min=1,
-            help="For the process that tries; default: half of the machine's.",
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", min=0, help="For inputs that are drawn.")
-    ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    timeout_s: TimeoutOption = 60.0,
+    memory_limit_gib: MemoryLimitOption = None,
+    seed: RunSeedOption = 0,
+    as_json: JsonOption = False,
     _codes: Annotated[
         bool,
         typer.Option(

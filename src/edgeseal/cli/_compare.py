@@ -18,6 +18,7 @@ from edgeseal.cli._console import (
     print_text,
     printable,
 )
+from edgeseal.cli._options import JsonOption, RunSeedOption
 from edgeseal.cli._outputs import check_apart
 from edgeseal.errors import UsageError
 
@@ -59,9 +60,7 @@ def compare(
             f"{_DEFAULT_DRAWS}.",
         ),
     ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", min=0, help="For inputs that are drawn.")
-    ] = 0,
+    seed: RunSeedOption = 0,
     sort: Annotated[Sort, typer.Option("--sort", help="Error to sort by.")] = Sort.own,
     top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Operators to list.")] = 20,
     list_all: Annotated[bool, typer.Option("--all", help="List every operator.")] = False,
@@ -77,7 +76,7 @@ def compare(
     timeout_s: Annotated[
         float, typer.Option("--timeout", metavar="S", min=0.1, help="Longest time for one run.")
     ] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Find out where two files of one graph differ, operator by operator.
 

@@ -25,6 +25,7 @@ from edgeseal.cli._console import (
 )
 from edgeseal.cli._converter import load_converter, require_conversion
 from edgeseal.cli._embedder_gate import is_acceptable, watermark_error_db
+from edgeseal.cli._options import CardArgument, CheckpointOption, JsonOption, RandomWeightsOption
 from edgeseal.cli._outputs import check_apart, check_outputs, output_folder
 from edgeseal.errors import FileError, ModelError, UsageError
 
@@ -64,21 +65,13 @@ class _Written:
 
 
 def convert(
-    card_name: Annotated[
-        str, typer.Argument(metavar="CARD", help="Model card; `edgeseal models` lists them.")
-    ],
+    card_name: CardArgument,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")
     ],
     part: Annotated[_Parts, typer.Option("--part", help="What to convert.")] = _Parts.BOTH,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(metavar="PATH|URL", help="Weights; without it the card's own are fetched."),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option("--random-weights", metavar="SEED", help="Random weights, for trying out."),
-    ] = None,
+    checkpoint: CheckpointOption = None,
+    seed: RandomWeightsOption = None,
     recipes: Annotated[
         list[str] | None,
         typer.Option(
@@ -99,7 +92,7 @@ def convert(
         typer.Option("--allow-unexpected", help="Leave out tensors that nothing accounts for."),
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Convert a PyTorch checkpoint to LiteRT.
 

@@ -9,6 +9,7 @@ import typer
 
 from edgeseal.cli._console import note, print_json, print_table
 from edgeseal.cli._converter import load_converter, require_conversion
+from edgeseal.cli._options import JsonOption
 
 __all__ = ["demo"]
 
@@ -18,7 +19,7 @@ def demo(
         Path, typer.Option("-o", "--output", help="Folder for the files.", metavar="DIR")
     ] = Path("edgeseal-demo"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Do the whole job on bundled weights and photographs.
 

@@ -19,6 +19,7 @@ from edgeseal.cli._jsonl import (
     open_lines,
     read_done,
 )
+from edgeseal.cli._options import JsonOption
 from edgeseal.cli._outputs import check_apart
 from edgeseal.cli._pictures import (
     PicturesArgument,
@@ -77,7 +78,7 @@ def detect(
     aggregation: AggregationOption = None,
     every: EveryOption = None,
     all_frames: AllFramesOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Read the messages of pictures or videos.
 

@@ -22,6 +22,7 @@ from edgeseal.cli._jsonl import (
     read_done,
 )
 from edgeseal.cli._message import Wanted
+from edgeseal.cli._options import JsonOption
 from edgeseal.cli._outputs import check_apart, check_outputs, check_sources, output_folder
 from edgeseal.cli._pictures import (
     PicturesArgument,
@@ -87,7 +88,7 @@ def embed(
     preset: PresetOption = None,
     pix_fmt: PixFmtOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Embed a message in pictures or videos.
 

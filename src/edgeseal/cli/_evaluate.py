@@ -25,6 +25,7 @@ from edgeseal.cli._console import (
     printable,
 )
 from edgeseal.cli._evaluate_models import choose_models, make_reference_pair
+from edgeseal.cli._options import JsonOption
 from edgeseal.cli._outputs import check_apart, check_outputs
 from edgeseal.cli._pictures import exit_after_pictures, list_pictures
 from edgeseal.errors import EdgesealError, UsageError
@@ -107,7 +108,7 @@ def evaluate(
         bool, typer.Option("--layers/--no-layers", help="Find the error of each module.")
     ] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a report.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure how well detectors read messages under attack, and write a report.
 

@@ -18,6 +18,7 @@ from edgeseal.cli._console import (
     print_text,
     printable,
 )
+from edgeseal.cli._options import JsonOption
 from edgeseal.cli._page import GraphPage, Layers, require_page, write_graph
 from edgeseal.errors import ModelError, UsageError
 
@@ -53,7 +54,7 @@ def inspect(
         bool, typer.Option("--time", help="Show the time of the operators on the page.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the page.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what is in a .tflite file, from any converter."""
     from edgeseal.graph import read_model, summarize

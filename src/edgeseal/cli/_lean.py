@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeseal.cli._console import busy, mib, new_table, note, print_json, print_table, print_text
+from edgeseal.cli._options import JsonOption, OverwriteFileOption, TimeoutOption
 from edgeseal.cli._outputs import check_apart
 
 if TYPE_CHECKING:
@@ -32,11 +33,9 @@ def lean(
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", min=0, help="For the inputs to compare on.")
     ] = 0,
-    timeout_s: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=0.1, help="Longest time for one trial.")
-    ] = 60.0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    timeout_s: TimeoutOption = 60.0,
+    overwrite: OverwriteFileOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a model in cheaper operators: same function, less time.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from edgeseal.cli._console import mib, new_table, print_json, print_table, print_text, printable
+from edgeseal.cli._options import JsonOption
 
 if TYPE_CHECKING:
     from edgeseal.cards import Card
@@ -16,7 +15,7 @@ __all__ = ["models"]
 
 
 def models(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the model cards, and where their checkpoints are."""
     from edgeseal.cards import card_names, load_card

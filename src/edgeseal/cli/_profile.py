@@ -18,6 +18,7 @@ from edgeseal.cli._console import (
     print_text,
     printable,
 )
+from edgeseal.cli._options import JsonOption, TimeoutOption
 
 if TYPE_CHECKING:
     from edgeseal.analyze import KindTime, OperatorTime, Profile
@@ -50,10 +51,8 @@ def profile(
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", min=0, help="For the inputs, drawn.")
     ] = 0,
-    timeout_s: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=0.1, help="Longest time for one trial.")
-    ] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    timeout_s: TimeoutOption = 60.0,
+    as_json: JsonOption = False,
 ) -> None:
     """Show where the time of a .tflite file goes, and on which kernels.
 

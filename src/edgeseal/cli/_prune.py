@@ -17,6 +17,13 @@ from edgeseal.cli._console import (
     print_table,
     print_text,
 )
+from edgeseal.cli._options import (
+    CardArgument,
+    CheckpointOption,
+    JsonOption,
+    OverwriteFileOption,
+    RandomWeightsOption,
+)
 from edgeseal.cli._outputs import check_apart
 from edgeseal.errors import CheckpointError, MissingExtraError, UsageError
 
@@ -31,31 +38,23 @@ __all__ = ["prune"]
 
 
 def prune(
-    card_name: Annotated[
-        str, typer.Argument(metavar="CARD", help="Model card; `edgeseal models` lists them.")
-    ],
+    card_name: CardArgument,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT.pth", help="Checkpoint to write.")
     ],
     ratio: Annotated[
         float, typer.Option(metavar="R", help="Share of the blocks' work to remove, 0..1.")
     ],
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(metavar="PATH|URL", help="Weights; without it the card's own are fetched."),
-    ] = None,
-    random_weights: Annotated[
-        int | None,
-        typer.Option("--random-weights", metavar="SEED", help="Random weights, for trying out."),
-    ] = None,
+    checkpoint: CheckpointOption = None,
+    random_weights: RandomWeightsOption = None,
     steps: Annotated[int, typer.Option(help="Steps of distillation after the cut.")] = 100,
     batch: Annotated[int, typer.Option(help="Pictures in each step.")] = 8,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-5,
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", min=0, help="Of everything random.")
     ] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    overwrite: OverwriteFileOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Cut heads and channels out of a detector, and let it recover.
 

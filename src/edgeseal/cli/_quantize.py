@@ -10,6 +10,7 @@ import typer
 
 from edgeseal.cli._console import mib, note, print_json, print_text, printable
 from edgeseal.cli._embedder_gate import is_acceptable, watermark_error_db
+from edgeseal.cli._options import FloatArgument, JsonOption, OverwriteFileOption
 from edgeseal.cli._outputs import check_apart
 from edgeseal.errors import ModelError, UsageError
 
@@ -20,9 +21,7 @@ __all__ = ["quantize"]
 
 
 def quantize(
-    source: Annotated[
-        Path, typer.Argument(metavar="FLOAT.tflite", help="A float32 model, from any converter.")
-    ],
+    source: FloatArgument,
     recipe_name: Annotated[
         str,
         typer.Option(
@@ -63,8 +62,8 @@ def quantize(
             help="What the model takes and gives; integers where all of it is quantized.",
         ),
     ] = "float32",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    overwrite: OverwriteFileOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Quantize a float model; needs no PyTorch.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgeseal.cli._console import new_table, print_json, print_table, print_text, printable
+from edgeseal.cli._options import JsonOption
 
 __all__ = ["ranges"]
 
@@ -24,7 +25,7 @@ def ranges(
             help="How to choose: min-max, moving-average, percentile, mse, entropy.",
         ),
     ] = "min-max",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show saved ranges: what each tensor's values were, and what a method makes of them."""
     from edgeseal.calibrate import choose_range, clipped_share, find_method, read_ranges

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgeseal.cli._console import new_table, print_json, print_table, print_text
+from edgeseal.cli._options import JsonOption
 
 __all__ = ["recipes"]
 
@@ -17,7 +18,7 @@ def recipes(
         str | None,
         typer.Argument(metavar="NAME|FILE.json", help="Show this one, as the JSON of its file."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the ways to quantize, or show one to start your own from."""
     from edgeseal.quantize import find_recipe, recipe_names, recipe_to_json

@@ -11,6 +11,7 @@ import typer
 
 from edgeseal.cli._check import samples_of
 from edgeseal.cli._console import busy, note, print_json, print_text
+from edgeseal.cli._options import JsonOption, TimeoutOption
 from edgeseal.cli._outputs import check_apart
 from edgeseal.errors import NothingToReduceError, UsageError
 
@@ -69,9 +70,7 @@ def reduce(
             help="Show a failure of this command; {} in it stands for the file.",
         ),
     ] = None,
-    timeout_s: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=0.1, help="Longest time for one trial.")
-    ] = 60.0,
+    timeout_s: TimeoutOption = 60.0,
     max_trials: Annotated[
         int, typer.Option("--max-trials", metavar="N", min=1, help="Stop after so many.")
     ] = 1000,
@@ -79,7 +78,7 @@ def reduce(
         bool, typer.Option("--keep-weights", help="Do not replace weights by zeros.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Cut out the smallest sub-model that still shows a fault, for a bug report.
 

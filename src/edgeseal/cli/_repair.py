@@ -10,6 +10,14 @@ import typer
 
 from edgeseal.cli._check import report_record, samples_of
 from edgeseal.cli._console import busy, mib, new_table, note, print_json, print_table, print_text
+from edgeseal.cli._options import (
+    JsonOption,
+    MemoryLimitOption,
+    OverwriteFileOption,
+    RunImagesOption,
+    RunSeedOption,
+    TimeoutOption,
+)
 from edgeseal.cli._outputs import check_apart
 from edgeseal.errors import UsageError
 
@@ -41,29 +49,12 @@ def repair(
             "fastest; or first those that compute in integers, such as hybrid kernels.",
         ),
     ] = "accuracy",
-    images: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--images", metavar="IMAGE|DIR", help="Pictures to run it on, instead of drawn values."
-        ),
-    ] = None,
-    timeout_s: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=0.1, help="Longest time for one trial.")
-    ] = 60.0,
-    memory_limit_gib: Annotated[
-        float | None,
-        typer.Option(
-            "--memory-limit",
-            metavar="GIB",
-            min=1,
-            help="For the process that tries; default: half of the machine's.",
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", min=0, help="For inputs that are drawn.")
-    ] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    images: RunImagesOption = None,
+    timeout_s: TimeoutOption = 60.0,
+    memory_limit_gib: MemoryLimitOption = None,
+    seed: RunSeedOption = 0,
+    overwrite: OverwriteFileOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Mend what `check` finds in a .tflite file, as far as it can be mended.
 

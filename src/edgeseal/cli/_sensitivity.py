@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeseal.cli._console import busy, new_table, note, print_json, print_table
+from edgeseal.cli._options import (
+    FloatArgument,
+    JsonOption,
+    MarkedOption,
+    MarkerOption,
+    TaskImagesOption,
+    TaskSeedOption,
+)
 from edgeseal.cli._outputs import check_apart
 from edgeseal.cli._task import check_task, chosen_inputs, chosen_pictures, chosen_task
 
@@ -18,21 +26,10 @@ __all__ = ["sensitivity"]
 
 
 def sensitivity(
-    source: Annotated[
-        Path, typer.Argument(metavar="FLOAT.tflite", help="A float32 model, from any converter.")
-    ],
-    images: Annotated[
-        list[Path] | None,
-        typer.Option("--images", metavar="IMAGE|DIR", help="Pictures; default: bundled ones."),
-    ] = None,
-    embedder: Annotated[
-        Path | None,
-        typer.Option(metavar="EMBEDDER.tflite", help="Mark the pictures; count the bits read."),
-    ] = None,
-    message: Annotated[
-        str | None,
-        typer.Option(metavar="HEX", help="The pictures are marked with this; count the bits read."),
-    ] = None,
+    source: FloatArgument,
+    images: TaskImagesOption = None,
+    embedder: MarkerOption = None,
+    message: MarkedOption = None,
     recipe_name: Annotated[
         str,
         typer.Option("--recipe", metavar="NAME|FILE.json", help="Whose methods to use."),
@@ -40,9 +37,7 @@ def sensitivity(
     every: Annotated[
         bool, typer.Option("--exact", help="Measure every precision of every layer.")
     ] = False,
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", min=0, help="Of messages and attacks.")
-    ] = 0,
+    seed: TaskSeedOption = 0,
     plot: Annotated[
         Path | None, typer.Option(metavar="OUT.png|OUT.svg", help="Draw the costs.")
     ] = None,
@@ -51,7 +46,7 @@ def sensitivity(
         typer.Option(metavar="FILE", help="Keep what was measured here, to go on from."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the plot.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Find out what each layer costs when it alone is quantized.
 

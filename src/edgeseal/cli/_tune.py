@@ -15,6 +15,14 @@ from edgeseal.cli._console import (
     print_table,
     print_text,
 )
+from edgeseal.cli._options import (
+    FloatArgument,
+    JsonOption,
+    MarkedOption,
+    MarkerOption,
+    TaskImagesOption,
+    TaskSeedOption,
+)
 from edgeseal.cli._outputs import check_apart
 from edgeseal.cli._pictures import list_pictures
 from edgeseal.cli._task import check_task, chosen_inputs, chosen_pictures, chosen_task
@@ -28,9 +36,7 @@ __all__ = ["tune"]
 
 
 def tune(
-    source: Annotated[
-        Path, typer.Argument(metavar="FLOAT.tflite", help="A float32 model, from any converter.")
-    ],
+    source: FloatArgument,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT.tflite", help="File to write.")
     ],
@@ -45,18 +51,9 @@ def tune(
         float | None,
         typer.Option(metavar="R", help="Longest time of a run, by the float model's."),
     ] = None,
-    images: Annotated[
-        list[Path] | None,
-        typer.Option("--images", metavar="IMAGE|DIR", help="Pictures; default: bundled ones."),
-    ] = None,
-    embedder: Annotated[
-        Path | None,
-        typer.Option(metavar="EMBEDDER.tflite", help="Mark the pictures; count the bits read."),
-    ] = None,
-    message: Annotated[
-        str | None,
-        typer.Option(metavar="HEX", help="The pictures are marked with this; count the bits read."),
-    ] = None,
+    images: TaskImagesOption = None,
+    embedder: MarkerOption = None,
+    message: MarkedOption = None,
     calibration: Annotated[
         list[Path] | None,
         typer.Option(
@@ -69,9 +66,7 @@ def tune(
         str,
         typer.Option("--recipe", metavar="NAME|FILE.json", help="What to start from."),
     ] = "dynamic-int8",
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", min=0, help="Of messages and attacks.")
-    ] = 0,
+    seed: TaskSeedOption = 0,
     plot: Annotated[
         Path | None, typer.Option(metavar="OUT.png|OUT.svg", help="Draw size against drop.")
     ] = None,
@@ -79,7 +74,7 @@ def tune(
         Path | None, typer.Option(metavar="OUT.json", help="Write all that was measured.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Search layer by layer for the best file within a budget.
 
