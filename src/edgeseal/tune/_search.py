@@ -184,7 +184,7 @@ def _explore(
 
     for step in range(_SPREAD):
         at(round(step * last / (_SPREAD - 1)))
-    _bisect(at, last, lambda found: _meets_drop(found, budget))
+    _bisect(at, last, lambda found: _DROP.is_met(found, budget))
     if budget.max_size_bytes is not None:
         limit = budget.max_size_bytes
         _bisect(at, last, lambda found: found.trial.size_bytes > limit)
@@ -288,23 +288,57 @@ def _candidate(trials: Trials, name: str, recipe: Recipe) -> Candidate:
     return Candidate(name, recipe, trial, drop, trial.processor_ms / reference.processor_ms)
 
 
-def _meets_drop(found: Candidate, budget: Budget) -> bool:
-    return budget.max_drop_points is None or found.drop_points <= budget.max_drop_points
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """One of a budget's limits.
+
+    Attributes:
+        limit: what a budget says; None for none.
+        value: what a candidate has.
+        text: how a miss is told.
+    """
+
+    limit: Callable[[Budget], float | None]
+    value: Callable[[Candidate], float]
+    text: str
+
+    def is_met(self, one: Candidate, budget: Budget) -> bool:
+        limit = self.limit(budget)
+        return limit is None or self.value(one) <= limit
+
+    def miss(self, near: Sequence[Candidate], budget: Budget, where: str) -> str:
+        """Say how far the nearest of some candidates is away; empty if it is not."""
+        limit, best = self.limit(budget), min(near, key=self.value)
+        if limit is None or self.is_met(best, budget):
+            return ""
+        value = self.value(best)
+        return self.text.format(
+            value=value, where=where, over=value - limit, limit=limit, name=best.name
+        )
 
 
-def _meets_size(found: Candidate, budget: Budget) -> bool:
-    return budget.max_size_bytes is None or found.trial.size_bytes <= budget.max_size_bytes
-
-
-def _meets_time(found: Candidate, budget: Budget) -> bool:
-    return budget.max_time_ratio is None or found.time_ratio <= budget.max_time_ratio
-
-
-_CHECKS = (_meets_drop, _meets_size, _meets_time)
+_DROP = _Limit(
+    lambda budget: budget.max_drop_points,
+    lambda one: one.drop_points,
+    "drop: {value:.3g} points at least {where}, {over:.3g} more than the {limit:g} asked for "
+    "({name})",
+)
+_SIZE = _Limit(
+    lambda budget: None if budget.max_size_bytes is None else budget.max_size_bytes / _MB,
+    lambda one: one.trial.size_bytes / _MB,
+    "size: {value:.2f} MB at least {where}, {over:.2f} more than the {limit:g} asked for ({name})",
+)
+_TIME = _Limit(
+    lambda budget: budget.max_time_ratio,
+    lambda one: one.time_ratio,
+    "time: {value:.2f} of the float model's at least {where}, {over:.2f} more than the {limit:g} "
+    "asked for ({name})",
+)
+_LIMITS = (_DROP, _SIZE, _TIME)
 
 
 def _best(candidates: Sequence[Candidate], budget: Budget) -> Candidate | None:
-    fitting = [one for one in candidates if all(check(one, budget) for check in _CHECKS)]
+    fitting = [one for one in candidates if all(limit.is_met(one, budget) for limit in _LIMITS)]
     if not fitting:
         return None
     if budget.max_drop_points is None:
@@ -317,51 +351,11 @@ def _shortfalls(candidates: Sequence[Candidate], budget: Budget) -> Iterator[str
 
     Candidates that meet all other limits count first; if there are none for any limit, all do.
     """
-    texts = dict(zip(_CHECKS, (_drop_text, _size_text, _time_text), strict=True))
     lines = []
-    for check, text in texts.items():
-        others = [other for other in _CHECKS if other is not check]
-        near = [one for one in candidates if all(other(one, budget) for other in others)]
-        lines += [text(near, budget, "within the other limits")] if near else []
+    for limit in _LIMITS:
+        others = [other for other in _LIMITS if other is not limit]
+        near = [one for one in candidates if all(other.is_met(one, budget) for other in others)]
+        lines += [limit.miss(near, budget, "within the other limits")] if near else []
     if not any(lines):
-        lines = [text(candidates, budget, "whatever else it costs") for text in texts.values()]
+        lines = [limit.miss(candidates, budget, "whatever else it costs") for limit in _LIMITS]
     yield from (line for line in lines if line)
-
-
-def _drop_text(near: Sequence[Candidate], budget: Budget, where: str) -> str:
-    if budget.max_drop_points is None:
-        return ""
-    best = min(near, key=lambda one: one.drop_points)
-    over = best.drop_points - budget.max_drop_points
-    if over <= 0:
-        return ""
-    return (
-        f"drop: {best.drop_points:.3g} points at least {where}, {over:.3g} more than the "
-        f"{budget.max_drop_points:g} asked for ({best.name})"
-    )
-
-
-def _size_text(near: Sequence[Candidate], budget: Budget, where: str) -> str:
-    if budget.max_size_bytes is None:
-        return ""
-    best = min(near, key=lambda one: one.trial.size_bytes)
-    size, limit = best.trial.size_bytes / _MB, budget.max_size_bytes / _MB
-    if size <= limit:
-        return ""
-    return (
-        f"size: {size:.2f} MB at least {where}, {size - limit:.2f} more than the {limit:g} asked "
-        f"for ({best.name})"
-    )
-
-
-def _time_text(near: Sequence[Candidate], budget: Budget, where: str) -> str:
-    if budget.max_time_ratio is None:
-        return ""
-    best = min(near, key=lambda one: one.time_ratio)
-    over = best.time_ratio - budget.max_time_ratio
-    if over <= 0:
-        return ""
-    return (
-        f"time: {best.time_ratio:.2f} of the float model's at least {where}, {over:.2f} more than "
-        f"the {budget.max_time_ratio:g} asked for ({best.name})"
-    )
