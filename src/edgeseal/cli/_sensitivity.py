@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import busy, new_table, note, print_json, print_table
+from edgeseal.cli._console import new_table, print_json, print_table
 from edgeseal.cli._options import (
     FloatArgument,
     JsonOption,
@@ -17,7 +17,7 @@ from edgeseal.cli._options import (
     TaskSeedOption,
 )
 from edgeseal.cli._outputs import check_apart
-from edgeseal.cli._task import check_task, chosen_inputs, chosen_pictures, chosen_task
+from edgeseal.cli._task import TaskChoice
 
 if TYPE_CHECKING:
     from edgeseal.tune import LayerCost
@@ -58,31 +58,22 @@ def sensitivity(
     from edgeseal.graph import read_model
     from edgeseal.quantize import find_recipe
     from edgeseal.tune import (
-        Trials,
         check_plot,
         check_source,
-        find_layers,
         measure_sensitivity,
         plot_sensitivity,
         sensitivity_record,
     )
 
-    check_task(embedder, images, message)
-    pictures = chosen_pictures(images)
+    choice = TaskChoice.of(images, embedder, message, seed)
     kept = state or source.with_name(source.name + ".sensitivity.part")
-    check_apart([source, embedder, recipe_name, *pictures], [plot, kept])
+    check_apart([source, embedder, recipe_name, *choice.pictures], [plot, kept])
     if plot is not None:
         check_plot(plot)
         check_output(plot, overwrite=overwrite)
     base = find_recipe(recipe_name)
-    model = read_model(source)
-    check_source(model, base, str(source))
-    with busy("screening the layers") as say:
-        layers = find_layers(model, base, chosen_inputs(pictures), source=str(source))
-        task = chosen_task(source, pictures, embedder, message, seed)
-        if kept.exists():
-            note(f"going on from {kept}")
-        trials = Trials(source, task, state=kept, on_trial=lambda what: say(f"trying {what}"))
+    check_source(read_model(source), base, str(source))
+    with choice.trials(source, base, kept) as (layers, trials):
         costs = measure_sensitivity(
             trials, layers, base, every=every, least_share=0.0 if every else 0.003
         )
@@ -90,10 +81,11 @@ def sensitivity(
         plot_sensitivity(costs, plot, overwrite=overwrite)
     if state is None:
         kept.unlink(missing_ok=True)
+    metric = trials.task.metric
     if as_json:
-        print_json("sensitivity", {"source": str(source), **sensitivity_record(costs, task.metric)})
+        print_json("sensitivity", {"source": str(source), **sensitivity_record(costs, metric)})
     else:
-        _show(costs, task.metric)
+        _show(costs, metric)
 
 
 def _show(costs: list[LayerCost], metric: str) -> None:

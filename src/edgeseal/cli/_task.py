@@ -2,96 +2,130 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeseal.cli._console import busy
+from edgeseal.cli._console import busy, note
 from edgeseal.cli._pictures import list_pictures
 from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from edgeseal.calibrate import Inputs
     from edgeseal.evaluate import MarkedPicture
-    from edgeseal.tune import Task
+    from edgeseal.quantize import Recipe
+    from edgeseal.tune import Layer, Task, Trials
 
-__all__ = ["check_task", "chosen_inputs", "chosen_pictures", "chosen_task"]
+__all__ = ["TaskChoice"]
 
 _MAX_PICTURES = 24
 
 
-def chosen_pictures(images: list[Path] | None) -> list[Path]:
-    """Return the pictures that were named, no more than are used; empty for the bundled ones.
+@dataclass(frozen=True, slots=True)
+class TaskChoice:
+    """What the options say.
 
-    Raises:
-        FileError: there are none in what was named.
-    """
-    return list_pictures(images)[:_MAX_PICTURES] if images else []
-
-
-def chosen_inputs(pictures: list[Path]) -> Inputs:
-    """Return what :func:`chosen_pictures` gave as inputs of a model."""
-    from edgeseal.calibrate import bundled_inputs, inputs_from
-
-    return inputs_from(pictures) if pictures else bundled_inputs()
-
-
-def check_task(embedder: Path | None, images: list[Path] | None, message: str | None) -> None:
-    """Refuse options that contradict each other.
-
-    Raises:
-        UsageError: they do.
-    """
-    if embedder is not None and message is not None:
-        raise UsageError("--embedder marks pictures, --message reads marked ones; give one")
-    if message is not None and not images:
-        raise UsageError("--message needs --images: pictures that carry this message")
-
-
-def chosen_task(
-    source: Path,
-    pictures: list[Path],
-    embedder: Path | None,
-    message: str | None,
-    seed: int,
-) -> Task:
-    """Return what the options ask for.
-
-    With ``embedder`` pictures are marked first, with ``message`` they are marked already; without
+    With an embedder pictures are marked first, with a message they are marked already; without
     either, results are compared with the float model's.
 
-    Raises:
-        ModelError: the detector and the embedder do not belong together, or the source is none.
-        FileError, ImageError: a picture cannot be read.
+    Attributes:
+        pictures: to measure on; empty for the bundled ones.
+        embedder: marks the pictures.
+        message: that the pictures carry, in hexadecimal form.
+        seed: of messages and attacks.
     """
-    from edgeseal.graph import read_model
-    from edgeseal.tune import plain_task
 
-    if embedder is None and message is None:
-        with busy("reading pictures"):
-            return plain_task(read_model(source), chosen_inputs(pictures))
-    with busy("marking and attacking pictures"):
-        return _reading(source, pictures, embedder, message, seed)
+    pictures: tuple[Path, ...]
+    embedder: Path | None
+    message: str | None
+    seed: int
 
+    @classmethod
+    def of(
+        cls, images: list[Path] | None, embedder: Path | None, message: str | None, seed: int
+    ) -> TaskChoice:
+        """Take options, which must not contradict each other.
 
-def _reading(
-    source: Path, pictures: list[Path], embedder: Path | None, message: str | None, seed: int
-) -> Task:
-    from edgeseal.data import photo_paths
-    from edgeseal.evaluate import ATTACKS, reading_task
-    from edgeseal.graph import read_model
-    from edgeseal.runtime import read_info
-    from edgeseal.tune import Task
+        Raises:
+            UsageError: they do.
+            FileError: there are no pictures in what was named.
+        """
+        if embedder is not None and message is not None:
+            raise UsageError("--embedder marks pictures, --message reads marked ones; give one")
+        if message is not None and not images:
+            raise UsageError("--message needs --images: pictures that carry this message")
+        pictures = list_pictures(images)[:_MAX_PICTURES] if images else []
+        return cls(tuple(pictures), embedder, message, seed)
 
-    info = read_info(read_model(source), source=str(source))
-    if info.part != "detector":
-        raise ModelError(f"{source}: holds the {info.part}; messages are read by a detector")
-    load = _marker(embedder, message, info.bits, seed)
-    marked = [load(path, index) for index, path in enumerate(pictures or photo_paths())]
-    attacks = ATTACKS if embedder is not None else {"clean": ATTACKS["clean"]}
-    reading = reading_task(marked, attacks, info.image_size, seed=seed)
-    inputs = [(picture,) for picture in reading.inputs]
-    return Task("bits read", inputs, reading.score)
+    @contextlib.contextmanager
+    def trials(
+        self, source: Path, base: Recipe, state: Path, *, learned: Inputs | None = None
+    ) -> Iterator[tuple[list[Layer], Trials]]:
+        """Yield the layers of a float model, screened, and what measures recipes on it.
+
+        Args:
+            source: the model.
+            base: recipe to start from.
+            state: where trials are kept.
+            learned: pictures that recipes learn from; None for the bundled ones.
+
+        Raises:
+            ModelError: the model and the embedder do not belong together, or one is none.
+            FileError, ImageError: a picture or the state cannot be read.
+            UsageError: the state belongs to another model, task or calibration.
+        """
+        from edgeseal.graph import read_model
+        from edgeseal.tune import Trials, find_layers
+
+        with busy("screening the layers") as say:
+            layers = find_layers(read_model(source), base, self._inputs(), source=str(source))
+            say("reading pictures")
+            task = self._task(source)
+            if state.exists():
+                note(f"going on from {state}")
+            yield (
+                layers,
+                Trials(
+                    source,
+                    task,
+                    calibration=learned,
+                    state=state,
+                    on_trial=lambda what: say(f"trying {what}"),
+                ),
+            )
+
+    def _inputs(self) -> Inputs:
+        from edgeseal.calibrate import bundled_inputs, inputs_from
+
+        return inputs_from(self.pictures) if self.pictures else bundled_inputs()
+
+    def _task(self, source: Path) -> Task:
+        from edgeseal.graph import read_model
+        from edgeseal.tune import plain_task
+
+        if self.embedder is None and self.message is None:
+            return plain_task(read_model(source), self._inputs())
+        return self._reading(source)
+
+    def _reading(self, source: Path) -> Task:
+        from edgeseal.data import photo_paths
+        from edgeseal.evaluate import ATTACKS, reading_task
+        from edgeseal.graph import read_model
+        from edgeseal.runtime import read_info
+        from edgeseal.tune import Task
+
+        info = read_info(read_model(source), source=str(source))
+        if info.part != "detector":
+            raise ModelError(f"{source}: holds the {info.part}; messages are read by a detector")
+        load = _marker(self.embedder, self.message, info.bits, self.seed)
+        paths = self.pictures or photo_paths()
+        marked = [load(path, index) for index, path in enumerate(paths)]
+        attacks = ATTACKS if self.embedder is not None else {"clean": ATTACKS["clean"]}
+        reading = reading_task(marked, attacks, info.image_size, seed=self.seed)
+        inputs = [(picture,) for picture in reading.inputs]
+        return Task("bits read", inputs, reading.score)
 
 
 def _marker(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgeseal.cli._console import (
-    busy,
     new_table,
     note,
     print_json,
@@ -25,7 +26,7 @@ from edgeseal.cli._options import (
 )
 from edgeseal.cli._outputs import check_apart
 from edgeseal.cli._pictures import list_pictures
-from edgeseal.cli._task import check_task, chosen_inputs, chosen_pictures, chosen_task
+from edgeseal.cli._task import TaskChoice
 from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -83,69 +84,102 @@ def tune(
     with 1 if the budget cannot be met, and says by how much. After an interruption the same command
     goes on from OUT.tflite.part.
     """
-    from edgeseal._files import check_output
     from edgeseal.calibrate import inputs_from
     from edgeseal.graph import read_model
     from edgeseal.quantize import find_recipe
-    from edgeseal.tune import (
-        Budget,
-        Trials,
-        check_plot,
-        check_source,
-        find_layers,
-        found_record,
-        plot_found,
-        state_path,
-        usable_recipe,
-    )
+    from edgeseal.tune import Budget, check_source, usable_recipe
 
     size_bytes = None if max_size_mb is None else round(max_size_mb * 1e6)
     budget = Budget(size_bytes, max_drop, max_ms_ratio)
     if budget == Budget():
         raise UsageError("no budget: give --max-size-mb, --max-drop or --max-ms-ratio")
-    check_task(embedder, images, message)
-    pictures = chosen_pictures(images)
-    learned_from = list_pictures(calibration) if calibration else []
-    recipe_file, kept = output.with_suffix(".recipe.json"), state_path(output)
-    written = output, recipe_file, plot, report
-    check_apart([source, embedder, recipe_name, *pictures, *learned_from], [*written, kept])
-    for path in written:
-        if path is not None:
-            check_output(path, overwrite=overwrite)
-    if plot is not None:
-        check_plot(plot)
-    base = find_recipe(recipe_name)
-    learned = inputs_from(learned_from) if learned_from else None
-    model = read_model(source)
+    choice = TaskChoice.of(images, embedder, message, seed)
+    learned = list_pictures(calibration) if calibration else []
+    files = _Files.of(output, plot, report, overwrite=overwrite)
+    files.check([source, embedder, recipe_name, *choice.pictures, *learned])
+    base, model = find_recipe(recipe_name), read_model(source)
     check_source(model, base, str(source))
     base = usable_recipe(model, base)
-    with busy("screening the layers") as say:
-        layers = find_layers(model, base, chosen_inputs(pictures), source=str(source))
-        task = chosen_task(source, pictures, embedder, message, seed)
-        if kept.exists():
-            note(f"going on from {kept}")
-        trials = Trials(
-            source,
-            task,
-            calibration=learned,
-            state=kept,
-            on_trial=lambda what: say(f"trying {what}"),
-        )
+    inputs = inputs_from(learned) if learned else None
+    with choice.trials(source, base, files.state, learned=inputs) as (layers, trials):
         found = _search(trials, layers, base, budget)
-    record = found_record(found, budget, task.metric)
-    if plot is not None:
-        plot_found(found, budget, task.metric, plot, overwrite=overwrite)
-    if report is not None:
-        _write_report(record, report, overwrite=overwrite)
-    if found.winner is not None:
-        _write(trials, found.winner.recipe, output, recipe_file, overwrite=overwrite)
-    kept.unlink(missing_ok=True)
+    record = files.write(found, trials, budget)
     if as_json:
         print_json("tune", {"source": str(source), "path": str(output), **record})
     else:
-        _show(found, task.metric, output, recipe_file)
+        _show(found, trials.task.metric, files)
     if found.winner is None:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What is written.
+
+    Attributes:
+        model: the best file.
+        recipe: makes it again.
+        plot: draws all that was measured; None for none.
+        report: lists it; None for none.
+        state: what an interruption leaves.
+        overwrite: whether files are replaced.
+    """
+
+    model: Path
+    recipe: Path
+    plot: Path | None
+    report: Path | None
+    state: Path
+    overwrite: bool
+
+    @classmethod
+    def of(cls, model: Path, plot: Path | None, report: Path | None, *, overwrite: bool) -> _Files:
+        from edgeseal.tune import state_path
+
+        recipe = model.with_suffix(".recipe.json")
+        return cls(model, recipe, plot, report, state_path(model), overwrite)
+
+    def check(self, inputs: Iterable[Path | str | None]) -> None:
+        """Find out before any work whether they can be written."""
+        from edgeseal._files import check_output
+        from edgeseal.tune import check_plot
+
+        outputs = self.model, self.recipe, self.plot, self.report
+        check_apart(inputs, [*outputs, self.state])
+        for path in outputs:
+            if path is not None:
+                check_output(path, overwrite=self.overwrite)
+        if self.plot is not None:
+            check_plot(self.plot)
+
+    def write(self, found: Found, trials: Trials, budget: Budget) -> dict[str, object]:
+        """Write them, and return the record of the search."""
+        from edgeseal.tune import found_record, plot_found
+
+        metric = trials.task.metric
+        record = found_record(found, budget, metric)
+        if self.plot is not None:
+            plot_found(found, budget, metric, self.plot, overwrite=self.overwrite)
+        if self.report is not None:
+            _write_report(record, self.report, overwrite=self.overwrite)
+        if found.winner is not None:
+            self._write_winner(trials, found.winner.recipe)
+        self.state.unlink(missing_ok=True)
+        return record
+
+    def _write_winner(self, trials: Trials, recipe: Recipe) -> None:
+        from edgeseal._files import replacing
+        from edgeseal.graph import read_model, write_model
+        from edgeseal.quantize import quantize, recipe_to_json
+
+        source, model = trials.source, read_model(trials.source)
+        try:
+            quantize(model, recipe, calibration=trials.calibration(model, recipe))
+        except (ModelError, UsageError) as error:
+            raise type(error)(f"{source}: {error}") from error
+        with replacing(self.recipe, overwrite=self.overwrite) as temporary:
+            temporary.write_text(recipe_to_json(recipe))
+        write_model(model, self.model, overwrite=self.overwrite)
 
 
 def _search(trials: Trials, layers: list[Layer], base: Recipe, budget: Budget) -> Found:
@@ -162,24 +196,6 @@ def _search(trials: Trials, layers: list[Layer], base: Recipe, budget: Budget) -
     return search(trials, layers, costs, base, budget, fixed=fixed)
 
 
-def _write(
-    trials: Trials, recipe: Recipe, output: Path, recipe_file: Path, *, overwrite: bool
-) -> None:
-    """Write the recipe, and the file that it makes."""
-    from edgeseal._files import replacing
-    from edgeseal.graph import read_model, write_model
-    from edgeseal.quantize import quantize, recipe_to_json
-
-    source, model = trials.source, read_model(trials.source)
-    try:
-        quantize(model, recipe, calibration=trials.calibration(model, recipe))
-    except (ModelError, UsageError) as error:
-        raise type(error)(f"{source}: {error}") from error
-    with replacing(recipe_file, overwrite=overwrite) as temporary:
-        temporary.write_text(recipe_to_json(recipe))
-    write_model(model, output, overwrite=overwrite)
-
-
 def _write_report(record: dict[str, object], path: Path, *, overwrite: bool) -> None:
     import json
 
@@ -189,7 +205,7 @@ def _write_report(record: dict[str, object], path: Path, *, overwrite: bool) -> 
         temporary.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
 
 
-def _show(found: Found, metric: str, output: Path, recipe_file: Path) -> None:
+def _show(found: Found, metric: str, files: _Files) -> None:
     columns = ("candidate", "MB", "drop (points)", "x float time", "front", "")
     table = new_table(*columns, right=columns[1:4])
     front = {one.name for one in found.front}
@@ -205,6 +221,6 @@ def _show(found: Found, metric: str, output: Path, recipe_file: Path) -> None:
     print_table(table)
     print_text(f"metric: {metric}; float32: {100 * found.float_trial.score:.2f} points")
     if found.winner is not None:
-        print_text(f"{output}: {found.winner.name}; made again with --recipe {recipe_file}")
+        print_text(f"{files.model}: {found.winner.name}; made again with --recipe {files.recipe}")
     for line in found.shortfalls:
         note(f"the budget cannot be met: {line}")
