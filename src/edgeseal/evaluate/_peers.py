@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal import cards
+from edgeseal._sessions import open_onnx_session, open_openvino_model
 from edgeseal.errors import FileError, MissingExtraError, ModelError, UsageError
 from edgeseal.evaluate._engines import OpenDetector
 from edgeseal.runtime import ModelInfo
@@ -45,13 +46,9 @@ def open_onnx(path: Path, card: str | None) -> OpenDetector:
     """
     chosen = _card(path, card)
     try:
-        import onnxruntime
+        session = open_onnx_session(path, threads=1)
     except ModuleNotFoundError as error:
         raise MissingExtraError("evaluating .onnx files", "peers") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # each kind of damage has a class of its own
         raise _unloadable(path, error) from error
     given = session.get_inputs()
@@ -75,12 +72,9 @@ def open_openvino(path: Path, card: str | None) -> OpenDetector:
     """
     chosen = _card(path, card)
     try:
-        import openvino
+        compiled = open_openvino_model(path, threads=1)
     except ModuleNotFoundError as error:
         raise MissingExtraError("evaluating OpenVINO files", "peers") from error
-    config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1}
-    try:
-        compiled = openvino.Core().compile_model(path, "CPU", config)
     except RuntimeError as error:
         raise _unloadable(path, error) from error
     first = _layout(path, chosen, [list(one.partial_shape.to_shape()) for one in compiled.inputs])

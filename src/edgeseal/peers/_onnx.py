@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseal._sessions import open_onnx_session
 from edgeseal.bench import Run
 from edgeseal.peers._quiet import quiet
 from edgeseal.peers._weights import Weights
@@ -54,15 +55,7 @@ class OnnxEngine:
 
     def load(self) -> Run:
         """Open a session with all graph optimizations."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        session = onnxruntime.InferenceSession(
-            self.path, options, providers=["CPUExecutionProvider"]
-        )
+        session = open_onnx_session(self.path, self.threads)
         names = [argument.name for argument in session.get_inputs()]
 
         def run(values: _Inputs) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseal._sessions import open_openvino_model
 from edgeseal.bench import Run
 from edgeseal.peers._quiet import quiet
 from edgeseal.peers._weights import Weights
@@ -56,15 +57,7 @@ class OpenVinoEngine:
 
     def load(self) -> Run:
         """Compile for lowest latency."""
-        import openvino
-
-        config: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": self.threads,
-        }
-        if self.precision is not None:
-            config["INFERENCE_PRECISION_HINT"] = self.precision
-        compiled = openvino.Core().compile_model(self.path, "CPU", config)
+        compiled = open_openvino_model(self.path, self.threads, precision=self.precision)
         request = compiled.create_infer_request()
 
         def run(values: _Inputs) -> NDArray[np.float32]:
