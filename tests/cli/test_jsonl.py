@@ -75,7 +75,9 @@ def test_only_the_rest_is_done_when_detection_goes_on(
     keep = whole[:2]
     text = "".join(json.dumps(line) + "\n" for line in keep)
     out.write_text(text + json.dumps(whole[2])[:30])  # as an interruption leaves it
-    assert run(*command).refused().startswith(f"Error: {out}: exists already")
+    error = run(*command).refused()
+    assert error.startswith(f"Error: {out}: exists already")
+    assert error.endswith("or --resume to go on with it\n")
     (bad_photos / "text.png").unlink()
     Image.new("RGB", (30, 30)).save(bad_photos / "text.png")
     done = run(*command, "--resume")

@@ -150,7 +150,9 @@ def test_fitting_card_is_named_when_another_is_asked_for(tmp_path: Path) -> None
     for part, message in ((Part.DETECTOR, "tensors do"), (Part.EMBEDDER, "keys fit")):
         state = models.random_weights(reference, part, seed=0).module.state_dict()
         torch.save({"model": {f"{part.value}.{name}": t for name, t in state.items()}}, path)
-        assert f"{message}; it fits reference" in refusal(path, load_card("videoseal_0.0"), part)
+        error = refusal(path, load_card("videoseal_0.0"), part)
+        assert f"{message}; it fits reference" in error
+        assert "\n" not in error
 
 
 @pytest.mark.parametrize(

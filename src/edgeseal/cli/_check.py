@@ -206,7 +206,8 @@ def _verdict(report: Report) -> str:
         return "cannot be prepared by this LiteRT"
     ran = {None: "", True: ", runs", False: ", but fails when it runs"}[report.runs]
     place = f"; {report.operators - report.fallback} operators on the accelerated delegate"
-    pieces = f" in {report.partitions} pieces" if report.partitions else ""
+    count = f"{report.partitions} piece{'s' * (report.partitions != 1)}"
+    pieces = f" in {count}" if report.partitions else ""
     return f"prepares{ran}{place}{pieces}, {report.fallback} on fallback kernels"
 
 

@@ -13,7 +13,7 @@ import typer
 
 from edgeseal._files import check_output, sha256_of
 from edgeseal.cli._console import SCHEMA_VERSION
-from edgeseal.errors import FileError, UsageError
+from edgeseal.errors import FileError, OutputExistsError, UsageError
 
 __all__ = [
     "JsonLines",
@@ -134,7 +134,10 @@ def open_lines(
         yield None if target is None else JsonLines(head, sys.stdout)
         return
     goes_on = resume and path.exists()
-    check_output(path, overwrite=overwrite or goes_on)
+    try:
+        check_output(path, overwrite=overwrite or goes_on)
+    except OutputExistsError as error:
+        raise OutputExistsError(f"{error}, or --resume to go on with it") from error
     size = _read(path, head)[1] if goes_on else 0
     try:
         with path.open("a", encoding="utf-8") as file:

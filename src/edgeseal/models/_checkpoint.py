@@ -64,7 +64,7 @@ class Checkpoint:
         Raises:
             CheckpointError: tensors are missing, mis-shaped, of a wrong type, not finite or
                 unexpected, copies of one tensor differ, or the training record cannot be followed.
-                All is listed.
+                All is listed, unless the checkpoint fits another card: then that is named.
         """
         adapted = adapt(card, self.args, part)
         with torch.device("meta"):
@@ -78,8 +78,11 @@ class Checkpoint:
         problems = [*adapted.problems, *problems]
         if problems:
             only_unexpected = len(unexpected) == len(problems) and not allow_unexpected
-            fit = f"{len(chosen)} of {len(aliases)} tensors do{self._instead(card, part)}"
+            instead = self._instead(card, part)
+            fit = f"{len(chosen)} of {len(aliases)} tensors do{instead}"
             where = f"{self.file.path}: does not fit the {part.value} of {card.name} ({fit})"
+            if instead:  # what is wrong tensor by tensor would only hide that
+                raise CheckpointError(f"{where}; name that card")
             raise _refusal(where, adapted.adopted, problems, only_unexpected=only_unexpected)
         _fill(module, chosen)
         provenance = Provenance(
