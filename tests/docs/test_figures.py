@@ -1,0 +1,109 @@
+"""Figures in the documentation are those that were recorded."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.pages import ROOT
+
+RESULTS = ROOT / "benchmarks" / "results"
+Rows = list[dict[str, str]]
+
+
+def recorded(path: Path) -> list[Rows]:
+    """Return the tables that a program printed into a file."""
+    tables: list[Rows] = []
+    heads: list[str] = []
+    for line in path.read_text().splitlines():
+        cells = [cell.strip() for cell in re.split("[┃│]", line)[1:-1]]
+        if line.startswith("┃"):
+            heads = cells
+            tables.append([])
+        elif line.startswith("│"):
+            tables[-1].append(dict(zip(heads, cells, strict=True)))
+    return tables
+
+
+def shown(path: Path) -> list[Rows]:
+    """Return the tables of a page in Markdown."""
+    tables: list[Rows] = []
+    heads: list[str] = []
+    for line in path.read_text().splitlines():
+        if not line.startswith("|"):
+            heads = []
+            continue
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not heads:
+            heads = cells
+            tables.append([])
+        elif not set(line) <= set("|-: "):
+            tables[-1].append(dict(zip(heads, cells, strict=True)))
+    return tables
+
+
+def is_rounded(text: str, exact: str) -> bool:
+    """Whether a figure is another one with as many digits as it shows."""
+    if text == exact:
+        return True
+    digits = len(text.partition(".")[2].partition("e")[0])
+    value, whole = float(text), float(exact)
+    return (
+        f"{value:.{digits}e}" == f"{whole:.{digits}e}"
+        if "e" in text
+        else (abs(value - whole) <= 0.5001 * 10.0**-digits)
+    )
+
+
+def recipes_table(index: int) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    """Return the rows by recipe of a table of the recipes' page, and what was recorded."""
+    ours = {row["recipe"].strip("`"): row for row in shown(ROOT / "docs" / "recipes.md")[index]}
+    # the second table of the results is of float16 alone, once more
+    found = recorded(RESULTS / "recipes_random.txt")[2 * index]
+    return ours, {row["recipe"]: row for row in found}
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_recipes_cost_what_was_recorded(index: int) -> None:
+    ours, found = recipes_table(index)
+    assert set(ours) == set(found) - {"plain conversion"}
+    for recipe, row in ours.items():
+        again = recorded(RESULTS / "recipes_random.txt")[1][2] if "*" in row["time"] else None
+        for column in ("MiB", "time", "sign", "NMSE(img)"):
+            exact = (again if again and column == "NMSE(img)" else found[recipe])[column]
+            assert is_rounded(row[column].rstrip(" *"), exact), (recipe, column)
+
+
+def test_bits_lost_are_those_recorded() -> None:
+    ours, _ = recipes_table(0)
+    columns = [name for name in next(iter(ours.values())) if "bits" in name or "pair" in name]
+    for column, table in zip(columns, recorded(RESULTS / "recipes_trained.txt"), strict=True):
+        lost = {row["recipe"]: row["lost (points)"] for row in table}
+        for recipe, row in ours.items():
+            assert row[column] == "" or float(row[column]) == float(lost[recipe]), recipe
+
+
+def test_readme_shows_the_recipes_as_their_page_does() -> None:
+    pages = {row["recipe"].strip("`"): row for row in shown(ROOT / "docs" / "recipes.md")[0]}
+    [table] = [t for t in shown(ROOT / "README.md") if "bits lost (points)" in t[0]]
+    rows = {re.sub("`([^`]*)`.*", r"\1", row[""]): row for row in table}
+    compared = rows.keys() & pages.keys()
+    assert len(compared) >= 4
+    for recipe in compared:
+        for column in ("MiB", "time", "NMSE(img)"):
+            assert rows[recipe][column] == pages[recipe][column].rstrip(" *"), (recipe, column)
+        lost = float(pages[recipe]["bits lost: full size"])
+        assert is_rounded(rows[recipe]["bits lost (points)"], str(lost)), recipe
+
+
+def test_broken_detectors_are_shown_as_recorded() -> None:
+    found = {row["stock recipe"]: row for row in recorded(RESULTS / "broken_detectors.txt")[0]}
+    names = {"the same, `repair --float`": "dynamic INT8, --float"}
+    for page in (ROOT / "README.md", ROOT / "docs" / "broken-models.md"):
+        [table] = [t for t in shown(page) if "stock recipe" in t[0]]
+        for row in table:
+            exact = found[names.get(row["stock recipe"], row["stock recipe"])]
+            for column in ("sign", "NMSE(img)", "time"):
+                assert is_rounded(row[column], exact[column]), (row, column)
