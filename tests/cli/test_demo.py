@@ -65,3 +65,12 @@ def test_status_is_1_when_a_gate_fails(install: Callable[[_Result], None], run: 
     assert done.status == 1
     assert "tiny" in done.out
     assert done.err.endswith("gate failed: too slow\n")
+
+
+def test_output_is_refused_before_anything_is_loaded_when_it_is_a_file(
+    install: Callable[[_Result], None], run: Run, tmp_path: Path
+) -> None:
+    install(_Result())
+    (tmp_path / "file").write_text("mine")
+    assert "file is no folder" in run("demo", "-o", tmp_path / "file").refused()
+    assert (tmp_path / "file").read_text() == "mine"

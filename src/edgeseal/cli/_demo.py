@@ -10,6 +10,7 @@ import typer
 from edgeseal.cli._console import note, print_json, print_table
 from edgeseal.cli._converter import load_converter, require_conversion
 from edgeseal.cli._options import JsonOption
+from edgeseal.cli._outputs import check_outputs
 
 __all__ = ["demo"]
 
@@ -25,6 +26,7 @@ def demo(
 
     Exits with 1 if one of its gates fails.
     """
+    check_outputs(output, (), overwrite=overwrite)
     require_conversion("edgeseal demo")
     load_converter()
     from edgeseal.demo import run_demo
