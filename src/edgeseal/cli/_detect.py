@@ -9,16 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeseal.cli._console import new_table, note, picture_bar, print_json, print_table, printable
-from edgeseal.cli._jsonl import (
-    JsonLines,
-    JsonLinesOption,
-    ResumeOption,
-    check_lines,
-    lines_file,
-    lines_head,
-    open_lines,
-    read_done,
-)
+from edgeseal.cli._jsonl import JsonLines, JsonLinesOption, Lines, ResumeOption
 from edgeseal.cli._options import JsonOption
 from edgeseal.cli._outputs import check_apart
 from edgeseal.cli._pictures import (
@@ -91,11 +82,11 @@ def detect(
     if fpr is not None and (raw or expect is not None):
         raise UsageError("--fpr goes with looking for a payload; leave out --raw and --expect")
     for_videos = {"--aggregation": aggregation, "--every": every, "--all-frames": all_frames}
-    check_lines(json_lines, resume=resume, as_json=as_json)
+    lines = Lines.of(json_lines, resume=resume, overwrite=overwrite, as_json=as_json)
     sources, are_videos = list_inputs(
         images, recursive=recursive, for_videos=for_videos, for_pictures={"--exact": exact}
     )
-    check_apart([model, *list_files(images), *sources], [lines_file(json_lines)])
+    check_apart([model, *list_files(images), *sources], [lines.file])
     if are_videos:
         VideoDetect(
             model=model,
@@ -107,9 +98,7 @@ def detect(
             all_frames=all_frames,
             workers=workers,
             threads=threads,
-            json_lines=json_lines,
-            resume=resume,
-            overwrite=overwrite,
+            lines=lines,
             as_json=as_json,
         ).run(sources)
         return
@@ -123,13 +112,13 @@ def detect(
         "fpr": rate,
         "exact": exact,
     }
-    head = lines_head(json_lines, "detect", model, settings)
-    done = read_done(json_lines, head, resume=resume)
+    head = lines.head("detect", model, settings)
+    done = lines.done(head)
     left = [path for path in sources if str(path) not in done]
     note_done(len(sources) - len(left), len(sources))
-    with open_lines(json_lines, head, resume=resume, overwrite=overwrite) as lines:
+    with lines.open(head) as file:
         found = detector.detect_many(left, expect=expected, fpr=rate, workers=workers)
-        outcomes, failed = _collect(found, len(left), lines)
+        outcomes, failed = _collect(found, len(left), file)
     if as_json:
         results = [outcome.to_json() for outcome in outcomes]
         print_json("detect", {"model": str(model), "results": results, "failed": failed})

@@ -10,17 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeseal.cli._console import new_table, picture_bar, print_json, print_table, printable
-from edgeseal.cli._jsonl import (
-    JsonLines,
-    JsonLinesOption,
-    ResumeOption,
-    check_lines,
-    left_over,
-    lines_file,
-    lines_head,
-    open_lines,
-    read_done,
-)
+from edgeseal.cli._jsonl import JsonLines, JsonLinesOption, Lines, ResumeOption, left_over
 from edgeseal.cli._message import Wanted
 from edgeseal.cli._options import JsonOption
 from edgeseal.cli._outputs import check_apart, check_outputs, check_sources, output_folder
@@ -102,7 +92,7 @@ def embed(
     wanted.check()
     for_videos = {"--codec": codec, "--crf": crf, "--preset": preset, "--pix-fmt": pix_fmt}
     several = workers if workers != 1 else None
-    check_lines(json_lines, resume=resume, as_json=as_json)
+    lines = Lines.of(json_lines, resume=resume, overwrite=overwrite, as_json=as_json)
     if resume and not wanted.is_repeatable:
         raise UsageError("--resume needs the same message again; give --seed with --message random")
     sources, are_videos = list_inputs(
@@ -120,8 +110,7 @@ def embed(
             crf=crf,
             preset=preset,
             pix_fmt=pix_fmt,
-            json_lines=json_lines,
-            resume=resume,
+            lines=lines,
             overwrite=overwrite,
             as_json=as_json,
         ).run(sources)
@@ -129,27 +118,23 @@ def embed(
     outputs = _outputs(sources, output)
     check_sources(outputs)
     inputs = (model, *list_files(images), *outputs)
-    check_apart(inputs, [*outputs.values(), lines_file(json_lines)])
+    check_apart(inputs, [*outputs.values(), lines.file])
     if not resume:
         check_outputs(output, [path.name for path in outputs.values()], overwrite=overwrite)
     from edgeseal.runtime import load_embedder, map_in_order
 
     embedder = load_embedder(model)
     payload = wanted.to_message(embedder.info.bits)
-    head = lines_head(json_lines, "embed", model, {"message": payload.hex, "output": str(output)})
+    head = lines.head("embed", model, {"message": payload.hex, "output": str(output)})
     if resume:
-        done = read_done(json_lines, head, resume=resume)
-        left = left_over(outputs, done)
+        left = left_over(outputs, lines.done(head))
         check_outputs(output, [path.name for path in left.values()], overwrite=overwrite)
         note_done(len(outputs) - len(left), len(outputs))
         outputs = left
     work = partial(_embed_one, embedder, payload, overwrite=overwrite)
-    with (
-        output_folder(output),
-        open_lines(json_lines, head, resume=resume, overwrite=overwrite) as lines,
-    ):
+    with output_folder(output), lines.open(head) as file:
         found = map_in_order(work, outputs.items(), workers=workers)
-        results, failed = _collect(found, len(outputs), lines)
+        results, failed = _collect(found, len(outputs), file)
     if as_json:
         content = {"message": payload.hex, "bits": len(payload), "results": results}
         print_json("embed", {**content, "failed": failed})

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Annotated, Any, TypeAlias
 
@@ -15,17 +16,7 @@ from edgeseal._files import check_output, sha256_of
 from edgeseal.cli._console import SCHEMA_VERSION
 from edgeseal.errors import FileError, OutputExistsError, UsageError
 
-__all__ = [
-    "JsonLines",
-    "JsonLinesOption",
-    "ResumeOption",
-    "check_lines",
-    "left_over",
-    "lines_file",
-    "lines_head",
-    "open_lines",
-    "read_done",
-]
+__all__ = ["JsonLines", "JsonLinesOption", "Lines", "ResumeOption", "left_over"]
 
 JsonLinesOption: TypeAlias = Annotated[
     str | None,
@@ -57,94 +48,91 @@ class JsonLines:
         self._file.flush()
 
 
-def check_lines(target: str | None, *, resume: bool, as_json: bool) -> None:
-    """Refuse options that contradict each other.
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What ``--jsonl``, ``--resume`` and ``--overwrite`` say.
 
-    Raises:
-        UsageError: they do.
+    Attributes:
+        target: a file, ``-`` for stdout, or None for no lines.
+        resume: whether to go on with a file of such results.
+        overwrite: whether to replace a file otherwise.
     """
-    if target is not None and as_json:
-        raise UsageError("--json and --jsonl contradict each other; give one")
-    if resume and target in (None, _STDOUT):
-        raise UsageError("--resume needs the file of an earlier run; give --jsonl FILE")
 
+    target: str | None
+    resume: bool
+    overwrite: bool
 
-def read_done(target: str | None, head: Mapping[str, Any], *, resume: bool) -> frozenset[str]:
-    """Return the sources that have a result in the file of an earlier run.
+    @classmethod
+    def of(cls, target: str | None, *, resume: bool, overwrite: bool, as_json: bool) -> Lines:
+        """Take options, which must not contradict each other.
 
-    Args:
-        target: what ``--jsonl`` names.
-        head: as :func:`lines_head` returns it.
-        resume: whether to go on; else nothing is done yet.
+        Raises:
+            UsageError: they do.
+        """
+        if target is not None and as_json:
+            raise UsageError("--json and --jsonl contradict each other; give one")
+        if resume and target in (None, _STDOUT):
+            raise UsageError("--resume needs the file of an earlier run; give --jsonl FILE")
+        return cls(target, resume, overwrite)
 
-    Raises:
-        FileError: the file cannot be read, or holds something else than results of the command
-            with these settings.
-    """
-    if not resume or target is None or not Path(target).exists():
-        return frozenset()
-    return _read(Path(target), head)[0]
+    @property
+    def file(self) -> Path | None:
+        """The file that is named, if one is."""
+        return None if self.target in (None, _STDOUT) else Path(str(self.target))
+
+    def head(self, command: str, model: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what every line of a run begins with; empty where no lines are written.
+
+        Args:
+            command: that writes the results.
+            model: its file, which was read already; going on, it is known by its checksum.
+            settings: what else they depend on besides the picture, for JSON.
+        """
+        if self.target is None:
+            return {}
+        head = {"schema_version": SCHEMA_VERSION, "command": command}
+        return head | {"model": str(model), "model_sha256": sha256_of(model)} | dict(settings)
+
+    def done(self, head: Mapping[str, Any]) -> frozenset[str]:
+        """Return the sources that have a result from an earlier run that is gone on with.
+
+        Raises:
+            FileError: the file cannot be read, or holds something else than results of the command
+                with these settings.
+        """
+        if not self.resume or self.file is None or not self.file.exists():
+            return frozenset()
+        return _read(self.file, head)[0]
+
+    @contextlib.contextmanager
+    def open(self, head: Mapping[str, Any]) -> Iterator[JsonLines | None]:
+        """Open the file for the body; yields None where no lines are written.
+
+        Raises:
+            OutputExistsError: it exists, and neither resuming nor overwriting was asked for.
+            FileError: it cannot be written, or holds something else than such results.
+        """
+        path = self.file
+        if path is None:
+            yield None if self.target is None else JsonLines(head, sys.stdout)
+            return
+        goes_on = self.resume and path.exists()
+        try:
+            check_output(path, overwrite=self.overwrite or goes_on)
+        except OutputExistsError as error:
+            raise OutputExistsError(f"{error}, or --resume to go on with it") from error
+        size = _read(path, head)[1] if goes_on else 0
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.truncate(size)  # also what an interruption left of a line
+                yield JsonLines(head, file)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def left_over(outputs: Mapping[Path, Path], done: frozenset[str]) -> dict[Path, Path]:
     """Return the sources that are not done, or whose output is not there, with their outputs."""
     return {s: path for s, path in outputs.items() if str(s) not in done or not path.exists()}
-
-
-def lines_file(target: str | None) -> Path | None:
-    """Return the file that ``--jsonl`` names, if it names one."""
-    return None if target in (None, _STDOUT) else Path(str(target))
-
-
-def lines_head(
-    target: str | None, command: str, model: Path, settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return what every line of a run begins with; empty where no lines are written.
-
-    Args:
-        target: what ``--jsonl`` names.
-        command: that writes the results.
-        model: its file, which was read already; going on, it is known by its checksum.
-        settings: what else they depend on besides the picture, for JSON.
-    """
-    if target is None:
-        return {}
-    head = {"schema_version": SCHEMA_VERSION, "command": command}
-    return head | {"model": str(model), "model_sha256": sha256_of(model)} | dict(settings)
-
-
-@contextlib.contextmanager
-def open_lines(
-    target: str | None, head: Mapping[str, Any], *, resume: bool, overwrite: bool
-) -> Iterator[JsonLines | None]:
-    """Open what ``--jsonl`` names for the body; yields None if it names nothing.
-
-    Args:
-        target: a file, ``-`` for stdout, or None.
-        head: as :func:`lines_head` returns it.
-        resume: whether to go on with a file of such results.
-        overwrite: whether to replace a file otherwise.
-
-    Raises:
-        OutputExistsError: the file exists, and neither resuming nor overwriting was asked for.
-        FileError: it cannot be written, or holds something else than such results.
-    """
-    path = lines_file(target)
-    if path is None:
-        yield None if target is None else JsonLines(head, sys.stdout)
-        return
-    goes_on = resume and path.exists()
-    try:
-        check_output(path, overwrite=overwrite or goes_on)
-    except OutputExistsError as error:
-        raise OutputExistsError(f"{error}, or --resume to go on with it") from error
-    size = _read(path, head)[1] if goes_on else 0
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.truncate(size)  # also what an interruption left of a line
-            yield JsonLines(head, file)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _read(path: Path, head: Mapping[str, Any]) -> tuple[frozenset[str], int]:

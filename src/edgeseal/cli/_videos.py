@@ -12,14 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from edgeseal.cli._console import frame_bar, new_table, note, print_json, print_table, printable
-from edgeseal.cli._jsonl import (
-    JsonLines,
-    left_over,
-    lines_file,
-    lines_head,
-    open_lines,
-    read_done,
-)
+from edgeseal.cli._jsonl import JsonLines, Lines, left_over
 from edgeseal.cli._outputs import check_apart, check_outputs, check_sources, output_folder
 from edgeseal.cli._pictures import exit_after_pictures, list_pictures, note_done
 from edgeseal.errors import FileError, UsageError
@@ -134,8 +127,7 @@ class VideoEmbed:
     crf: float | None
     preset: str | None
     pix_fmt: str | None
-    json_lines: str | None
-    resume: bool
+    lines: Lines
     overwrite: bool
     as_json: bool
 
@@ -151,8 +143,8 @@ class VideoEmbed:
 
         outputs = {path: self.output / path.name for path in videos}
         check_sources(outputs)
-        check_apart([self.model, *videos], [*outputs.values(), lines_file(self.json_lines)])
-        if not self.resume:
+        check_apart([self.model, *videos], [*outputs.values(), self.lines.file])
+        if not self.lines.resume:
             self._check(outputs)
         embedder = load_embedder(self.model, threads=os.cpu_count() or 1)
         message = self.wanted.to_message(embedder.info.bits)
@@ -160,19 +152,14 @@ class VideoEmbed:
             codec=self.codec, crf=self.crf, preset=self.preset, pix_fmt=self.pix_fmt
         )
         settings = {"message": message.hex, "output": str(self.output), **asdict(encoding)}
-        head = lines_head(self.json_lines, "embed", self.model, settings)
-        if self.resume:
-            left = left_over(outputs, read_done(self.json_lines, head, resume=True))
+        head = self.lines.head("embed", self.model, settings)
+        if self.lines.resume:
+            left = left_over(outputs, self.lines.done(head))
             self._check(left)
             note_done(len(outputs) - len(left), len(outputs), what="videos")
             outputs = left
         results = _Results()
-        with (
-            output_folder(self.output),
-            open_lines(
-                self.json_lines, head, resume=self.resume, overwrite=self.overwrite
-            ) as results.lines,
-        ):
+        with output_folder(self.output), self.lines.open(head) as results.lines:
             for source, path in outputs.items():
                 result: dict[str, Any] = {"source": str(source), "path": None, "embedding": None}
                 with _reported(result), frame_bar(f"embedding {source.name}") as report:
@@ -214,9 +201,7 @@ class VideoDetect:
     all_frames: bool
     workers: int
     threads: int
-    json_lines: str | None
-    resume: bool
-    overwrite: bool
+    lines: Lines
     as_json: bool
 
     def run(self, videos: list[Path]) -> None:
@@ -243,15 +228,13 @@ class VideoDetect:
             "every": every,
             "all_frames": self.all_frames,
         }
-        head = lines_head(self.json_lines, "detect", self.model, settings)
-        done = read_done(self.json_lines, head, resume=self.resume)
+        head = self.lines.head("detect", self.model, settings)
+        done = self.lines.done(head)
         left = [path for path in videos if str(path) not in done]
         note_done(len(videos) - len(left), len(videos), what="videos")
         results = _Results()
         detections: list[Detection] = []
-        with open_lines(
-            self.json_lines, head, resume=self.resume, overwrite=self.overwrite
-        ) as results.lines:
+        with self.lines.open(head) as results.lines:
             for source in left:
                 result: dict[str, Any] = {"source": str(source), "detection": None}
                 with _reported(result), frame_bar(f"reading {source.name}") as report:
