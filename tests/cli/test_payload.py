@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,31 @@ def test_logits_are_searched_when_bits_are_damaged(run: Run, pair96: Pair, smoot
     reading = reading["detection"]["reading"]
     assert reading["payload"] == {"kind": "text", "value": "mark"}
     assert reading["corrected_errors"] > 0
+
+
+def test_status_is_explained_when_a_payload_is_damaged(
+    run: Run, pair96: Pair, monkeypatch: pytest.MonkeyPatch, smooth: Path
+) -> None:
+    from edgeseal.payload import MarkStatus, Reading
+    from edgeseal.runtime import LiteRTDetector
+
+    damaged = Reading(
+        status=MarkStatus.DAMAGED,
+        fpr=1e-6,
+        log10_p_value=-4.0,
+        payload=None,
+        corrected_errors=None,
+        correctable_errors=10,
+    )
+    detect_many = LiteRTDetector.detect_many
+
+    def with_damage(self: LiteRTDetector, *arguments: object, **options: object) -> object:
+        for outcome in detect_many(self, *arguments, **options):  # type: ignore[arg-type]
+            detection = dataclasses.replace(outcome.detection, reading=damaged)
+            yield dataclasses.replace(outcome, detection=detection)
+
+    monkeypatch.setattr(LiteRTDetector, "detect_many", with_damage)
+    done = run("detect", smooth, "--model", pair96.detector)
+    assert "damaged" in done.out
+    assert "damaged: nearer to a payload than chance explains" in done.err
+    assert "absent" not in done.err

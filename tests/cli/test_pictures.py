@@ -32,6 +32,17 @@ def test_pictures_keep_size_and_name_when_marked(
         assert image.size == (90, 70)
 
 
+def test_warning_names_the_picture_when_nothing_of_the_mark_is_left(
+    run: Run, embedder: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    options = ["--message", MESSAGE, "-o", tmp_path / "out"]
+    done = run("embed", tmp_path / "dot.png", "--model", embedder, *options)
+    assert done.status == 0
+    assert "unchanged" in done.out
+    assert f"Warning: {tmp_path / 'out' / 'dot.png'}: came out unchanged" in done.err
+
+
 def test_message_is_the_same_for_all_when_random(
     run: Run, embedder: Path, photos: Path, tmp_path: Path
 ) -> None:

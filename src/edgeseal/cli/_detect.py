@@ -199,15 +199,18 @@ def note_unknown(detections: Iterable[Detection]) -> None:
     """Say what was looked for, where nothing was found that tells of a mark."""
     from edgeseal.payload import MarkStatus
 
-    unknown = [found for found in detections if found.expected is None]
-    readings = [found.reading for found in unknown if found.reading is not None]
+    unknown = [one for one in detections if one.expected is None]
+    readings = [one.reading for one in unknown if one.reading is not None]
     if len(readings) < len(unknown):
         bits = len(unknown[0].message)
         note(
             f"{bits} bits have no room for a payload, and every picture gives a message, marked or "
             "not: --expect HEX says whether one is there"
         )
-    if any(reading.status is MarkStatus.ABSENT for reading in readings):
+    found = {reading.status for reading in readings}
+    if MarkStatus.DAMAGED in found:
+        note("damaged: nearer to a payload than chance explains, but too many bits are wrong")
+    if MarkStatus.ABSENT in found:
         note(
             "absent: no payload (embed --text, --id, --hex or --bits) was found; a raw message "
             "(embed --message, or another program's) shows only with --expect HEX"

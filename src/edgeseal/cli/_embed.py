@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeseal.cli._console import new_table, picture_bar, print_json, print_table, printable
+from edgeseal.cli._console import new_table, note, picture_bar, print_json, print_table, printable
 from edgeseal.cli._jsonl import JsonLines, JsonLinesOption, Lines, ResumeOption, left_over
 from edgeseal.cli._message import Wanted
 from edgeseal.cli._options import JsonOption
@@ -190,4 +190,6 @@ def _show(results: list[dict[str, Any]]) -> None:
             psnr_db = embedding["psnr_db"]
             psnr = "unchanged" if psnr_db is None else f"{psnr_db:.2f} dB"
             table.add_row(printable(result["path"]), embedding["message"], psnr)
+            if psnr_db is None:
+                note(f"Warning: {result['path']}: came out unchanged, so it carries no mark")
     print_table(table)
