@@ -12,8 +12,7 @@ from ai_edge_quantizer import quantizer, recipe
 from conversions import loaded_part
 from edgeseal._native import native_output_held_back
 from edgeseal.cards import Part
-from edgeseal.convert import stock_conversion, stock_dynamic_int8
-from edgeseal.convert._convert import to_litert
+from edgeseal.convert import stock_conversion, stock_dynamic_int8, to_litert
 from edgeseal.graph import write_model
 
 

@@ -42,7 +42,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[_Result], None]:
             return result
 
         monkeypatch.setitem(sys.modules, "edgeseal.demo", SimpleNamespace(run_demo=run_demo))
-        monkeypatch.setattr(_demo, "load_converter", lambda: None)
+        monkeypatch.setattr(_demo, "load_converter", lambda *_: None)
 
     return put
 

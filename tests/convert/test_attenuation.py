@@ -11,7 +11,6 @@ import torch
 
 from conversions import small_card
 from edgeseal.cards import Card, Part
-from edgeseal.convert import _convert as conversions_module
 from edgeseal.convert import convert_part
 from edgeseal.convert._attenuation import AttenuatedEmbedder, attenuated_chain
 from edgeseal.data import photo_paths
@@ -94,13 +93,6 @@ def test_map_stays_exact_when_quantized(tmp_path: Path) -> None:
     found, expected = ours.delta(rgb, message), float_ours.delta(rgb, message)
     error = np.square(found - expected).mean() / np.square(expected).mean()
     assert 0 < error <= 0.02
-
-
-def test_pieces_are_joined_when_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversions_module, "_CONVERTED_AS_ONE", 0)
-    loaded = random_weights(narrow_card("pixelseal"), Part.EMBEDDER, 0)
-    conversion = convert_part(loaded, include_attenuation=True)
-    assert conversion.runtime_difference <= 1e-4
 
 
 def test_conversion_is_refused_when_there_is_no_attenuation() -> None:

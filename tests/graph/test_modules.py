@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgeseal.convert._convert import to_litert
+from edgeseal.convert import to_litert
 from edgeseal.graph import Model, Modules, Operator, Subgraph, Tensor, find_modules, new_operator
 from graphs import constant, value
 

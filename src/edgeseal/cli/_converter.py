@@ -10,22 +10,26 @@ from edgeseal.errors import MissingExtraError
 
 __all__ = ["load_converter", "require_conversion"]
 
-_CONVERTER = ("torch", "litert_torch")
+_CONVERTER = ("torch",)
 
 
-def require_conversion(what: str) -> None:
+def require_conversion(what: str, *more: str) -> None:
     """Find out before any work whether PyTorch models can be converted here.
+
+    Args:
+        what: needs it.
+        more: packages of the extra that it needs beside PyTorch.
 
     Raises:
         MissingExtraError: a package of the extra ``convert`` is not installed.
     """
-    for package in _CONVERTER:
+    for package in (*_CONVERTER, *more):
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(what, "convert")
 
 
-def load_converter() -> None:
-    """Import the packages of the extra ``convert``, which takes seconds and prints a lot.
+def load_converter(*more: str) -> None:
+    """Import PyTorch, and ``more`` of the extra ``convert``, which takes seconds and prints a lot.
 
     An interrupt while they are imported is swallowed now and then; it ends the command here.
 
@@ -35,6 +39,6 @@ def load_converter() -> None:
     from edgeseal._native import native_output_held_back
 
     quiet = native_output_held_back(stdout=True, show_on_failure=False)
-    with busy("loading PyTorch and LiteRT's converter"), quiet:
-        for package in _CONVERTER:
+    with busy("loading PyTorch"), quiet:
+        for package in (*_CONVERTER, *more):
             importlib.import_module(package)

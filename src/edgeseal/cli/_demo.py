@@ -14,6 +14,8 @@ from edgeseal.cli._outputs import check_outputs
 
 __all__ = ["demo"]
 
+_STOCK = ("litert_torch", "ai_edge_quantizer")  # the usual way, which the demo compares with
+
 
 def demo(
     output: Annotated[
@@ -27,8 +29,8 @@ def demo(
     Exits with 1 if one of its gates fails.
     """
     check_outputs(output, (), overwrite=overwrite)
-    require_conversion("edgeseal demo")
-    load_converter()
+    require_conversion("edgeseal demo", *_STOCK)
+    load_converter(*_STOCK)
     from edgeseal.demo import run_demo
 
     result = run_demo(output, overwrite=overwrite, report=note)

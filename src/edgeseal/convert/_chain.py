@@ -1,4 +1,4 @@
-"""Modules as links of a chain, so that one too large for the converter goes through in pieces."""
+"""Modules as links of a chain, which pass on more than one value."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 
-__all__ = ["Chain", "Link", "advance"]
+__all__ = ["Chain", "Link"]
 
 
 class Link(nn.Module):
@@ -30,7 +30,8 @@ class Chain(nn.Module):
         """Return the last link's value for the arguments of the first."""
         left = values
         for link in self:
-            left = advance(link, left)
+            made = link(*left[: link.takes])
+            left = (*(made if isinstance(made, tuple) else (made,)), *left[link.takes :])
         (result,) = left
         return result
 
@@ -39,9 +40,3 @@ class Chain(nn.Module):
         for link in self.links:
             if isinstance(link, Link):
                 yield link
-
-
-def advance(link: Link, values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Return the values that are there after a link."""
-    made = link(*values[: link.takes])
-    return (*(made if isinstance(made, tuple) else (made,)), *values[link.takes :])

@@ -17,16 +17,15 @@ from torch import Tensor, nn
 from edgeseal.cards import Part
 from edgeseal.convert._attenuation import AttenuatedEmbedder, attenuated, attenuated_chain
 from edgeseal.convert._carrier import ExportableCarrierEmbedder
-from edgeseal.convert._chain import Chain
 from edgeseal.convert._convnext import ExportableConvNeXtDetector
 from edgeseal.convert._double import results_in_double
-from edgeseal.convert._litert import to_litert, to_litert_in_pieces
 from edgeseal.convert._structure import structural_problems
 from edgeseal.convert._unet import ExportableUNetEmbedder
 from edgeseal.convert._vit import ExportableViTDetector
+from edgeseal.convert.lowering import lower
 from edgeseal.data import photo_paths
 from edgeseal.errors import ConversionError
-from edgeseal.graph import Model, write_model
+from edgeseal.graph import Model, read_model, write_model
 from edgeseal.lean import lean
 from edgeseal.models import (
     CarrierEmbedder,
@@ -54,12 +53,12 @@ Double = NDArray[np.float64]
 REWRITE_TOLERANCE = 1e-5  # the form that is exported against the plain definition
 RUNTIME_TOLERANCE = 1e-4  # LiteRT against PyTorch
 
-_CONVERTED_AS_ONE = 2**30  # bytes of weights; the converter needs several times as much memory
+_LARGE = 2**30  # bytes of weights
 
 _SIGNATURE = "serving_default"
 _INPUT_NAMES = {Part.DETECTOR: ("image",), Part.EMBEDDER: ("image", "message")}
 _OUTPUT_NAME = {Part.DETECTOR: "logits", Part.EMBEDDER: "delta"}
-_TOOLS = ("edgeseal", "torch", "litert-torch", "ai-edge-litert")
+_TOOLS = ("edgeseal", "torch", "ai-edge-litert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +96,20 @@ def convert_part(loaded: LoadedPart, *, include_attenuation: bool = False) -> Co
         loaded = attenuated(loaded)
     module = exportable(loaded.module, loaded.card.image_size)
     # one picture tells of a large network what two tell of a small one, in half the minutes
-    samples = sample_inputs(loaded, count=1 if _size_bytes(module) > _CONVERTED_AS_ONE else 2)
+    samples = sample_inputs(loaded, count=1 if _size_bytes(module) > _LARGE else 2)
     plain = results_in_double(ChannelsLast(loaded.module), samples)
     rewritten = results_in_double(module, samples)
     rewrite_difference = _difference(rewritten, plain)
-    model = _to_graph(module, samples[0])
+    model = lower(module, samples[0])
     lean(model)
     info = describe(model, loaded, recipe="float32")
     part, what = loaded.part, f"{loaded.card.name} {loaded.part.value}"
-    del module, loaded  # the runtime needs as much memory again for its copy of the weights
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "converted.tflite"
         write_model(model, path)
+        # Constants in a file instead of in PyTorch's memory, which the runtime's copy can take.
+        model = read_model(path)
+        del module, loaded
         results = _litert_results(path, part, samples)
     runtime_difference = _difference(results, plain)
     conversion = Conversion(model, info, rewrite_difference, runtime_difference)
@@ -116,12 +117,6 @@ def convert_part(loaded: LoadedPart, *, include_attenuation: bool = False) -> Co
     if problems:
         raise ConversionError("\n  ".join([f"{what}: the conversion is not faithful:", *problems]))
     return conversion
-
-
-def _to_graph(module: nn.Module, sample: tuple[Tensor, ...]) -> Model:
-    if isinstance(module, Chain) and _size_bytes(module) > _CONVERTED_AS_ONE:
-        return to_litert_in_pieces(module, sample)
-    return to_litert(module, sample)
 
 
 def _size_bytes(module: nn.Module) -> int:
@@ -166,13 +161,16 @@ def exportable(module: nn.Module, image_size: int) -> nn.Module:
     raise TypeError(f"no exportable form of {type(module).__name__}")
 
 
-def describe(model: Model, loaded: LoadedPart, *, recipe: str) -> ModelInfo:
+def describe(
+    model: Model, loaded: LoadedPart, *, recipe: str, tools: Sequence[str] = _TOOLS
+) -> ModelInfo:
     """Name a graph's inputs and outputs as the runtime expects, and attach its description.
 
     Args:
         model: a conversion of ``loaded``, changed in place.
         loaded: where it comes from.
         recipe: how it was quantized.
+        tools: packages that made it.
     """
     signature = model.signatures[0]
     signature.key = _SIGNATURE
@@ -196,7 +194,7 @@ def describe(model: Model, loaded: LoadedPart, *, recipe: str) -> ModelInfo:
         checkpoint_sha256=provenance.sha256,
         random_seed=provenance.seed,
         pruning=_pruning(provenance),
-        tools={name: importlib.metadata.version(name) for name in _TOOLS},
+        tools={name: importlib.metadata.version(name) for name in tools},
     )
     attach_info(model, info)
     return info

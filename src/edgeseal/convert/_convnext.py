@@ -4,6 +4,7 @@ What differs from :class:`edgeseal.models.ConvNeXtDetector`, each exact in real 
 
 - NHWC pictures; the layers that work per pixel see a matrix of pixels, so that dynamic INT8 gives
   each pixel a scale of its own.
+- ``x * 2 - 1`` is folded into the stem's convolution, which pads nothing.
 - The affine part of a layer norm is folded into the layer behind it wherever no zeros are padded in
   between: all but the stem's.
 - Global response normalisation is one product. With N the share of a channel's energy,
@@ -26,6 +27,7 @@ from edgeseal.convert._layers import (
     absorb_affine_conv,
     affine,
     convolve,
+    of_pixels,
 )
 from edgeseal.models import ConvNeXtDetector
 from edgeseal.models._convnext import ConvNeXtBlock, GlobalResponseNorm
@@ -52,13 +54,13 @@ class ExportableConvNeXtDetector(Chain):
 class _Stem(Link):
     def __init__(self, conv: nn.Conv2d, norm: ChannelLayerNorm) -> None:
         super().__init__()
-        self.conv = conv
+        self.conv = of_pixels(conv)
         self.norm = norm
         self.normalize = Normalize(norm.eps)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return float32 [1, h, w, dims[0]] for ``images`` float32 [1, H, W, C], 0..1."""
-        return affine(self.normalize(convolve(self.conv, images * 2 - 1)), self.norm)
+        return affine(self.normalize(convolve(self.conv, images)), self.norm)
 
 
 class _Halve(Link):

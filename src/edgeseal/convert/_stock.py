@@ -16,6 +16,8 @@ from edgeseal.models import LoadedPart
 
 __all__ = ["stock_conversion", "stock_dynamic_int8"]
 
+_TOOLS = ("edgeseal", "torch", "litert-torch", "ai-edge-litert")
+
 
 def stock_conversion(loaded: LoadedPart) -> Model:
     """Convert a part as it is defined, with transposes around it, and describe it.
@@ -24,7 +26,7 @@ def stock_conversion(loaded: LoadedPart) -> Model:
         MissingExtraError: litert-torch is not installed.
     """
     model = to_litert(ChannelsLast(loaded.module).eval(), sample_inputs(loaded)[0])
-    describe(model, loaded, recipe="float32")
+    describe(model, loaded, recipe="float32", tools=_TOOLS)
     return model
 
 

@@ -4,8 +4,9 @@ What differs from :class:`edgeseal.models.ViTDetector`, each exact in real arith
 
 - NHWC pictures and token matrices; every tensor has rank 4 or less. Tokens stay in window order
   across consecutive windowed blocks; changing the order is one rank-4 transpose.
-- The affine part of a layer norm is folded into the linear layer behind it, the attention scale
-  into the query projection (and out of the relative-position tables).
+- ``x * 2 - 1`` is folded into the patch embedding, the affine part of a layer norm into the linear
+  layer behind it, the attention scale into the query projection (and out of the relative-position
+  tables).
 - The relative-position tables stand on the right of their products, which are batched over the
   query's own coordinate. Stock conversion puts these constants on the left, which the hybrid
   INT8 kernel of BATCH_MATMUL refuses.
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgeseal.convert._layers import Decoder, Normalize, absorb_affine, affine, convolve
+from edgeseal.convert._layers import Decoder, Normalize, absorb_affine, affine, convolve, of_pixels
 from edgeseal.models import ViTDetector, relative_positions
 from edgeseal.models._vit import Attention, Block
 
@@ -34,7 +35,7 @@ class ExportableViTDetector(nn.Module):
         super().__init__()
         encoder = detector.image_encoder
         self.grid_size = encoder.grid_size
-        self.patch_embed = encoder.patch_embed.proj
+        self.patch_embed = of_pixels(encoder.patch_embed.proj)
         self.pos_embed = nn.Parameter(encoder.pos_embed.detach().reshape(self.grid_size**2, -1))
         blocks: Any = encoder.blocks
         self.blocks = nn.ModuleList(_Block(block, self.grid_size) for block in blocks)
@@ -44,9 +45,7 @@ class ExportableViTDetector(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits float32 [1, 1 + bits] for ``images`` float32 [1, H, W, C], RGB, 0..1."""
-        # x * 2 - 1 stays an operator of its own: folded into the convolution, it would leave the
-        # quantizer an input of half the range and the same rounding.
-        patches = self.patch_embed((images * 2 - 1).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        patches = convolve(self.patch_embed, images)
         x = patches.reshape(self.grid_size**2, -1) + self.pos_embed
         window_size = self.grid_size  # one window: raster order
         blocks: Any = self.blocks

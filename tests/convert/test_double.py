@@ -1,8 +1,6 @@
-"""A chain converts in pieces to what it is as a whole; running in double leaves no trace."""
+"""Running in double leaves no trace, and needs little memory."""
 
 from __future__ import annotations
-
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,39 +9,9 @@ from torch import nn
 
 from conversions import loaded_part
 from edgeseal.cards import Part
-from edgeseal.convert import Conversion, convert_part, exportable
-from edgeseal.convert import _convert as conversions_module
+from edgeseal.convert import exportable
 from edgeseal.convert._double import results_in_double
 from narrow import narrow_card
-
-
-@pytest.fixture(scope="module")
-def pair() -> tuple[Conversion, Conversion]:
-    """Return the widest embedder, converted as a whole and in pieces."""
-    loaded = loaded_part(Part.EMBEDDER, card=narrow_card("chunkyseal"))
-    whole = convert_part(loaded)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conversions_module, "_CONVERTED_AS_ONE", 0)
-        return whole, convert_part(loaded)
-
-
-def test_graph_has_the_same_operators_when_converted_in_pieces(
-    pair: tuple[Conversion, Conversion],
-) -> None:
-    whole, pieces = (Counter(op.kind for op in one.model.operators()) for one in pair)
-    assert pieces == whole
-
-
-def test_results_are_equal_when_converted_in_pieces(pair: tuple[Conversion, Conversion]) -> None:
-    whole, pieces = pair
-    assert pieces.info == whole.info
-    assert 0 < pieces.runtime_difference <= 1e-4
-    assert pieces.rewrite_difference == whole.rewrite_difference
-
-
-def test_names_stay_apart_when_converted_in_pieces(pair: tuple[Conversion, Conversion]) -> None:
-    names = [tensor.name for tensor in pair[1].model.main.tensors()]
-    assert len(set(names)) == len(names)
 
 
 class Nested(nn.Module):
