@@ -5,7 +5,7 @@ r"""ChunkySeal at full size: 774 and 1023 million parameters, converted, quantiz
     nice python benchmarks/chunkyseal.py --part detector --folder /tmp/chunkyseal
 
 Each stage runs in a process of its own, whose time and memory are watched: ``convert`` draws random
-weights and converts them in pieces, with the proof of equality that every conversion has;
+weights and converts them, with the proof of equality that every conversion has;
 ``quantize`` reads the float file and writes the INT8 one; ``run`` compares both on pink noise.
 Resident memory counts the pages of mapped files, which the system may drop at any time; anonymous
 memory does not.

@@ -29,8 +29,7 @@ from rich.table import Table
 
 from bare_layers import bare_layers
 from edgeseal.cards import Part, load_card
-from edgeseal.convert import exportable, sample_inputs, stock_conversion
-from edgeseal.convert._litert import to_litert
+from edgeseal.convert import exportable, lower, sample_inputs, stock_conversion
 from edgeseal.graph import Model, read_model, write_model
 from edgeseal.lean import PASSES, lean
 from edgeseal.models import random_weights
@@ -55,7 +54,7 @@ def main() -> None:
         folder = Path(name)
         raw = arguments.raw or folder / "raw.tflite"
         if arguments.raw is None:
-            write_model(to_litert(exportable(loaded.module, loaded.card.image_size), sample), raw)
+            write_model(lower(exportable(loaded.module, loaded.card.image_size), sample), raw)
         files: dict[str, Path] = {}
         if loaded.part is Part.DETECTOR:
             files["stock float32"] = arguments.stock or folder / "stock.tflite"

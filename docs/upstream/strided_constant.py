@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from ai_edge_litert.interpreter import Interpreter
 
+COUNT = 16
+
 
 class Products(torch.nn.Module):
     """Multiply by several constants of one shape."""
@@ -24,9 +26,9 @@ class Products(torch.nn.Module):
 
 
 def main() -> None:
-    """Print how far LiteRT is from PyTorch, for the same values stored in two ways."""
+    """Print how many tables LiteRT has right, for the same values stored in two ways."""
     torch.manual_seed(0)
-    x, strided = torch.rand(4, 8), [torch.rand(6, 8).T for _ in range(3)]
+    x, strided = torch.rand(4, 8), [torch.rand(6, 8).T for _ in range(COUNT)]
     for name, tables in (
         ("contiguous", [table.contiguous() for table in strided]),
         ("strided", strided),
@@ -36,8 +38,8 @@ def main() -> None:
             path = str(Path(folder) / "model.tflite")
             litert_torch.convert(model, (x,)).export(path)
             [result] = Interpreter(path).get_signature_runner()(args_0=x.numpy()).values()
-        error = np.abs(result - model(x).numpy()).reshape(4, 3, 6).max(axis=(0, 2))
-        print(f"{name:10}: largest difference by table {np.round(error, 6)}")
+        error = np.abs(result - model(x).numpy()).reshape(4, COUNT, 6).max(axis=(0, 2))
+        print(f"{name:10}: {(error < 1e-5).sum()} of {COUNT} tables have their own values")
 
 
 if __name__ == "__main__":

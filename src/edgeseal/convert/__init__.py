@@ -17,6 +17,7 @@ from edgeseal.convert._convert import (
 from edgeseal.convert._litert import to_litert
 from edgeseal.convert._stock import stock_conversion, stock_dynamic_int8
 from edgeseal.convert._structure import MAX_RANK, structural_problems
+from edgeseal.convert.lowering import lower
 
 __all__ = [
     "MAX_RANK",
@@ -24,6 +25,7 @@ __all__ = [
     "Conversion",
     "convert_part",
     "exportable",
+    "lower",
     "sample_inputs",
     "stock_conversion",
     "stock_dynamic_int8",
