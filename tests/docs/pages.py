@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ROOT", "Block", "blocks", "pages"]
+__all__ = ["ROOT", "Block", "blocks", "pages", "programs"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -15,6 +15,8 @@ _BLOCK = re.compile(
     r"(?:<!-- not run: (?P<reason>[^\n]+?) -->\n+)?^```(?:sh|console)\n(?P<body>.*?)^```",
     re.M | re.S,
 )
+
+_PROGRAM = re.compile(r"^```python\n(?P<body>.*?)^```", re.M | re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,9 @@ def blocks(page: Path) -> list[Block]:
         line = text.count("\n", 0, match.start("body")) + 1
         found.append(Block(f"{page.name}:{line}", match["body"], match["reason"]))
     return found
+
+
+def programs(page: Path) -> list[str]:
+    """Return the Python programs of a page; lines without an import are no program."""
+    found = (match["body"] for match in _PROGRAM.finditer(page.read_text()))
+    return [body for body in found if "import " in body]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from docs.pages import ROOT, Block, blocks, pages
+from docs.pages import ROOT, Block, blocks, pages, programs
 from edgeseal.data import photo_paths
 
 # The reference pair has the message length of VideoSeal 0.0 and stands in for it: its checkpoint
@@ -71,6 +71,19 @@ def test_commands_of_a_page_work_when_run_in_order(
     for block in blocks(page):
         if block.reason is None:
             _run(block, folder)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in pages() if programs(page)], ids=lambda page: page.name
+)
+def test_programs_of_a_page_work(page: Path, workplace: Path, tmp_path: Path) -> None:
+    for number, program in enumerate(programs(page)):
+        folder = tmp_path / str(number)
+        shutil.copytree(workplace, folder)
+        (folder / "program.py").write_text(program.replace(*STAND_IN))
+        command = [sys.executable, "program.py"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
 
 
 def test_blocks_that_are_not_run_say_why() -> None:
