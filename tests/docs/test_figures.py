@@ -107,3 +107,47 @@ def test_broken_detectors_are_shown_as_recorded() -> None:
             exact = found[names.get(row["stock recipe"], row["stock recipe"])]
             for column in ("sign", "NMSE(img)", "time"):
                 assert is_rounded(row[column], exact[column]), (row, column)
+
+
+def test_pruned_detectors_are_shown_as_recorded() -> None:
+    found = {row["detector"]: row for row in recorded(RESULTS / "pruning_reference.txt")[0]}
+    for row in shown(ROOT / "docs" / "pruning.md")[0]:
+        exact = found[re.sub(", (no distillation|40 steps)", "", row["detector"])]
+        assert is_rounded(row["bits read"].rstrip(" %"), exact["bits read (%)"])
+        for column in ("MiB", "x original"):
+            assert is_rounded(row[column], exact[column])
+
+
+def test_hostile_activations_are_shown_as_recorded() -> None:
+    [results] = recorded(RESULTS / "hostile_activations.txt")
+    found = {(row["converter"], row["recipe"], row["equalized"]): row for row in results}
+    [table] = [t for t in shown(ROOT / "docs" / "calibration.md") if "converter" in t[0]]
+    for row in table:
+        converter = row["converter"].removesuffix("'s").lower()
+        no, yes = (found[converter, row["recipe"].strip("`"), one] for one in ("no", "yes"))
+        assert is_rounded(row["plain"], no["plain"])
+        assert is_rounded(row["scaled, not equalized"], no["hostile"])
+        assert is_rounded(row["scaled, equalized"], yes["hostile"])
+        assert is_rounded(row["by plain"], yes["x"])
+
+
+def test_payloads_under_attack_are_shown_as_recorded() -> None:
+    results = next(t for t in recorded(RESULTS / "payload.txt") if "counting errors" in t[0])
+    names = {"Gaussian blur 2.5 px": "blur 2.5", "mean of 12": "mean"}
+    found = {row["attack"]: row for row in results}
+    [table] = [t for t in shown(ROOT / "docs" / "payload.md") if "attack" in t[0]]
+    for row in table:
+        exact = found[names.get(row["attack"], row["attack"])]
+        for column in ("bits wrong", "counting errors", "weighing them"):
+            given = next(name for name in row if name.startswith(column))
+            assert row[given].replace(" ", "") == exact[column]
+
+
+def test_videos_cost_what_was_recorded() -> None:
+    results = recorded(RESULTS / "video.txt")
+    table = shown(ROOT / "docs" / "video.md")[1]
+    for row, rows in zip(table, results, strict=False):
+        found = {one["run"]: one for one in rows}
+        cpu, time = "x upstream's CPU time", "x upstream's time"
+        embed, detect = found["embed, edgeseal"], found["detect, edgeseal"]
+        assert list(row.values())[1:] == [embed[cpu], detect[cpu], embed[time], detect[time]]
