@@ -1,9 +1,9 @@
 """LiteRT: an all-INT8 BATCH_MATMUL uses the first scale of a constant for all its channels."""
 
 import numpy as np
-from _graphs import constant, interpreter, run
+from _graphs import constant, interpreter, per_tensor, run
 
-from edgeseal.graph import Quantization, Tensor, new_operator
+from edgeseal.graph import Tensor, new_operator
 
 
 def main() -> None:
@@ -19,8 +19,8 @@ def main() -> None:
         stored = np.rint(weights / scale).astype(np.int8)
         expected = (x * 0.01) @ (stored * scale)
         step = float(np.abs(expected).max() / 127)
-        source = Tensor("x", x.shape, "INT8", quantization=_scale(0.01))
-        result = Tensor("y", expected.shape, "INT8", quantization=_scale(step))
+        source = Tensor("x", x.shape, "INT8", quantization=per_tensor(0.01))
+        result = Tensor("y", expected.shape, "INT8", quantization=per_tensor(step))
         w = constant("w", stored, scale, axis=2)
         product = new_operator(
             "BATCH_MATMUL", [source, w], [result], version=2, adjX=False, adjY=False
@@ -32,10 +32,6 @@ def main() -> None:
             )
             kernels = "default delegate" if delegate else "built-in kernel"
             print(f"{name:17}, {kernels:16}: {np.round(error, 2)}")
-
-
-def _scale(value: float) -> Quantization:
-    return Quantization(np.array([value], np.float32), np.zeros(1, np.int64))
 
 
 if __name__ == "__main__":

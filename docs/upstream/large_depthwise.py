@@ -1,9 +1,7 @@
 """XNNPACK: a FLOAT32 depthwise convolution of more than 25 taps is many times slower than parts."""
 
-import time
-
 import numpy as np
-from _graphs import constant, interpreter, run
+from _graphs import best_ms, constant, interpreter
 
 from edgeseal.graph import Tensor, new_operator
 
@@ -29,14 +27,8 @@ def main() -> None:
         made = interpreter(
             source, result, new_operator("DEPTHWISE_CONV_2D", operands, [result], **OPTIONS)
         )
-        run(made, x)
-        times = []
-        for _ in range(20):
-            start = time.process_time()
-            made.invoke()
-            times.append(time.process_time() - start)
-        taps, best_ms = side * side, min(times) * 1e3
-        print(f"{side} x {side}: {best_ms:.2f} ms, {1e6 * best_ms / (taps * x.size):.3f} ns a tap")
+        taps, time_ms = side * side, best_ms(made)
+        print(f"{side} x {side}: {time_ms:.2f} ms, {1e6 * time_ms / (taps * x.size):.3f} ns a tap")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ from docs.pages import ROOT
 FOLDER = ROOT / "docs" / "upstream"
 SECTIONS = re.compile(r"^`(?P<script>\w+\.py)`\..*?^```\n(?P<quoted>.*?)^```", re.M | re.S)
 QUOTED = {m["script"]: m["quoted"] for m in SECTIONS.finditer((FOLDER / "index.md").read_text())}
+CPU = Path("/proc/cpuinfo")
+HAS_VNNI = CPU.exists() and "avx512_vnni" in CPU.read_text()
 NUMBER = re.compile(r"\d+\.\d+")
 
 
@@ -52,3 +55,19 @@ def test_large_depthwise_convolutions_cost_many_times_more_a_tap() -> None:
     for text in (quoted, now):
         small, five, seven, nine = times_a_tap(text)
         assert max(small, five) * 4 < min(seven, nine)
+
+
+def test_products_with_a_zero_point_on_the_right_stay_behind() -> None:
+    quoted, now = QUOTED["right_zero_point.py"], printed("right_zero_point.py")
+    assert NUMBER.sub("N", now) == NUMBER.sub("N", quoted)
+    for text in (quoted, now):
+        none, left, right = map(float, NUMBER.findall(text))
+        assert max(none, left) * 5 < right
+
+
+@pytest.mark.skipif(not HAS_VNNI, reason="no AVX-512 VNNI, or not Linux")
+def test_static_linear_layers_stay_behind_dynamic_ones_without_amx() -> None:
+    quoted, now = QUOTED["static_linear.py"], printed("static_linear.py")
+    assert NUMBER.sub("N", now) == NUMBER.sub("N", quoted)
+    for text in (quoted, now):
+        assert float(NUMBER.findall(text)[-1]) > 1.1
