@@ -378,6 +378,18 @@ def test_models_are_refused_when_cards_or_bits_differ(
     assert f"writes {BITS} bits of tiny" in error
 
 
+def test_embedder_marks_when_it_is_named_among_the_models(
+    run: Run, detector: Path, embedder: Path, photos: Path, tmp_path: Path
+) -> None:
+    done = run("evaluate", embedder, detector, "--images", photos, "-o", tmp_path / "out", *FAST)
+    assert done.status == 0, done.err
+    report = content(tmp_path / "out")
+    assert report["embedder"]["path"] == str(embedder)
+    assert [model["path"] for model in report["models"]] == [str(detector)]
+    error = run("evaluate", embedder, "--images", photos, "-o", tmp_path / "x", *FAST).refused()
+    assert "no detector" in error
+
+
 def test_refusal_is_plain_when_arguments_are_wrong(
     run: Run, converted: Path, detector: Path, photos: Path, tmp_path: Path
 ) -> None:

@@ -53,7 +53,7 @@ def evaluate(
         list[Path] | None,
         typer.Argument(
             metavar="MODEL|DIR",
-            help="Detectors, or folders of models; the bundled reference pair without any.",
+            help="Detectors and an embedder, or folders of them; without any the bundled pair.",
         ),
     ] = None,
     embedder: Annotated[

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgeseal.cli._console import busy, note
 from edgeseal.cli._converter import load_converter, require_conversion
-from edgeseal.errors import ModelError, UsageError
+from edgeseal.errors import FileError, ModelError, UsageError
 
 __all__ = ["choose_models", "make_reference_pair"]
 
@@ -29,6 +29,8 @@ def choose_models(paths: Sequence[Path], embedder: Path | None) -> tuple[list[Pa
             more, writers = _search(path)
             detectors += more
             found += writers
+        elif _is_embedder(path):
+            found.append(path)
         else:
             detectors.append(path)
     listed = ", ".join(map(str, paths))
@@ -92,6 +94,20 @@ def _convert(part: object, files: dict[str, Path]) -> None:
             quantized = read_model(source)
             quantize(quantized, find_recipe(recipe))
             write_model(quantized, path, overwrite=True)
+
+
+def _is_embedder(path: Path) -> bool:
+    """Whether a file says that it is an embedder; what is wrong with others shows later."""
+    from edgeseal.graph import read_model
+    from edgeseal.runtime import has_info, read_info
+
+    if path.suffix.lower() != ".tflite":
+        return False
+    try:
+        model = read_model(path)
+        return has_info(model) and read_info(model, source=str(path)).part == "embedder"
+    except (FileError, ModelError):
+        return False
 
 
 def _search(folder: Path) -> tuple[list[Path], list[Path]]:
