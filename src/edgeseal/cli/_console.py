@@ -11,7 +11,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from edgeseal.cli._interrupt import stop_if_interrupted
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SCHEMA_VERSION",
-    "Bar",
     "busy",
     "download_bar",
     "error",
@@ -43,6 +41,7 @@ SCHEMA_VERSION = 1
 """Of everything that ``--json`` prints."""
 
 _stderr_copy: TextIO | None = None
+_shown: Progress | None = None  # what is drawn on the terminal now
 
 
 def print_json(command: str, content: Mapping[str, object]) -> None:
@@ -81,8 +80,11 @@ def print_table(table: Table) -> None:
 
 
 def note(text: str) -> None:
-    """Print a line of progress or a warning."""
-    _write(open_stderr(), printable(text) + "\n")
+    """Print a line of progress or a warning, above what is drawn at the time."""
+    if _shown is None:
+        _write(open_stderr(), printable(text) + "\n")
+    else:
+        _shown.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def error(text: str) -> None:
@@ -133,22 +135,9 @@ def busy(text: str) -> Iterator[Callable[[str], None]]:
         stop_if_interrupted()
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A progress bar over pictures, or nothing where stderr is no terminal.
-
-    Attributes:
-        advance: call it after each picture.
-        note: prints a line above the bar.
-    """
-
-    advance: Callable[[], None]
-    note: Callable[[str], None]
-
-
 @contextlib.contextmanager
-def picture_bar(text: str, total: int) -> Iterator[Bar]:
-    """Show a progress bar over ``total`` pictures, if there are several."""
+def picture_bar(text: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a progress bar if there are several pictures; yields what to call after each."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -159,14 +148,10 @@ def picture_bar(text: str, total: int) -> Iterator[Bar]:
     )
     with _progress(text, *columns, wanted=total > 1) as progress:
         if progress is None:
-            yield Bar(lambda: None, note)
+            yield lambda: None
             return
         task = progress.add_task(text, total=total)
-
-        def note_above(line: str) -> None:
-            progress.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
-
-        yield Bar(lambda: progress.advance(task), note_above)
+        yield lambda: progress.advance(task)
 
 
 @contextlib.contextmanager
@@ -251,6 +236,7 @@ def _progress(
     text: str, *columns: ProgressColumn, wanted: bool = True
 ) -> Iterator[Progress | None]:
     """Yield a live display on stderr that vanishes at the end, or None on no terminal."""
+    global _shown
     from rich.console import Console
     from rich.progress import Progress
 
@@ -267,7 +253,11 @@ def _progress(
         redirect_stderr=False,
         refresh_per_second=5,
     ) as progress:
-        yield progress
+        before, _shown = _shown, progress
+        try:
+            yield progress
+        finally:
+            _shown = before
 
 
 def _unlimited(console: Console) -> Any:

@@ -135,16 +135,16 @@ def _collect(
     """Return the outcomes, unless they are written as lines, and the number of failures."""
     outcomes: list[DetectionOutcome] = []
     failed = 0
-    with picture_bar("detecting", count) as bar:
+    with picture_bar("detecting", count) as advance:
         for outcome in found:
             if outcome.error is not None:
                 failed += 1
-                bar.note(f"Error: {outcome.error}")
+                note(f"Error: {outcome.error}")
             if lines is None:
                 outcomes.append(outcome)
             else:
                 lines.write(outcome.to_json())
-            bar.advance()
+            advance()
     return outcomes, failed
 
 

@@ -169,16 +169,16 @@ def _collect(
     """Return the results, unless they are written as lines, and the number of failures."""
     results: list[dict[str, Any]] = []
     failed = 0
-    with picture_bar("embedding", count) as bar:
+    with picture_bar("embedding", count) as advance:
         for result in found:
             if result["error"] is not None:
                 failed += 1
-                bar.note(f"Error: {result['error']}")
+                note(f"Error: {result['error']}")
             if lines is None:
                 results.append(result)
             else:
                 lines.write(result)
-            bar.advance()
+            advance()
     return results, failed
 
 

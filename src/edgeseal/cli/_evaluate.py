@@ -31,7 +31,7 @@ from edgeseal.cli._pictures import exit_after_pictures, list_pictures
 from edgeseal.errors import EdgesealError, UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.evaluate import Layers, Plan, Regression, Report, Speed
+    from edgeseal.evaluate import Layers, PictureRecord, Plan, Regression, Report, Speed
 
 __all__ = ["evaluate"]
 
@@ -182,15 +182,14 @@ def _evaluate(plan: Plan, output: Path, workers: int | None) -> Report:
     state = State(output, plan.fingerprint())
     total = len(plan.pictures) + len(plan.unmarked)
     text = f"{len(plan.models)} models, {len(plan.settings.attacks)} attacks"
-    with picture_bar(f"evaluating: {text}", total) as bar:
+    with picture_bar(f"evaluating: {text}", total) as advance:
 
-        def advance(record: object) -> None:
-            error = getattr(record, "error", "")
-            if error:
-                bar.note(f"Error: {error}")
-            bar.advance()
+        def report_one(record: PictureRecord) -> None:
+            if record.error:
+                note(f"Error: {record.error}")
+            advance()
 
-        evaluation = evaluate_pictures(plan, workers=workers, state=state, advance=advance)
+        evaluation = evaluate_pictures(plan, workers=workers, state=state, advance=report_one)
     if evaluation.resumed:
         note(f"went on after {evaluation.resumed} pictures of an interrupted run")
     for one in evaluation.duplicates:
