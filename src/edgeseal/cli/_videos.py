@@ -162,16 +162,17 @@ class VideoEmbed:
         with output_folder(self.output), self.lines.open(head) as results.lines:
             for source, path in outputs.items():
                 result: dict[str, Any] = {"source": str(source), "path": None, "embedding": None}
-                with _reported(result), frame_bar(f"embedding {source.name}") as report:
-                    done = embed_video(
-                        embedder,
-                        source,
-                        path,
-                        message,
-                        encoding=encoding,
-                        overwrite=self.overwrite,
-                        report=report,
-                    )
+                with _reported(result):
+                    with frame_bar(f"embedding {source.name}") as report:
+                        done = embed_video(
+                            embedder,
+                            source,
+                            path,
+                            message,
+                            encoding=encoding,
+                            overwrite=self.overwrite,
+                            report=report,
+                        )
                     result |= {"path": str(path), "embedding": done.to_json()}
                     if done.dropped:
                         note(f"Warning: {path}: left out {', '.join(done.dropped)}")
@@ -237,18 +238,19 @@ class VideoDetect:
         with self.lines.open(head) as results.lines:
             for source in left:
                 result: dict[str, Any] = {"source": str(source), "detection": None}
-                with _reported(result), frame_bar(f"reading {source.name}") as report:
-                    found = detect_video(
-                        detector,
-                        source,
-                        expect=expected,
-                        fpr=fpr,
-                        aggregation=aggregation,
-                        every=every,
-                        all_frames=self.all_frames,
-                        workers=self.workers,
-                        report=report,
-                    )
+                with _reported(result):
+                    with frame_bar(f"reading {source.name}") as report:
+                        found = detect_video(
+                            detector,
+                            source,
+                            expect=expected,
+                            fpr=fpr,
+                            aggregation=aggregation,
+                            every=every,
+                            all_frames=self.all_frames,
+                            workers=self.workers,
+                            report=report,
+                        )
                     result["detection"] = found.to_json()
                     if found.problem is not None:
                         note(f"Warning: {source}: {found.problem}")
