@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from cli.commands import BITS, SIZE, Done, Run
+from cli.test_interrupt import SCRIPT
 from edgeseal.data import photo_paths
 from edgeseal.evaluate import (
     PictureRecord,
@@ -168,7 +169,7 @@ def test_command_goes_on_when_it_was_interrupted(
         "2",
     ]
     arguments += ["--no-time", "--no-layers", "--attacks", "full"]
-    command = [sys.executable, "-m", "edgeseal", *map(str, arguments)]
+    command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 100
     while not list((tmp_path / "out").rglob("*.marked.json")):
