@@ -151,6 +151,19 @@ def test_going_on_is_refused_when_the_file_is_of_other_settings(
     assert run(*detect, "--resume").status == 0
 
 
+def test_file_is_left_alone_when_nothing_could_be_done(
+    run: Run, detector: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    command = ["detect", photos, "--model", detector, "--jsonl", out]
+    assert "1 or more" in run(*command, "--workers", 0).refused()
+    assert not out.exists()
+    assert run(*command).status == 0
+    before = out.read_bytes()
+    assert "1 or more" in run(*command, "--overwrite", "--workers", 0).refused()
+    assert out.read_bytes() == before
+
+
 def test_going_on_is_refused_when_the_file_at_the_path_is_another_model(
     run: Run, converted: Path, detector: Path, photos: Path, tmp_path: Path
 ) -> None:

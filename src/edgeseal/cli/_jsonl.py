@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Annotated, Any, TypeAlias
@@ -38,14 +38,22 @@ class JsonLines:
         head: what every line begins with: schema version, command and settings.
     """
 
-    def __init__(self, head: Mapping[str, Any], file: IO[str]) -> None:
+    def __init__(self, head: Mapping[str, Any], open_file: Callable[[], IO[str]]) -> None:
         self.head = head
-        self._file = file
+        self._open = open_file
+        self._file: IO[str] | None = None
+
+    def begin(self) -> IO[str]:
+        """Open the file, unless that was done; before the first result it is left alone."""
+        if self._file is None:
+            self._file = self._open()
+        return self._file
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Write a result, whole and at once."""
-        self._file.write(json.dumps({**self.head, **record}, allow_nan=False) + "\n")
-        self._file.flush()
+        file = self.begin()
+        file.write(json.dumps({**self.head, **record}, allow_nan=False) + "\n")
+        file.flush()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,7 @@ class Lines:
         """
         path = self.file
         if path is None:
-            yield None if self.target is None else JsonLines(head, sys.stdout)
+            yield None if self.target is None else JsonLines(head, lambda: sys.stdout)
             return
         goes_on = self.resume and path.exists()
         try:
@@ -123,9 +131,16 @@ class Lines:
             raise OutputExistsError(f"{error}, or --resume to go on with it") from error
         size = _read(path, head)[1] if goes_on else 0
         try:
-            with path.open("a", encoding="utf-8") as file:
-                file.truncate(size)  # also what an interruption left of a line
-                yield JsonLines(head, file)
+            with contextlib.ExitStack() as stack:
+
+                def open_file() -> IO[str]:
+                    file = stack.enter_context(path.open("a", encoding="utf-8"))
+                    file.truncate(size)  # also what an interruption left of a line
+                    return file
+
+                lines = JsonLines(head, open_file)
+                yield lines
+                lines.begin()  # without any result, too, there is a file
         except OSError as error:
             raise FileError(f"{path}: cannot be written ({error.strerror or error})") from error
 
