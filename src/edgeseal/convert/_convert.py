@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -110,6 +112,7 @@ def convert_part(loaded: LoadedPart, *, include_attenuation: bool = False) -> Co
         # Constants in a file instead of in PyTorch's memory, which the runtime's copy can take.
         model = read_model(path)
         del module, loaded
+        gc.collect()  # what torch.export leaves behind holds the weights in cycles
         results = _litert_results(path, part, samples)
     runtime_difference = _difference(results, plain)
     conversion = Conversion(model, info, rewrite_difference, runtime_difference)
@@ -237,7 +240,7 @@ class ChannelsLast(nn.Module):
 
 
 def _litert_results(path: Path, part: Part, samples: Sequence[tuple[Tensor, ...]]) -> list[Float]:
-    session = open_session(path, part.value, threads=1)
+    session = open_session(path, part.value, threads=min(4, os.cpu_count() or 1))
     names = _INPUT_NAMES[part]
     return [
         session.run(dict(zip(names, (value.numpy() for value in sample), strict=True)))[

@@ -27,6 +27,7 @@ from edgeseal.convert._layers import (
     absorb_affine_conv,
     affine,
     convolve,
+    linear_of,
     of_pixels,
 )
 from edgeseal.models import ConvNeXtDetector
@@ -114,8 +115,5 @@ def _layers(modules: Any) -> Any:
 
 def _absorb_shift(shift: Tensor, linear: nn.Linear) -> nn.Linear:
     """Return a layer equal to ``linear`` after adding ``shift`` to its input."""
-    absorbed = nn.Linear(linear.in_features, linear.out_features)
-    absorbed.weight = linear.weight
     with torch.no_grad():
-        absorbed.bias.copy_(linear.bias + linear.weight @ shift.flatten())
-    return absorbed
+        return linear_of(linear.weight, linear.bias + linear.weight @ shift.flatten())

@@ -20,8 +20,11 @@ __all__ = [
     "affine",
     "conv_like",
     "convolve",
+    "linear_of",
     "of_pixels",
 ]
+
+_UNFILLED = "meta"  # weights that are replaced are not drawn first
 
 
 class Normalize(nn.Module):
@@ -71,11 +74,18 @@ def affine(x: Tensor, norm: ChannelLayerNorm) -> Tensor:
 
 def absorb_affine(norm: nn.LayerNorm, linear: nn.Linear) -> nn.Linear:
     """Return a layer equal to ``linear`` after the affine part of ``norm``."""
-    absorbed = nn.Linear(linear.in_features, linear.out_features)
     with torch.no_grad():
-        absorbed.weight.copy_(linear.weight * norm.weight)
-        absorbed.bias.copy_(linear.bias + linear.weight @ norm.bias)
-    return absorbed
+        bias = linear.bias + linear.weight @ norm.bias
+        return linear_of(linear.weight * norm.weight, bias)
+
+
+def linear_of(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    """Return a layer with weights [out, in], which it shares, and biases."""
+    made = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device=_UNFILLED)
+    made.weight = nn.Parameter(weight.detach())
+    if bias is not None:
+        made.bias = nn.Parameter(bias.detach())
+    return made
 
 
 def absorb_affine_conv(norm: ChannelLayerNorm, conv: nn.Conv2d) -> nn.Conv2d:
@@ -101,7 +111,8 @@ def conv_like(conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Conv2d
     stride: Any = conv.stride
     padding: Any = conv.padding
     outputs, inputs, *kernel = weight.shape
-    made = nn.Conv2d(inputs, outputs, (kernel[0], kernel[1]), stride=stride, padding=padding)
+    size = kernel[0], kernel[1]
+    made = nn.Conv2d(inputs, outputs, size, stride=stride, padding=padding, device=_UNFILLED)
     made.weight = nn.Parameter(weight.detach().float())
     made.bias = None if bias is None else nn.Parameter(bias.detach().float())
     return made

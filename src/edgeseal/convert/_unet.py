@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgeseal.convert._chain import Chain, Link
-from edgeseal.convert._layers import Normalize, affine, conv_like, convolve
+from edgeseal.convert._layers import Normalize, affine, conv_like, convolve, linear_of
 from edgeseal.models import UNetEmbedder
 from edgeseal.models._layers import ChannelLayerNorm, ChannelRMSNorm
 from edgeseal.models._unet import LUMA, ResnetBlock
@@ -142,9 +142,7 @@ class _LinearMessage(nn.Module):
     def __init__(self, embeddings: nn.Embedding, size: int) -> None:
         super().__init__()
         zeros, ones = embeddings.weight.detach()[0::2], embeddings.weight.detach()[1::2]
-        self.linear = nn.Linear(zeros.shape[0], zeros.shape[1])
-        self.linear.weight = nn.Parameter((ones - zeros).T.contiguous())
-        self.linear.bias = nn.Parameter(zeros.sum(0))
+        self.linear = linear_of((ones - zeros).T.contiguous(), zeros.sum(0))
         self.size = size
 
     def forward(self, latents: Tensor, messages: Tensor) -> Tensor:
