@@ -65,6 +65,10 @@ FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
         lambda x: F.pad(F.pad(x, (1, 0, 2, 1)), (2, 1, 1, 1), mode="reflect"),
         "PAD MIRROR_PAD",
     ),
+    "pad of a plane": (
+        lambda x: F.pad(x[..., :1].permute(0, 3, 1, 2), (1, 2, 1, 0)),
+        "SLICE RESHAPE PAD",
+    ),
     "product with a table": (lambda x: x @ TABLE, "RESHAPE FULLY_CONNECTED RESHAPE"),
     "product of values": (lambda x: x @ x.transpose(-1, -2), "TRANSPOSE BATCH_MATMUL"),
     "resize": (

@@ -116,6 +116,8 @@ def _pad(
 ) -> Value:
     if mode not in ("constant", "reflect") or value or min(sizes) < 0:
         raise ConversionError(f"{b.scope} padding by {list(sizes)}, {mode}, {value}")
+    if x.tensor.shape[-1] == 1:  # XNNPACK would pad the dimensions before it value by value
+        x = Value.of(b.plain(x))
     pairs = [[0, 0] for _ in shape]
     for place, dim in enumerate(reversed(range(len(shape)))):
         pairs[x.order[dim]] = list(sizes[2 * place : 2 * place + 2]) or [0, 0]
