@@ -55,7 +55,8 @@ class _Widening:
     def widen(self, *_: Any) -> None:
         self._originals = [tensor.data for tensor in self._tensors]
         for tensor in self._tensors:
-            tensor.data = tensor.data.double()
+            # strides as usual, whatever the weights have: they decide which convolution is taken
+            tensor.data = tensor.data.to(torch.float64, memory_format=torch.contiguous_format)
 
     def restore(self, *_: Any) -> None:
         for tensor, original in zip(self._tensors, self._originals, strict=True):

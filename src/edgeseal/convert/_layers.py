@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgeseal.convert._chain import Link
+from edgeseal.convert._stored import in_c_order
 from edgeseal.models._decoder import PixelDecoder
 from edgeseal.models._layers import ChannelLayerNorm
 
@@ -113,6 +114,8 @@ def conv_like(conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Conv2d
     outputs, inputs, *kernel = weight.shape
     size = kernel[0], kernel[1]
     made = nn.Conv2d(inputs, outputs, size, stride=stride, padding=padding, device=_UNFILLED)
-    made.weight = nn.Parameter(weight.detach().float())
+    # as LiteRT stores them, so that no copy is needed later
+    stored = in_c_order(weight.detach().float().permute(0, 2, 3, 1).numpy())
+    made.weight = nn.Parameter(torch.from_numpy(stored).permute(0, 3, 1, 2))
     made.bias = None if bias is None else nn.Parameter(bias.detach().float())
     return made

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from edgeseal.convert._stored import in_c_order
 from edgeseal.graph import Buffer, Operator, Tensor, new_operator
 
 __all__ = ["Builder", "Operand", "Shape", "Value"]
@@ -25,7 +23,6 @@ _TYPES = {
     torch.bool: "BOOL",
 }
 _STORED = {"FLOAT32": torch.float32, "INT32": torch.int32, "BOOL": torch.bool}
-_KEPT_IN_MEMORY = 2**20  # bytes of a constant in another order than PyTorch's
 
 Shape = tuple[int, ...]
 
@@ -144,7 +141,7 @@ class Builder:
         key = values.data_ptr(), tuple(values.shape), values.stride(), values.dtype
         if key not in self._constants:
             dtype = _TYPES[values.dtype]
-            array = _array(values.detach().to(_STORED[dtype]))
+            array = in_c_order(values.detach().to(_STORED[dtype]).numpy())
             made = Tensor(self._name(), tuple(values.shape), dtype, Buffer.of(array))
             self._constants[key] = values, made  # keeps the memory, whose address is the key
         return self._constants[key][1]
@@ -176,15 +173,3 @@ class Builder:
         order = self.integers(value.order)
         dtype = value.tensor.dtype
         return self.op("TRANSPOSE", [value.tensor, order], value.shape, dtype=dtype)
-
-
-def _array(values: torch.Tensor) -> NDArray[Any]:
-    """Return values in C order: where they are, or if large and in another order, in a file."""
-    array = values.numpy()
-    if values.is_contiguous() or array.nbytes <= _KEPT_IN_MEMORY:
-        return np.ascontiguousarray(array).reshape(array.shape)
-    with tempfile.TemporaryFile() as file:
-        file.truncate(math.prod(array.shape) * array.itemsize)
-        mapped = np.memmap(file, array.dtype, "r+", shape=array.shape)
-    mapped[...] = array
-    return mapped
