@@ -16,8 +16,9 @@ from edgeseal.convert import convert_part
 from edgeseal.errors import ModelError
 from edgeseal.graph import Model, new_operator, read_model, write_model
 from edgeseal.quantize import Ends, find_recipe, quantize, set_ends
+from edgeseal.quantize.integer._integerize import integerize
 from edgeseal.quantize.integer._norms import rewrite_norms
-from edgeseal.quantize.integer._prepare import prepare, remove_dead
+from edgeseal.quantize.integer._prepare import Prepared, prepare, remove_dead
 from edgeseal.quantize.integer._roots import rewrite_roots
 from edgeseal.quantize.integer._softmax import rewrite_softmaxes
 from edgeseal.runtime import load_detector
@@ -230,14 +231,15 @@ def norm(x: Any, shape: list[int]) -> tuple[list[Any], Any]:
     ], result
 
 
-@pytest.mark.parametrize("shape", [[6, 8], [1, 2, 3, 8]])
+@pytest.mark.parametrize("shape", [[6, 8], [1, 2, 3, 8], [8, 6], [8, 2, 3, 6]])
 @pytest.mark.parametrize("is_folded", [True, False])
-def test_norm_is_the_same_when_rewritten(shape: list[int], is_folded: bool) -> None:
+@pytest.mark.parametrize("all_wide", [True, False])
+def test_norm_is_the_same_when_rewritten(shape: list[int], is_folded: bool, all_wide: bool) -> None:
     x = value("x", shape)
     operators, result = norm(x, shape)
     y = value("y", [*shape[:-1], 5] if is_folded else shape)
     if is_folded:
-        weights = constant("w", RNG.normal(size=(5, 8)).astype(np.float32))
+        weights = constant("w", RNG.normal(size=(5, shape[-1])).astype(np.float32))
         operators.append(
             new_operator(
                 "FULLY_CONNECTED",
@@ -252,18 +254,70 @@ def test_norm_is_the_same_when_rewritten(shape: list[int], is_folded: bool) -> N
     model = model_of([x], [y], operators)
     values = RNG.normal(2, 1, shape).astype(np.float32)
     (expected,) = run(model, values)
-    assert rewrite_norms(model.main) == 1
+    assert rewrite_norms(model.main, all_wide=all_wide).count == 1
     remove_dead(model.main)
     (got,) = run(model, values)
-    assert "MEAN" not in {operator.kind for operator in model.main.operators}
+    kinds = {operator.kind for operator in model.main.operators}
+    assert "MEAN" not in kinds
+    assert ("BATCH_MATMUL" in kinds) == (shape[0] == 8 and not all_wide)
     np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+def test_layer_is_centred_when_its_norm_alone_reads_it() -> None:
+    x, y = value("x", [8, 5]), value("y", [8, 6])
+    weights = constant("w", RNG.normal(size=(6, 5)).astype(np.float32))
+    bias = constant("b", RNG.normal(1, 1, 6).astype(np.float32))
+    source = value("source", [8, 6])
+    layer = new_operator("FULLY_CONNECTED", [x, weights, bias], [source], fusedActivationFunction=0)
+    operators, result = norm(source, [8, 6])
+    model = model_of([x], [y], [layer, *operators, new_operator("ABS", [result], [y])])
+    values = RNG.normal(size=(8, 5)).astype(np.float32)
+    (expected,) = run(model, values)
+    rewrite_norms(model.main)
+    remove_dead(model.main)
+    assert "SUB" not in {operator.kind for operator in model.main.operators}
+    np.testing.assert_allclose(run(model, values)[0], expected, atol=1e-4)
+
+
+def stream() -> tuple[Model, Any]:
+    """Twenty layers that each add a little to a channel beside one of large values."""
+    total = x = value("x", [8, 2])
+    operators: list[Any] = []
+    for index in range(20):
+        change, after = value(f"change{index}", [8, 2]), value(f"stream{index}", [8, 2])
+        weights = constant(f"w{index}", np.diag([0, 0.05]).astype(np.float32))
+        operators += [
+            new_operator(
+                "FULLY_CONNECTED", [x, weights, None], [change], fusedActivationFunction=0
+            ),
+            new_operator("ADD", [total, change], [after], fusedActivationFunction=0),
+        ]
+        total = after
+    return model_of([x], [total], operators), total
+
+
+@pytest.mark.parametrize("is_pair", [True, False])
+def test_small_changes_add_up_when_norms_read_the_sum(is_pair: bool) -> None:
+    model, total = stream()
+    values = np.stack([np.linspace(-100, 100, 8), np.linspace(2, -2, 8)], 1).astype(np.float32)
+    tensors = [operator.outputs[0] for operator in model.main.operators]
+    seen = run(model_of(model.main.inputs, tensors, model.main.operators), values)
+    spans = {
+        tensor: (float(found.min()), float(found.max()))
+        for tensor, found in zip([*model.main.inputs, *tensors], [values, *seen], strict=True)
+    }
+    integerize(model, spans.__getitem__, Prepared(sources=[total] if is_pair else []))
+    error = np.abs(run(model, values)[0] - seen[-1])[:, 1].max()
+    step = 200 / 255
+    assert (error < step) == is_pair
+    assert {o.outputs[0].dtype for o in model.main.operators[:-1]} == {"INT8"}
 
 
 def test_norm_stays_when_an_activation_is_fused_into_it() -> None:
     x = value("x", [6, 8])
     operators, result = norm(x, [6, 8])
     operators[-1].options.fusedActivationFunction = RELU
-    assert rewrite_norms(model_of([x], [result], operators).main) == 0
+    assert rewrite_norms(model_of([x], [result], operators).main).count == 0
 
 
 def test_attention_is_the_same_when_its_weights_stay_unnormalised() -> None:

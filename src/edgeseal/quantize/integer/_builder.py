@@ -29,6 +29,7 @@ class Builder:
         operators: of the integer graph, in execution order.
         homes: the integer tensor in which each float tensor is computed.
         centred: tensors whose zero is to be stored as 0.
+        rests: what rounding cut off from tensors that are sums of two, INT8 too.
         made: the integer operator of each float one.
         maximum_of: what each result of REDUCE_MAX is the maximum of.
     """
@@ -38,6 +39,7 @@ class Builder:
     homes: dict[Tensor, Tensor] = field(default_factory=dict)
     centred: frozenset[Tensor] = frozenset()
     maximum_of: dict[Tensor, Tensor] = field(default_factory=dict)
+    rests: dict[Tensor, Tensor] = field(default_factory=dict)
     made: dict[Operator, Operator] = field(default_factory=dict)
     _forms: dict[tuple[Tensor, str], Tensor] = field(default_factory=dict)
 
@@ -77,10 +79,25 @@ class Builder:
         self.operators.append(operator)
 
     def _converted(self, tensor: Tensor, dtype: str) -> Tensor:
-        home = self.homes[tensor]
-        name = f"{tensor.name}/{dtype.lower()}"
-        result = Tensor(name, tensor.shape, dtype, quantization=self.quantization(tensor, dtype))
-        self.add(new_operator("QUANTIZE", [home], [result], version=2))
+        chosen = self.quantization(tensor, dtype)
+        result = self._requantized(
+            self.homes[tensor], f"{tensor.name}/{dtype.lower()}", dtype, chosen
+        )
+        rest = self.rests.get(tensor) if dtype == "INT16" else None
+        if rest is None:
+            return result
+        added = self._requantized(rest, f"{rest.name}/int16", dtype, chosen)
+        both = Tensor(f"{tensor.name}/sum", tensor.shape, dtype, quantization=chosen)
+        total = new_operator("ADD", [result, added], [both], version=4, fusedActivationFunction=0)
+        total.options.potScaleInt16 = False
+        self.add(total)
+        return both
+
+    def _requantized(
+        self, tensor: Tensor, name: str, dtype: str, quantization: Quantization
+    ) -> Tensor:
+        result = Tensor(name, tensor.shape, dtype, quantization=quantization)
+        self.add(new_operator("QUANTIZE", [tensor], [result], version=2))
         return result
 
     def _constant(self, tensor: Tensor, dtype: str) -> Tensor:

@@ -11,6 +11,8 @@ from edgeseal.graph import Model, Operator, Subgraph, Tensor, new_operator
 from edgeseal.quantize._layers import WEIGHTS_INPUT
 from edgeseal.quantize.integer._builder import Builder, Span
 from edgeseal.quantize.integer._operators import CHANNEL_AXES, FORMS
+from edgeseal.quantize.integer._prepare import Prepared, remove_dead
+from edgeseal.quantize.integer._streams import add_to_stream, stream_sums
 
 __all__ = ["integerize", "wide_operators"]
 
@@ -21,7 +23,7 @@ _FOLLOWING = ("ADD", "SUB", "MUL")
 def integerize(
     model: Model,
     span: Callable[[Tensor], Span],
-    narrow: AbstractSet[Operator],
+    prepared: Prepared,
     *,
     all_wide: bool = False,
 ) -> dict[Operator, Operator]:
@@ -30,7 +32,7 @@ def integerize(
     Args:
         model: a float model, as :func:`prepare` left it; changed in place.
         span: smallest and largest value of each of its computed tensors.
-        narrow: operators that are INT8 whatever they lead to.
+        prepared: what :func:`prepare` told of it.
         all_wide: give INT16 to every operator.
 
     Returns:
@@ -41,24 +43,33 @@ def integerize(
     """
     main = model.main
     _refuse_unknown(main)
-    wide = set(main.operators) if all_wide else wide_operators(main, narrow)
+    sums: set[Operator] = set()
+    wide = set(main.operators)
+    if not all_wide:
+        sums, wide = stream_sums(main, prepared.sources, prepared.narrow)
+        wide |= wide_operators(main, prepared.narrow)
+        sums -= wide
     builder = Builder(span, centred=frozenset(_right_operands(main)))
     for tensor in main.inputs:
         home = builder.new(tensor, "INT16" if all_wide else "INT8")
         builder.add(new_operator("QUANTIZE", [tensor], [home]))
     for operator in main.operators:
+        if operator in sums:
+            add_to_stream(operator, builder)
+            continue
         FORMS[operator.kind](operator, builder, "INT16" if operator in wide else "INT8")
     for tensor in main.outputs:
         builder.add(new_operator("DEQUANTIZE", [builder.homes[tensor]], [tensor], version=2))
     main.operators[:] = builder.operators
+    remove_dead(main)
     main.control_edges = None  # between operators that are gone
     return builder.made
 
 
 def wide_operators(subgraph: Subgraph, narrow: AbstractSet[Operator]) -> set[Operator]:
-    """Return the operators that get INT16: norms, the residual stream before them, the logits.
+    """Return the operators that get INT16: those around roots, and those that give the logits.
 
-    Variances span many powers of two, and the stream is what every block adds a little to.
+    Variances span many powers of two.
     """
     makers, readers = subgraph.producers(), subgraph.consumers()
     wide = {o for o in subgraph.operators if _gives_logits(o, subgraph)}

@@ -2,7 +2,10 @@
 
 y = (x - m) * r with m = mean(x), r = 1 / sqrt(var(x) + eps) becomes, over rows of a matrix,
 
-- var from sums: C var = sum(x^2) - sum(x)^2 / C, where sums keep all bits and x is read twice;
+- var from the products of neighbouring rows (x - m) with each other, whose diagonal is its sum of
+  squares: one product of INT8 matrices, rounded once; where everything is INT16, or rows do not
+  come in groups, from sums that keep all bits, C var = sum(x^2) - sum(x)^2 / C;
+- m = 0 where a layer that nothing else reads makes x: its results are centred by its weights;
 - y' = x * r, without subtracting the mean, wherever only layers with constant weights read y:
   their weights are centred over their inputs instead, W (x - m 1) = (W - mean(W)) x;
 - matrices, because a sum over the last axis of a map is what compilers for NPUs refuse.
@@ -12,20 +15,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
-
-from edgeseal.graph import Buffer, Operator, Subgraph, Tensor, new_operator
+from edgeseal.graph import Operator, Subgraph, Tensor
 from edgeseal.probe import constant_values
 from edgeseal.quantize._layers import WEIGHTS_INPUT
 from edgeseal.quantize._terms import float_constant
 from edgeseal.quantize._weights import constant
+from edgeseal.quantize.integer._rows import Rows
 
-__all__ = ["rewrite_norms"]
+__all__ = ["Norms", "rewrite_norms"]
 
 _CENTRED = ("FULLY_CONNECTED", "CONV_2D")  # layers whose every output reads all channels
+_BIAS_INPUT = 2
 _NO_ACTIVATION = 0  # ActivationFunctionType.NONE
+
+
+@dataclass(slots=True)
+class Norms:
+    """What is to be known of rewritten norms.
+
+    Attributes:
+        count: how many there were.
+        narrow: operators that INT8 is enough for, though they lead to or follow a root.
+        spans: tensors whose values that count are those of another.
+        sources: what was normalized.
+    """
+
+    count: int = 0
+    narrow: set[Operator] = field(default_factory=set)
+    spans: dict[Tensor, Tensor] = field(default_factory=dict)
+    sources: list[Tensor] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +55,21 @@ class _Norm:
     result: Operator  # the product with 1 / deviation
 
 
-def rewrite_norms(subgraph: Subgraph) -> int:
+def rewrite_norms(subgraph: Subgraph, *, all_wide: bool = False) -> Norms:
     """Rewrite every layer norm over the last axis.
 
-    Returns:
-        How many there were.
+    Args:
+        subgraph: a float graph; changed in place.
+        all_wide: for graphs that are INT16 throughout.
     """
-    norms = list(_find(subgraph))
-    for norm in norms:
-        _rewrite(subgraph, norm)
-    return len(norms)
+    found = Norms()
+    for norm in list(_find(subgraph)):
+        rows = _rewrite(subgraph, norm, all_wide=all_wide)
+        found.count += 1
+        found.narrow |= rows.narrow
+        found.spans |= rows.spans
+        found.sources.append(norm.source)
+    return found
 
 
 def _find(subgraph: Subgraph) -> Iterator[_Norm]:
@@ -125,76 +150,65 @@ def _centred_of(centred: Tensor, makers: dict[Tensor, Operator]) -> Tensor | Non
     return source if averaged.inputs[0] is source else None
 
 
-def _rewrite(subgraph: Subgraph, norm: _Norm) -> None:
-    made = _Rows(norm)
+def _rewrite(subgraph: Subgraph, norm: _Norm, *, all_wide: bool) -> Rows:
     source, result = norm.source, norm.result.outputs[0]
-    folds = _fold_mean(subgraph, result)
-    made.rows = source if source.rank == 2 else made.reshaped(source, made.shape)
-    deviation = made.deviation()
-    centred = made.rows if folds else made.op("SUB", [made.rows, made.mean], made.shape)
-    if result.rank == 2:
-        made.operators.append(_new("MUL", [centred, deviation], result))
-    else:
-        rows = made.op("MUL", [centred, deviation], made.shape)
-        shape = Tensor(
-            "shape", (result.rank,), "INT32", Buffer.of(np.array(result.shape, np.int32))
-        )
-        made.operators.append(new_operator("RESHAPE", [rows, shape], [result]))
+    rows = Rows(result.name, source, norm.epsilon)
+    grouped = not all_wide and rows.can_be_grouped
+    is_centred = grouped and _centre_maker(subgraph, source)
+    folds = is_centred or _fold_mean(subgraph, result)
+    deviation = rows.deviation_of_groups(is_centred) if grouped else rows.deviation_of_sums()
+    rows.product(rows.rows if folds else rows.centred(), deviation, result)
     place = subgraph.operators.index(norm.result)
-    subgraph.operators[place : place + 1] = made.operators
+    subgraph.operators[place : place + 1] = rows.operators
+    return rows
 
 
-class _Rows:
-    """The operators of a norm over the rows of a matrix."""
-
-    def __init__(self, norm: _Norm) -> None:
-        self.operators: list[Operator] = []
-        self.channels = norm.source.shape[-1]
-        self.shape = (math.prod(norm.source.shape[:-1]), self.channels)
-        self.rows = norm.source
-        self._epsilon = norm.epsilon
-        self._name = norm.result.outputs[0].name
-
-    def deviation(self) -> Tensor:
-        """Return 1 / sqrt(var + eps), float32 [T, 1]; sets the mean beside it."""
-        column = (self.shape[0], 1)
-        squares = self.op("MUL", [self.rows, self.rows], self.shape)
-        total, power = self._sum(self.rows), self._sum(squares)
-        share = self.op("MUL", [total, self._scalar(1 / math.sqrt(self.channels))], column)
-        self.mean = self.op("MUL", [total, self._scalar(1 / self.channels)], column)
-        spread = self.op("SUB", [power, self.op("MUL", [share, share], column)], column)
-        safe = self.op("ADD", [spread, self._scalar(self.channels * self._epsilon)], column)
-        root = self.op("RSQRT", [safe], column)
-        return self.op("MUL", [root, self._scalar(math.sqrt(self.channels))], column)
-
-    def op(self, kind: str, inputs: list[Tensor], shape: tuple[int, ...]) -> Tensor:
-        """Append an operator and return its result."""
-        result = Tensor(f"{self._name}/norm_{len(self.operators)}", shape, "FLOAT32")
-        self.operators.append(_new(kind, inputs, result))
-        return result
-
-    def reshaped(self, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
-        """Append a RESHAPE and return its result."""
-        numbers = np.array(shape, np.int32)
-        wanted = Tensor("shape", (len(shape),), "INT32", Buffer.of(numbers))
-        result = Tensor(f"{self._name}/rows_{len(self.operators)}", shape, "FLOAT32")
-        self.operators.append(new_operator("RESHAPE", [tensor, wanted], [result]))
-        return result
-
-    def _sum(self, tensor: Tensor) -> Tensor:
-        axes = Tensor("axis", (1,), "INT32", Buffer.of(np.array([1], np.int32)))
-        result = Tensor(f"{self._name}/sum_{len(self.operators)}", (self.shape[0], 1), "FLOAT32")
-        self.operators.append(new_operator("SUM", [tensor, axes], [result], keepDims=True))
-        return result
-
-    def _scalar(self, value: float) -> Tensor:
-        return float_constant(f"{self._name}/{value:.6g}", np.array([[value]], np.float32))
+def _centre_maker(subgraph: Subgraph, source: Tensor) -> bool:
+    """Centre the results of the layer that makes what is normalized, if nothing else reads them."""
+    makers, readers = subgraph.producers(), subgraph.consumers()
+    tensor = source
+    while True:
+        if tensor in subgraph.outputs or not _is_only_normalized(tensor, source, readers):
+            return False
+        maker = makers.get(tensor)
+        if maker is None or maker.kind != "RESHAPE":
+            break
+        before = maker.inputs[0]
+        if before is None or before.shape[-1] != source.shape[-1]:
+            return False
+        tensor = before
+    if maker is None or not _gives_all_channels(maker):
+        return False
+    weights = maker.inputs[WEIGHTS_INPUT]
+    assert weights is not None
+    values = constant(weights)
+    maker.inputs[WEIGHTS_INPUT] = float_constant(
+        weights.name, values - values.mean(axis=0, keepdims=True)
+    )
+    bias = maker.inputs[_BIAS_INPUT] if len(maker.inputs) > _BIAS_INPUT else None
+    if bias is not None:
+        given = constant(bias)
+        maker.inputs[_BIAS_INPUT] = float_constant(bias.name, given - given.mean())
+    return True
 
 
-def _new(kind: str, inputs: list[Tensor], result: Tensor) -> Operator:
-    if kind == "RSQRT":
-        return new_operator(kind, [*inputs], [result])
-    return new_operator(kind, [*inputs], [result], fusedActivationFunction=0)
+def _is_only_normalized(
+    tensor: Tensor, source: Tensor, readers: dict[Tensor, list[Operator]]
+) -> bool:
+    """Whether a tensor is read by its norm alone: by its MEAN and its SUB, or on the way there."""
+    kinds = sorted(reader.kind for reader in readers[tensor])
+    return kinds == (["MEAN", "SUB"] if tensor is source else ["RESHAPE"])
+
+
+def _gives_all_channels(maker: Operator) -> bool:
+    weights = maker.inputs[WEIGHTS_INPUT] if maker.kind in _CENTRED else None
+    if weights is None or not weights.is_constant or weights.dtype != "FLOAT32":
+        return False
+    bias = maker.inputs[_BIAS_INPUT] if len(maker.inputs) > _BIAS_INPUT else None
+    if bias is not None and (not bias.is_constant or bias.dtype != "FLOAT32"):
+        return False
+    is_plain = maker.options is None or maker.options.fusedActivationFunction == _NO_ACTIVATION
+    return is_plain and weights.shape[0] == maker.outputs[0].shape[-1]
 
 
 def _fold_mean(subgraph: Subgraph, result: Tensor) -> bool:

@@ -24,6 +24,7 @@ __all__ = ["CHANNEL_AXES", "FORMS"]
 _BIAS_INPUT = 2
 _BIAS_LIMITS = {"INT8": 2**30, "INT16": 2**38}  # with room for the sum of products
 _INT64 = 4  # TensorType
+_SHUFFLES = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
 CHANNEL_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
 _VERSIONS = {
     "FULLY_CONNECTED": {"INT8": 4, "INT16": 11},
@@ -64,7 +65,7 @@ def _layer(operator: Operator, builder: Builder, dtype: str) -> None:
     values = constant(weights)
     # a bias that overflows its integers needs coarser ones
     least = np.abs(real) / (scale_of(taken) * _BIAS_LIMITS[dtype])
-    scale = np.maximum(symmetric_scale(values, axis), least).astype(np.float32)
+    scale = np.maximum(_scale_of_used(values, axis), least).astype(np.float32)
     rounded = round_to_nearest(values, axis, scale)
     bias = _bias(operator, real, scale_of(taken) * scale, dtype)
     output = operator.outputs[0]
@@ -73,6 +74,16 @@ def _layer(operator: Operator, builder: Builder, dtype: str) -> None:
     _append(
         operator, builder, [taken, integer_constant(weights.name, rounded), bias], result, dtype
     )
+
+
+def _scale_of_used(weights: Values, axis: int) -> Values:
+    """Return a scale per channel; where all weights are 0, one that no kernel refuses."""
+    scale = symmetric_scale(weights, axis)
+    others = tuple(dim for dim in range(weights.ndim) if dim != axis)
+    is_used = np.asarray(weights.any(axis=others))
+    if is_used.any():
+        scale = np.where(is_used, scale, scale[is_used].min())
+    return scale
 
 
 def _least_result_scale(weights: IntegerWeights, bias: Values, input_scale: float) -> float:
@@ -114,6 +125,12 @@ def _same_scale(operator: Operator, builder: Builder, dtype: str) -> None:
     version = _VERSIONS.get(operator.kind, {}).get(taken.dtype, operator.version)
     builder.made[operator] = _copy(operator, [taken, *operator.inputs[1:]], results, version)
     builder.add(builder.made[operator])
+    rest = builder.rests.get(source)
+    if rest is not None and operator.kind in _SHUFFLES:
+        moved = Tensor(f"{results[0].name}/rest", results[0].shape, rest.dtype)
+        moved.quantization = rest.quantization
+        builder.add(_copy(operator, [rest, *operator.inputs[1:]], [moved], version))
+        builder.rests[operator.outputs[0]] = moved
 
 
 def _root(operator: Operator, builder: Builder, dtype: str) -> None:

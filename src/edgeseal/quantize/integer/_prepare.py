@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from edgeseal.quantize.integer._norms import rewrite_norms
 from edgeseal.quantize.integer._roots import rewrite_roots
 from edgeseal.quantize.integer._softmax import rewrite_softmaxes
 
-__all__ = ["Observe", "prepare"]
+__all__ = ["Observe", "Prepared", "prepare"]
 
 Observe = Callable[[Model, Sequence[Tensor]], dict[Tensor, Statistics]]
 """Runs a float model on calibration data and returns statistics of tensors."""
@@ -25,24 +26,37 @@ _SMALLEST_RANGE = 1e-6
 _NO_ACTIVATION = 0  # ActivationFunctionType.NONE
 
 
-def prepare(model: Model, observe: Observe) -> set[Operator]:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is to be known of a float graph that is to become an integer one.
+
+    Attributes:
+        narrow: operators that INT8 is enough for, though they lead to or follow a root.
+        spans: tensors whose values that count are those of another.
+        sources: what norms read.
+    """
+
+    narrow: set[Operator] = field(default_factory=set)
+    spans: dict[Tensor, Tensor] = field(default_factory=dict)
+    sources: list[Tensor] = field(default_factory=list)
+
+
+def prepare(model: Model, observe: Observe, *, all_wide: bool = False) -> Prepared:
     """Rewrite a float model in place.
 
     Args:
         model: the float model.
         observe: runs it as it is by then.
-
-    Returns:
-        Operators that INT8 is enough for, though they lead to or follow a root.
+        all_wide: whether it is to be INT16 throughout.
     """
     lean(model)
     add_missing_options(model.main)
     _split_inputs(model, observe)
     narrow = rewrite_softmaxes(model.main)
-    rewrite_norms(model.main)
-    narrow |= rewrite_roots(model.main)
+    norms = rewrite_norms(model.main, all_wide=all_wide)
+    narrow |= norms.narrow | rewrite_roots(model.main)
     remove_dead(model.main)
-    return narrow | _narrow(model.main)
+    return Prepared(narrow | _narrow(model.main), norms.spans, norms.sources)
 
 
 def remove_dead(subgraph: Subgraph) -> None:

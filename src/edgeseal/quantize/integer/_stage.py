@@ -33,11 +33,13 @@ def make_integer_graph(work: Work) -> None:
     def observe(model: Model, tensors: Sequence[Tensor]) -> dict[Tensor, Statistics]:
         return dict(calibration.observe(model, tensors))
 
-    narrow = prepare(work.model, observe)
+    is_wide = whole is Activations.INT16
+    prepared = prepare(work.model, observe, all_wide=is_wide)
     seen = calibration.observe(work.model)
     ranges = {t: choose_range(s, work.recipe.methods.ranges) for t, s in seen.items()}
-    is_wide = whole is Activations.INT16
-    made = integerize(work.model, ranges.__getitem__, narrow, all_wide=is_wide)
+    for tensor, other in prepared.spans.items():
+        ranges[tensor] = ranges[other]
+    made = integerize(work.model, ranges.__getitem__, prepared, all_wide=is_wide)
     _tell_plan(work, made)
 
 
