@@ -115,7 +115,7 @@ sys.exit(main(["convert", *sys.argv[2:]]))
 def conversion(tiny_card: Card, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """What ``convert`` said on a checkpoint with a stray tensor and a record that differs.
 
-    It runs in a process of its own, because litert-torch takes seconds to import and prints a lot.
+    It runs in a process of its own, as a user's command does.
     """
     folder = tmp_path_factory.mktemp("conversion")
     args = {"videoseal_step_size": 2}

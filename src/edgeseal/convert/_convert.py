@@ -92,7 +92,6 @@ def convert_part(loaded: LoadedPart, *, include_attenuation: bool = False) -> Co
         ConversionError: there is no attenuation to include; or the result differs from the
             definition by more than rounding, or has a structure that delegates or quantizers cannot
             take, and all such problems are listed.
-        MissingExtraError: litert-torch is not installed.
     """
     if include_attenuation:
         loaded = attenuated(loaded)

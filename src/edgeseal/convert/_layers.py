@@ -63,7 +63,7 @@ class Decoder(Link):
 
 
 def convolve(conv: Any, x: Tensor) -> Tensor:
-    """Apply a convolution to float32 [1, H, W, C]; the converter drops the transposes."""
+    """Apply a convolution to float32 [1, H, W, C]; the transposes make no operators."""
     out: Tensor = conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     return out
 

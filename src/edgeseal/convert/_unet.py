@@ -6,7 +6,7 @@ What differs from :class:`edgeseal.models.UNetEmbedder`, each exact in real arit
 - The message embedding is linear in the bits: with E0 and E1 the rows for 0 and 1, the sum over
   bits is ``bits @ (E1 - E0) + sum(E0)``. It is spread over the map by concatenating copies; adding
   it to zeros of the map's shape would convert to BROADCAST_TO, and upstream's own concatenation
-  fails in the converter's layout pass.
+  fails in litert-torch's layout pass.
 - Batch norms are folded into the convolutions before them, the scale of the skip connections into
   the convolutions behind them.
 - A network that sees luma takes RGB: luma is linear, so the first convolutions take it over. Its
