@@ -61,13 +61,17 @@ class Histogram:
         numbers: Floats = self.first + 0.5 + np.arange(self.counts.size, dtype=np.float64)
         return numbers * self.width
 
-    def add(self, values: NDArray[np.float32]) -> None:
-        """Count values: float32, any shape, finite."""
+    def add(self, values: NDArray[np.float32], bounds: tuple[float, float] | None = None) -> None:
+        """Count values: float32, any shape, finite; ``bounds`` are their least and largest."""
         if values.size == 0:
             return
         flat = values.reshape(-1)
-        self._make_room(float(flat.min()), float(flat.max()))
-        bins = np.floor(flat / np.float32(self.width)).astype(np.int64) - self.first
+        low, high = (float(flat.min()), float(flat.max())) if bounds is None else bounds
+        self._make_room(low, high)
+        numbers = flat / np.float32(self.width)
+        np.floor(numbers, out=numbers)
+        bins = numbers.astype(np.int64)
+        bins -= self.first
         self.counts += np.bincount(bins, minlength=self.counts.size)
 
     def to_record(self) -> dict[str, Any]:

@@ -73,13 +73,13 @@ class Statistics:
 
     def add(self, values: Float) -> None:
         """Take in a picture's values: float32 [..., channels], finite, at least one."""
-        low, high = float(values.min()), float(values.max())
+        low, high = self._add_channels(values)
         self._average(low, high)
         self.low, self.high = min(self.low, low), max(self.high, high)
         self.pictures += 1
-        self._add_channels(values)
         flat = values.reshape(-1)
-        self.histogram.add(flat[:: 1 + flat.size // (_MAX_COUNTED + 1)])
+        step = 1 + flat.size // (_MAX_COUNTED + 1)
+        self.histogram.add(flat[::step], (low, high) if step == 1 else None)
 
     def to_record(self) -> dict[str, Any]:
         """Return what :meth:`from_record` reads."""
@@ -137,9 +137,10 @@ class Statistics:
             self.average_low += (1 - _MOMENTUM) * (low - self.average_low)
             self.average_high += (1 - _MOMENTUM) * (high - self.average_high)
 
-    def _add_channels(self, values: Float) -> None:
+    def _add_channels(self, values: Float) -> tuple[float, float]:
+        """Take in what is kept per channel; returns the smallest and the largest value of all."""
         if values.ndim < 2 or values.shape[-1] > _MAX_CHANNELS:
-            return
+            return float(values.min()), float(values.max())
         rows = values.reshape(-1, values.shape[-1])
         low, high = rows.min(axis=0), rows.max(axis=0)
         total = rows.sum(axis=0, dtype=np.float64)
@@ -153,6 +154,7 @@ class Statistics:
             self.channel_sum = self.channel_sum + total
             self.channel_squares = self.channel_squares + squares
         self.channel_count += rows.shape[0]
+        return float(low.min()), float(high.max())
 
 
 def _short(value: np.float32) -> float:

@@ -8,6 +8,7 @@ it. So this sees through any form that converters give a normalisation and its a
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +56,12 @@ class Division:
         self._ends = {*subgraph.inputs, *subgraph.outputs}
         self._state = _State()
         self._readers: Collection[Operator] = ()
+
+    def fresh(self) -> Division:
+        """Return one of the same subgraph, as long as that is not changed, with nothing planned."""
+        other = copy.copy(self)
+        other._state, other._readers = _State(), ()
+        return other
 
     def plan(self, tensor: Tensor, divisor: Float, readers: Collection[Operator]) -> bool:
         """Find out how a tensor is divided; say whether it can be.

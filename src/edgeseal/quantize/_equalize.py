@@ -155,11 +155,12 @@ def _from_statistics(
         return None
     cost = Cost(readers, seen)
     operators = [reader.operator for reader in readers]
+    unplanned = Division(subgraph)
     best: _Choice | None = None
     best_gain = 0.0
     for share in _EXPONENTS:
         divisor = _normalized(cost.reach**share / cost.weights ** (1 - share), cost.is_used)
-        division: Division | None = Division(subgraph)
+        division: Division | None = unplanned.fresh()
         assert division is not None
         if division.plan(tensor, divisor, operators):
             results = {t: d for t, d in division.layer_results().items() if t in observed}
