@@ -175,11 +175,12 @@ RELU = 1  # ActivationFunctionType
 @pytest.mark.parametrize(("recipe", "most"), [("full-int8", 1e-3), ("int16x8", 1e-4)])
 def test_first_layer_agrees_when_an_activation_is_fused_into_it(recipe: str, most: float) -> None:
     """Two terms with an activation each would not be the activation of their sum."""
+    rng = np.random.default_rng(0)
     x, h, s = value("image", [1, 8, 8, 3]), value("h", [1, 8, 8, 4]), value("sums", [1, 8, 8, 4])
-    weights = constant("w", RNG.normal(size=(4, 3, 3, 3)).astype(np.float32))
+    weights = constant("w", rng.normal(size=(4, 3, 3, 3)).astype(np.float32))
     bias = constant("b", np.array([0.3, 0, -0.2, -9], np.float32))  # the last never passes
     first = new_operator("CONV_2D", [x, weights, bias], [h], **CONV, fusedActivationFunction=RELU)
-    mixed = constant("m", RNG.normal(size=(4, 1, 1, 4)).astype(np.float32))
+    mixed = constant("m", rng.normal(size=(4, 1, 1, 4)).astype(np.float32))
     none = constant("n", np.zeros(4, np.float32))
     last = new_operator("CONV_2D", [h, mixed, none], [s], **CONV, fusedActivationFunction=0)
     y = value("y", [1, 8, 8, 4])
@@ -199,7 +200,10 @@ def test_operators_are_named_when_their_weights_are_computed() -> None:
     operators = [
         reshape(x, flat),
         new_operator("FULLY_CONNECTED", [flat, weights, None], [w], **plain),
-        new_operator("FULLY_CONNECTED", [flat, w, None], [y], **plain),
+        # with an activation and no bias that could take it over, it is no product of two matrices
+        new_operator(
+            "FULLY_CONNECTED", [flat, w, None], [y], **plain | {"fusedActivationFunction": RELU}
+        ),
     ]
     with pytest.raises(ModelError, match="1 x FULLY_CONNECTED of computed weights"):
         quantize(model_of([x], [y], operators), find_recipe("full-int8"))
