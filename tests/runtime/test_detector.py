@@ -125,6 +125,27 @@ def test_order_and_results_are_kept_when_workers_share_the_work(
     np.testing.assert_array_equal(logits_of(iter(outcomes)), expected)
 
 
+def test_several_workers_share_the_work_when_nobody_says(
+    pair: Any, pictures: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    detector = load_detector(pair.detector)
+    threads: set[str] = set()
+    logits = detector.logits
+
+    def noted(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        threads.add(threading.current_thread().name)
+        return logits(batch)
+
+    monkeypatch.setattr(detector, "logits", noted)
+    found = logits_of(detector.detect_many(8 * pictures))
+    assert detector.workers == 3
+    assert 1 < len(threads) <= 3
+    alone = logits_of(detector.detect_many(8 * pictures, workers=1))
+    assert threading.current_thread().name in threads
+    np.testing.assert_array_equal(found, alone)
+
+
 def test_results_are_equal_when_more_threads_run_one_picture(
     pair: Any, detector: LiteRTDetector, photo: NDArray[np.uint8]
 ) -> None:

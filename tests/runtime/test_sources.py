@@ -10,6 +10,7 @@ import pytest
 
 from edgeseal.errors import FileError, UsageError
 from edgeseal.runtime import find_sources, map_in_order
+from edgeseal.runtime._workers import suitable_workers
 
 
 @pytest.fixture
@@ -88,6 +89,26 @@ def test_results_are_in_order_when_mapped(workers: int) -> None:
     assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
     assert len(taken) <= 5 + 2 * workers
     assert list(results) == [i * i for i in range(5, 100)]
+
+
+@pytest.mark.parametrize(
+    ("processors", "threads", "weights_mib", "expected"),
+    [(1, 1, 25, 1), (2, 1, 25, 2), (2, 2, 25, 1), (2, 3, 25, 1), (64, 1, 25, 8), (64, 1, 300, 3),
+     (64, 1, 3000, 1), (16, 4, 0, 4)],
+)  # fmt: skip
+def test_workers_fit_the_machine_when_nobody_says(
+    processors: int,
+    threads: int,
+    weights_mib: int,
+    expected: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def available(_process: int) -> set[int]:
+        return set(range(processors))
+
+    monkeypatch.setattr("os.sched_getaffinity", available, raising=False)
+    found = suitable_workers(threads=threads, weights_bytes=weights_mib * 2**20)
+    assert found == expected
 
 
 def test_workers_are_refused_when_there_are_none() -> None:

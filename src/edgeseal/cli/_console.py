@@ -138,6 +138,9 @@ def busy(text: str) -> Iterator[Callable[[str], None]]:
 @contextlib.contextmanager
 def picture_bar(text: str, total: int) -> Iterator[Callable[[], None]]:
     """Show a progress bar if there are several pictures; yields what to call after each."""
+    if total <= 1:
+        yield lambda: None
+        return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -146,7 +149,7 @@ def picture_bar(text: str, total: int) -> Iterator[Callable[[], None]]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with _progress(text, *columns, wanted=total > 1) as progress:
+    with _progress(text, *columns) as progress:
         if progress is None:
             yield lambda: None
             return
@@ -232,16 +235,14 @@ def _downloading(what: str, total: int | None) -> Iterator[Callable[[int, int | 
 
 
 @contextlib.contextmanager
-def _progress(
-    text: str, *columns: ProgressColumn, wanted: bool = True
-) -> Iterator[Progress | None]:
+def _progress(text: str, *columns: ProgressColumn) -> Iterator[Progress | None]:
     """Yield a live display on stderr that vanishes at the end, or None on no terminal."""
     global _shown
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(file=open_stderr(), highlight=False, emoji=False)
-    if not wanted or not console.is_terminal:
+    if not console.is_terminal:
         yield None
         return
     # The streams stay as they are: results must not wait for the display.

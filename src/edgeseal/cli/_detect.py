@@ -15,7 +15,6 @@ from edgeseal.cli._outputs import check_apart
 from edgeseal.cli._pictures import (
     PicturesArgument,
     RecursiveOption,
-    WorkersOption,
     exit_after_pictures,
     list_files,
     note_done,
@@ -53,7 +52,14 @@ def detect(
         ),
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Look for no payload.")] = False,
-    workers: WorkersOption = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            help="Pictures at the same time [default: one for each processor, 8 at most].",
+        ),
+    ] = None,
     threads: Annotated[
         int, typer.Option("--threads", metavar="N", help="Threads per picture.")
     ] = 1,

@@ -17,7 +17,6 @@ from edgeseal.cli._outputs import check_apart, check_outputs, check_sources, out
 from edgeseal.cli._pictures import (
     PicturesArgument,
     RecursiveOption,
-    WorkersOption,
     exit_after_pictures,
     list_files,
     note_done,
@@ -69,7 +68,9 @@ def embed(
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="Makes --message random repeatable.")
     ] = None,
-    workers: WorkersOption = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", help="Pictures at the same time.")
+    ] = 1,
     recursive: RecursiveOption = True,
     json_lines: JsonLinesOption = None,
     resume: ResumeOption = False,

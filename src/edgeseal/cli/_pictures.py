@@ -13,7 +13,6 @@ from edgeseal.errors import FileError
 __all__ = [
     "PicturesArgument",
     "RecursiveOption",
-    "WorkersOption",
     "exit_after_pictures",
     "list_files",
     "list_pictures",
@@ -29,9 +28,6 @@ PicturesArgument: TypeAlias = Annotated[
 ]
 RecursiveOption: TypeAlias = Annotated[
     bool, typer.Option("--recursive/--no-recursive", help="Search folders in folders.")
-]
-WorkersOption: TypeAlias = Annotated[
-    int, typer.Option("--workers", metavar="N", help="Pictures at the same time.")
 ]
 
 

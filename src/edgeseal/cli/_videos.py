@@ -200,7 +200,7 @@ class VideoDetect:
     aggregation: str | None
     every: int | None
     all_frames: bool
-    workers: int
+    workers: int | None
     threads: int
     lines: Lines
     as_json: bool

@@ -130,6 +130,15 @@ class LiteRTDetector:
         """What the file says about itself."""
         return self._session.info
 
+    @property
+    def workers(self) -> int:
+        """Pictures at the same time that suit this machine.
+
+        One for each processor that the process may use (for each ``threads`` of them), at most 8,
+        and no more than have their weights in 1 GiB of memory together.
+        """
+        return self._session.workers
+
     def detect(
         self, image: ImageInput, expect: MessageInput | None = None, *, fpr: float | None = None
     ) -> Detection:
@@ -157,7 +166,7 @@ class LiteRTDetector:
         *,
         expect: MessageInput | None = None,
         fpr: float | None = None,
-        workers: int = 1,
+        workers: int | None = None,
     ) -> Iterator[DetectionOutcome]:
         """Read the messages of many pictures, in their order.
 
@@ -168,7 +177,8 @@ class LiteRTDetector:
             images: as for :meth:`detect`.
             expect: one message for all.
             fpr: as for :meth:`detect`.
-            workers: pictures under way at the same time, each with its own interpreter.
+            workers: pictures under way at the same time, each with its own interpreter; with 1
+                the caller's thread does everything. As :attr:`workers` says if None.
 
         Raises:
             UsageError: at once, for a wrong message, rate or number of workers.
@@ -179,6 +189,7 @@ class LiteRTDetector:
         def work(item: tuple[int, ImageInput]) -> DetectionOutcome:
             return self._outcome(*item, expected, rate)
 
+        workers = self.workers if workers is None else workers
         return map_in_order(work, enumerate(images), workers=workers)
 
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from edgeseal._native import native_output_held_back
 from edgeseal.errors import ModelError, RuntimeRefusalError, UsageError
 from edgeseal.graph import Model, Signature, Tensor, read_model
 from edgeseal.runtime._info import EMBEDDER, ModelInfo, read_info
+from edgeseal.runtime._workers import suitable_workers
 
 __all__ = ["Session", "open_session", "refusal"]
 
@@ -44,8 +45,14 @@ class Session:
         self.info = info
         self.batch = batch
         self._threads = threads
+        self._size_bytes = path.stat().st_size
         self._lock = threading.Lock()
         self._idle: list[Any] = [self._prepare()]
+
+    @property
+    def workers(self) -> int:
+        """How many threads may use the session at the same time where nobody says."""
+        return suitable_workers(threads=self._threads, weights_bytes=self._size_bytes)
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
         """Run any number of items, in runs of the file's batch size.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,9 +10,11 @@ from typing import TypeVar
 
 from edgeseal.errors import UsageError
 
-__all__ = ["map_in_order"]
+__all__ = ["map_in_order", "suitable_workers"]
 
 _LOOK_AHEAD = 2  # items under way for each worker
+_MOST = 8  # by default: pictures under way need memory
+_WEIGHTS_BYTES = 2**30  # of all workers' interpreters together, by default
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -38,6 +41,24 @@ def map_in_order(
     if workers == 1:
         return map(work, items)
     return _map(work, items, workers)
+
+
+def suitable_workers(*, threads: int, weights_bytes: int) -> int:
+    """Return how many workers suit this machine where nobody says.
+
+    One for each processor that this process may use, at most 8, and no more than have the weights
+    of their interpreters in 1 GiB together; at least one.
+
+    Args:
+        threads: threads of each worker.
+        weights_bytes: memory that the weights of one interpreter need.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        processors = len(os.sched_getaffinity(0))
+    else:
+        processors = os.cpu_count() or 1
+    fitting = _WEIGHTS_BYTES // max(1, weights_bytes)
+    return max(1, min(processors // threads, _MOST, fitting))
 
 
 def _map(

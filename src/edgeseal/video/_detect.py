@@ -79,7 +79,7 @@ def detect_video(
     aggregation: str = "avg",
     every: int = 1,
     all_frames: bool = False,
-    workers: int = 1,
+    workers: int | None = None,
     report: Callable[[int, int | None], None] | None = None,
 ) -> VideoDetection:
     """Read the message that the frames of a video have in common.
@@ -98,7 +98,8 @@ def detect_video(
         aggregation: one of :data:`AGGREGATIONS`.
         every: read one of so many frames.
         all_frames: whether to read to the end in any case.
-        workers: frames under way at the same time, each with its own interpreter.
+        workers: frames under way at the same time, each with its own interpreter; as the
+            detector's :attr:`~edgeseal.runtime.LiteRTDetector.workers` says if None.
         report: called after each frame with the number done, and of all where it is known.
 
     Raises:
@@ -111,6 +112,7 @@ def detect_video(
         raise UsageError(
             f"aggregation: expected one of {', '.join(AGGREGATIONS)}, got {aggregation!r}"
         )
+    workers = detector.workers if workers is None else workers
     for name, value in {"every": every, "workers": workers}.items():
         if value < 1:
             raise UsageError(f"{name}: expected 1 or more, got {value}")
