@@ -5,10 +5,12 @@ r"""A folder of large photographs through a detector: whole pipeline against mod
     python benchmarks/pipeline.py DETECTOR.tflite FOLDER
 
 Each round goes through the folder once in every way, interleaved: the model on pictures that are
-small and in memory already, the whole way from file to message, the same with JPEG files decoded at
-full size (``--exact``), and both kinds of workers. Wall time counts, and the processor time of this
-process, which other programs on the machine disturb less. Then, what decoding at reduced size
-changes: the small picture, in 255ths, and the logits, relative to their spread.
+small and in memory already, by one worker of one thread, by one of several threads, and by several
+workers; reading the pictures without the model; the whole way from file to message, with one worker
+and as many as are the default, with JPEG files decoded at full size (``--exact``), and with
+processes. Wall time counts, and the processor time of this process, which other programs on the
+machine disturb less. Then, what decoding at reduced size changes: the small picture, in 255ths, and
+the logits, relative to their spread.
 """
 
 from __future__ import annotations
@@ -28,11 +30,10 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from edgeseal.runtime import LiteRTDetector, find_pictures, load_detector
+from edgeseal.runtime import LiteRTDetector, find_pictures, load_detector, map_in_order
 from edgeseal.runtime._small import read_small
 
 _CONSOLE = Console(width=110)
-_ALONE = "model alone"
 _detector: LiteRTDetector | None = None
 
 
@@ -93,15 +94,24 @@ def _is_wanted(path: Path, arguments: argparse.Namespace) -> bool:
 def _times(arguments: argparse.Namespace, paths: list[Path]) -> Table:
     model, workers = arguments.model, arguments.workers
     detector, exact = load_detector(model), load_detector(model, exact=True)
-    small = [read_small(path, detector.info.image_size)[None] for path in paths]
+    threaded = load_detector(model, threads=workers)
+    size = detector.info.image_size
+    small = [read_small(path, size)[None] for path in paths]
     context = multiprocessing.get_context("spawn")  # a fork would copy LiteRT's threads
     with ProcessPoolExecutor(workers, context, initializer=_open, initargs=(model,)) as pool:
         ways: dict[str, Callable[[], object]] = {
-            _ALONE: lambda: [detector.logits(picture) for picture in small],
-            "pipeline": lambda: list(detector.detect_many(paths)),
-            "pipeline, --exact": lambda: list(exact.detect_many(paths)),
-            f"{workers} threads": lambda: list(detector.detect_many(paths, workers=workers)),
-            f"{workers} processes": lambda: list(pool.map(_detect, paths)),
+            "model alone": lambda: [detector.logits(picture) for picture in small],
+            f"model alone, {workers} threads": lambda: [threaded.logits(p) for p in small],
+            f"model alone, {workers} workers": lambda: list(
+                map_in_order(detector.logits, small, workers=workers)
+            ),
+            "pictures alone": lambda: [read_small(path, size) for path in paths],
+            "pipeline, 1 worker": lambda: list(detector.detect_many(paths, workers=1)),
+            "the same, --exact": lambda: list(exact.detect_many(paths, workers=1)),
+            f"pipeline, {detector.workers} workers (default)": lambda: list(
+                detector.detect_many(paths)
+            ),
+            f"pipeline, {workers} processes": lambda: list(pool.map(_detect, paths)),
         }
         rounds = np.array([_one_round(ways) for _ in range(1 + arguments.rounds)])[1:]
     table = Table("", "ms a picture", "x model alone", "x model alone, processor time")
