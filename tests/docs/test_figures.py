@@ -60,15 +60,8 @@ def is_rounded(text: str, exact: str) -> bool:
 def recipes_table(index: int) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
     """Return the rows by recipe of a table of the recipes' page, and what was recorded."""
     ours = {row["recipe"].strip("`"): row for row in shown(ROOT / "docs" / "recipes.md")[index]}
-    # a shorter table in between is of one recipe, once more
-    found = [t for t in recorded(RESULTS / "recipes_random.txt") if len(t) > 4][index]
+    found = recorded(RESULTS / "recipes_random.txt")[index]
     return ours, {row["recipe"]: row for row in found}
-
-
-def again_recorded(recipe: str) -> dict[str, str]:
-    """Return the row of a recipe that was measured once more."""
-    short = (t for t in recorded(RESULTS / "recipes_random.txt") if len(t) <= 4)
-    return next(row for table in short for row in table if row["recipe"] == recipe)
 
 
 @pytest.mark.parametrize("index", [0, 1])
@@ -76,10 +69,8 @@ def test_recipes_cost_what_was_recorded(index: int) -> None:
     ours, found = recipes_table(index)
     assert set(ours) == set(found) - {"plain conversion"}
     for recipe, row in ours.items():
-        again = again_recorded(recipe) if "*" in row["time"] else None
         for column in ("MiB", "time", "sign", "NMSE(img)"):
-            exact = (again if again and column == "NMSE(img)" else found[recipe])[column]
-            assert is_rounded(row[column].rstrip(" *"), exact), (recipe, column)
+            assert is_rounded(row[column], found[recipe][column]), (recipe, column)
 
 
 def test_bits_lost_are_those_recorded() -> None:
@@ -99,7 +90,7 @@ def test_readme_shows_the_recipes_as_their_page_does() -> None:
     assert len(compared) >= 4
     for recipe in compared:
         for column in ("MiB", "time", "NMSE(img)"):
-            assert rows[recipe][column] == pages[recipe][column].rstrip(" *"), (recipe, column)
+            assert rows[recipe][column] == pages[recipe][column], (recipe, column)
         lost = float(pages[recipe]["bits lost: full size"])
         assert is_rounded(rows[recipe]["bits lost (points)"], str(lost)), recipe
 
