@@ -344,7 +344,7 @@ sys.exit(main(["embed", sys.argv[1], "--model", sys.argv[2], "--id", "1", "-o", 
 def test_program_stops_and_leaves_nothing_when_interrupted(
     clip: Clip, pair96: Pair, tmp_path: Path
 ) -> None:
-    source, out = clip(frames=60, size=(96, 128)), tmp_path / "out"
+    source, out = clip(frames=600, size=(96, 128)), tmp_path / "out"
     out.mkdir()
     command = [sys.executable, "-c", INTERRUPTED, str(source), str(pair96.embedder), str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
