@@ -177,13 +177,8 @@ def _leave_out(graph: Subgraph, replaced: list[tuple[Tensor, Tensor]]) -> bool:
 
     for operator in graph.operators:
         operator.inputs = [None if t is None else final(t) for t in operator.inputs]
-    while True:
-        needed = {tensor for operator in graph.operators for tensor in operator.inputs}
-        needed.update(graph.outputs)
-        kept = [o for o in graph.operators if not needed.isdisjoint(o.outputs)]
-        if len(kept) == len(graph.operators):
-            return bool(instead)
-        graph.operators[:] = kept
+    graph.remove_unread()
+    return bool(instead)
 
 
 def _measure(files: Mapping[str, Path], threads: int, rounds: int) -> dict[str, list[float]]:

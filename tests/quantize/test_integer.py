@@ -18,7 +18,7 @@ from edgeseal.graph import Model, new_operator, read_model, write_model
 from edgeseal.quantize import Ends, find_recipe, quantize, set_ends
 from edgeseal.quantize.integer._integerize import integerize
 from edgeseal.quantize.integer._norms import rewrite_norms
-from edgeseal.quantize.integer._prepare import Prepared, prepare, remove_dead
+from edgeseal.quantize.integer._prepare import Prepared, prepare
 from edgeseal.quantize.integer._roots import rewrite_roots
 from edgeseal.quantize.integer._softmax import rewrite_softmaxes
 from edgeseal.runtime import load_detector
@@ -264,7 +264,7 @@ def test_norm_is_the_same_when_rewritten(shape: list[int], is_folded: bool, all_
     values = RNG.normal(2, 1, shape).astype(np.float32)
     (expected,) = run(model, values)
     assert rewrite_norms(model.main, all_wide=all_wide).count == 1
-    remove_dead(model.main)
+    model.main.remove_unread()
     (got,) = run(model, values)
     kinds = {operator.kind for operator in model.main.operators}
     assert "MEAN" not in kinds
@@ -283,7 +283,7 @@ def test_layer_is_centred_when_its_norm_alone_reads_it() -> None:
     values = RNG.normal(size=(8, 5)).astype(np.float32)
     (expected,) = run(model, values)
     rewrite_norms(model.main)
-    remove_dead(model.main)
+    model.main.remove_unread()
     assert "SUB" not in {operator.kind for operator in model.main.operators}
     np.testing.assert_allclose(run(model, values)[0], expected, atol=1e-4)
 

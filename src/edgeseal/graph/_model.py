@@ -148,6 +148,19 @@ class Subgraph:
                     raise ValueError(f"{operator!r} cannot be removed: {tensor!r} is needed")
         self.operators[:] = kept
 
+    def remove_unread(self) -> None:
+        """Remove operators whose results neither an output nor an operator that stays needs.
+
+        Those without results stay: whatever they do, they do beside.
+        """
+        needed = set(self.outputs)
+        kept: list[Operator] = []
+        for operator in reversed(self.operators):
+            if not operator.outputs or not needed.isdisjoint(operator.outputs):
+                needed.update(tensor for tensor in operator.inputs if tensor is not None)
+                kept.append(operator)
+        self.operators[:] = reversed(kept)
+
     def replace_uses(
         self, old: Tensor, new: Tensor, *, by: Collection[Operator] | None = None
     ) -> None:

@@ -15,7 +15,7 @@ from edgeseal.convert.lowering._builder import Builder, Value
 from edgeseal.convert.lowering._elementwise import ELEMENTWISE
 from edgeseal.convert.lowering._layers import LAYERS
 from edgeseal.convert.lowering._shapes import SHAPES
-from edgeseal.convert.lowering._tidy import fuse_relu, remove_unread
+from edgeseal.convert.lowering._tidy import fuse_relu
 from edgeseal.errors import ConversionError
 from edgeseal.graph import Model, Signature, Subgraph, Tensor
 
@@ -70,7 +70,7 @@ class _Lowering:
                 found = self._resolved(node.args[0])
                 self._outputs = [self._builder.plain(value) for value in found]
         main = Subgraph("main", self._inputs, self._outputs, self._builder.operators)
-        remove_unread(main)
+        main.remove_unread()
         fuse_relu(main)
         inputs = {tensor.name: tensor for tensor in main.inputs}
         outputs = {f"output_{place}": tensor for place, tensor in enumerate(main.outputs)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgeseal.graph import Subgraph
 
-__all__ = ["fuse_relu", "remove_unread"]
+__all__ = ["fuse_relu"]
 
 _NO_ACTIVATION, _RELU = 0, 1
 _ACTIVATED = frozenset(
@@ -34,14 +34,3 @@ def fuse_relu(subgraph: Subgraph) -> None:
             maker.outputs = relu.outputs
             subgraph.operators.remove(relu)
             makers[relu.outputs[0]] = maker
-
-
-def remove_unread(subgraph: Subgraph) -> None:
-    """Remove operators whose results nothing reads."""
-    read = set(subgraph.outputs)
-    kept = []
-    for operator in reversed(subgraph.operators):
-        if not read.isdisjoint(operator.outputs):
-            kept.append(operator)
-            read.update(tensor for tensor in operator.inputs if tensor is not None)
-    subgraph.operators[:] = reversed(kept)

@@ -11,7 +11,7 @@ from edgeseal.graph import Model, Operator, Subgraph, Tensor, new_operator
 from edgeseal.quantize._layers import WEIGHTS_INPUT
 from edgeseal.quantize.integer._builder import Builder, Span
 from edgeseal.quantize.integer._operators import CHANNEL_AXES, FORMS
-from edgeseal.quantize.integer._prepare import Prepared, remove_dead
+from edgeseal.quantize.integer._prepare import Prepared
 from edgeseal.quantize.integer._streams import add_to_stream, stream_sums
 
 __all__ = ["integerize", "wide_operators"]
@@ -61,7 +61,7 @@ def integerize(
     for tensor in main.outputs:
         builder.add(new_operator("DEQUANTIZE", [builder.homes[tensor]], [tensor], version=2))
     main.operators[:] = builder.operators
-    remove_dead(main)
+    main.remove_unread()
     main.control_edges = None  # between operators that are gone
     return builder.made
 

@@ -55,19 +55,8 @@ def prepare(model: Model, observe: Observe, *, all_wide: bool = False) -> Prepar
     narrow = rewrite_softmaxes(model.main)
     norms = rewrite_norms(model.main, all_wide=all_wide)
     narrow |= norms.narrow | rewrite_roots(model.main)
-    remove_dead(model.main)
+    model.main.remove_unread()
     return Prepared(narrow | _narrow(model.main), norms.spans, norms.sources)
-
-
-def remove_dead(subgraph: Subgraph) -> None:
-    """Remove operators whose results nothing reads any more."""
-    needed = set(subgraph.outputs)
-    kept: list[Operator] = []
-    for operator in reversed(subgraph.operators):
-        if not operator.outputs or needed.intersection(operator.outputs):
-            needed.update(tensor for tensor in operator.inputs if tensor is not None)
-            kept.append(operator)
-    subgraph.operators[:] = reversed(kept)
 
 
 def _split_inputs(model: Model, observe: Observe) -> None:
