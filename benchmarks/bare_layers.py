@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeseal.graph import (
+from edgeseal.tflite.graph import (
     Buffer,
     Model,
     Operator,

@@ -33,14 +33,14 @@ from rich.console import Console
 from rich.table import Table
 
 from edgeseal._native import native_output_held_back
-from edgeseal.bench import measure_interleaved
-from edgeseal.cards import Part, load_card
-from edgeseal.check import Level, Report, check_file
-from edgeseal.convert import stock_conversion
-from edgeseal.evaluate import image_nmse, sign_agreement
-from edgeseal.graph import write_model
-from edgeseal.models import random_weights
-from edgeseal.repair import repair_file
+from edgeseal.tflite.benchmark import measure_interleaved
+from edgeseal.tflite.diagnosis import CheckReport, Level, check_file
+from edgeseal.tflite.graph import write_model
+from edgeseal.tflite.repairs import repair_file
+from edgeseal.watermark.cards import Part, load_card
+from edgeseal.watermark.convert import stock_conversion
+from edgeseal.watermark.evaluate import image_nmse, sign_agreement
+from edgeseal.watermark.models import random_weights
 from pink_noise import pink_noise
 
 _SEED = 0
@@ -106,7 +106,7 @@ def _quantize(source: Path, target: Path, name: str, pictures: Float) -> None:
         job.quantize(calibration).export_model(os.fspath(target))
 
 
-def _failing(report: Report) -> str:
+def _failing(report: CheckReport) -> str:
     errors = [finding for finding in report.findings if finding.level is Level.ERROR]
     return ", ".join(f"{len(e.nodes)} x {e.code}" for e in errors) or "none"
 

@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from edgeseal.cards import Part, load_card
 from edgeseal.errors import RuntimeRefusalError
+from edgeseal.watermark.cards import Part, load_card
 from pink_noise import pink_noise
 
 _CARD = "chunkyseal"
@@ -133,9 +133,9 @@ def _run_stage(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _convert(part: Part, path: Path) -> dict[str, Any]:
-    from edgeseal.convert import convert_part
-    from edgeseal.graph import write_model
-    from edgeseal.models import random_weights
+    from edgeseal.tflite.graph import write_model
+    from edgeseal.watermark.convert import convert_part
+    from edgeseal.watermark.models import random_weights
 
     card = load_card(_CARD)
     conversion = convert_part(random_weights(card, part, _SEED))  # nothing else keeps the weights
@@ -149,8 +149,8 @@ def _convert(part: Part, path: Path) -> dict[str, Any]:
 
 
 def _quantize(source: Path, path: Path) -> dict[str, Any]:
-    from edgeseal.graph import read_model, write_model
-    from edgeseal.quantize import find_recipe, quantize
+    from edgeseal.tflite.graph import read_model, write_model
+    from edgeseal.tflite.quantization import find_recipe, quantize
 
     model = read_model(source)
     quantize(model, find_recipe("dynamic-int8"))
@@ -170,7 +170,7 @@ def _compare(part: Part, float_path: Path, int8_path: Path, count: int) -> dict[
 
 
 def _results(part: Part, path: Path, count: int) -> tuple[NDArray[np.float32], float]:
-    from edgeseal.runtime import Message, open_session
+    from edgeseal.watermark.runtime import Message, open_session
 
     try:
         session = open_session(path, part.value, threads=1)

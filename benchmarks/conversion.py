@@ -156,14 +156,14 @@ def _stages(card: str, part: str) -> Iterator[str]:
     import torch
 
     yield "import torch"
-    from edgeseal.cards import Part, load_card
-    from edgeseal.convert import ChannelsLast, exportable, lower, sample_inputs
-    from edgeseal.convert._convert import describe
-    from edgeseal.convert._double import results_in_double
-    from edgeseal.graph import write_model
-    from edgeseal.lean import lean
-    from edgeseal.models import random_weights
-    from edgeseal.runtime import open_session
+    from edgeseal.tflite.graph import write_model
+    from edgeseal.tflite.rewrites import lean
+    from edgeseal.watermark.cards import Part, load_card
+    from edgeseal.watermark.convert import ChannelsLast, exportable, lower, sample_inputs
+    from edgeseal.watermark.convert._convert import describe
+    from edgeseal.watermark.convert._double import results_in_double
+    from edgeseal.watermark.models import random_weights
+    from edgeseal.watermark.runtime import open_session
 
     yield "import edgeseal"
     loaded = random_weights(load_card(card), Part(part), 0)

@@ -28,31 +28,29 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from edgeseal.bench import measure_interleaved
-from edgeseal.cards import Part, load_card
-from edgeseal.convert import convert_part, stock_conversion, stock_dynamic_int8
-from edgeseal.evaluate import (
+from edgeseal.pictures import find_pictures, read_image, resize
+from edgeseal.tflite.benchmark import measure_interleaved
+from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.probe import refusal
+from edgeseal.tflite.quantization import find_recipe, quantize
+from edgeseal.watermark.cards import Part, load_card
+from edgeseal.watermark.convert import convert_part, stock_conversion, stock_dynamic_int8
+from edgeseal.watermark.evaluate import (
     ATTACKS,
     MarkedPicture,
     image_nmse,
     share_of_bits,
     sign_agreement,
 )
-from edgeseal.graph import read_model, write_model
-from edgeseal.models import CarrierEmbedder, LoadedPart, load_checkpoint, random_weights
-from edgeseal.quantize import find_recipe, quantize
-from edgeseal.runtime import (
+from edgeseal.watermark.models import CarrierEmbedder, LoadedPart, load_checkpoint, random_weights
+from edgeseal.watermark.runtime import (
     LiteRTDetector,
     Message,
     ModelInfo,
     attach_info,
-    find_pictures,
     load_detector,
     load_embedder,
-    read_image,
     read_info,
-    refusal,
-    resize,
 )
 from pink_noise import pink_noise
 

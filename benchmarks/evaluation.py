@@ -20,13 +20,14 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeseal.evaluate import (
+from edgeseal.pictures import find_pictures
+from edgeseal.watermark.evaluate import (
     ALL,
+    EvaluationOrigin,
+    EvaluationReport,
+    EvaluationSettings,
     ModelResult,
-    Origin,
     PictureRecord,
-    Report,
-    Settings,
     cores,
     evaluate_pictures,
     find_attacks,
@@ -34,7 +35,6 @@ from edgeseal.evaluate import (
     summarize,
     versions,
 )
-from edgeseal.runtime import find_pictures
 
 _MODELS = {
     "float32": "reference_detector_float32.tflite",
@@ -58,7 +58,7 @@ def main() -> None:
         [arguments.models / name for name in _MODELS.values()],
         arguments.models / _EMBEDDER,
         find_pictures(arguments.images)[: arguments.limit],
-        Settings(find_attacks(arguments.attacks), rates=_RATES),
+        EvaluationSettings(find_attacks(arguments.attacks), rates=_RATES),
         unmarked=find_pictures(arguments.unmarked),
     )
     start = time.perf_counter()
@@ -68,7 +68,9 @@ def main() -> None:
 
     evaluation = evaluate_pictures(plan, workers=arguments.workers, advance=show)
     wall_s = time.perf_counter() - start
-    origin = Origin("", "", platform.machine(), versions(), 0, 0, len(plan.settings.attacks))
+    origin = EvaluationOrigin(
+        "", "", platform.machine(), versions(), 0, 0, len(plan.settings.attacks)
+    )
     report = summarize(plan, evaluation, origin)
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     busy_s = sum(one.ru_utime + one.ru_stime for one in usage)
@@ -83,13 +85,13 @@ def main() -> None:
     print_detection(report)
 
 
-def print_quality(report: Report) -> None:
+def print_quality(report: EvaluationReport) -> None:
     for name, found in (("PSNR, dB", report.psnr_db), ("SSIM", report.ssim)):
         if found is not None:
             print(f"{name}: {found.value:.4f} [{found.low:.4f}, {found.high:.4f}]")
 
 
-def print_families(report: Report) -> None:
+def print_families(report: EvaluationReport) -> None:
     """Print the mean over the strengths of each family, then over all attacks."""
     print(f"{'bits read, %':32}" + "".join(f"{name:>24}" for name in _MODELS))
     families = list(dict.fromkeys(one.family for one in report.results[0].attacks))
@@ -106,7 +108,7 @@ def print_families(report: Report) -> None:
     print(f"{'against float32, points':32}" + "".join(f"{text:>24}" for text in texts))
 
 
-def print_detection(report: Report) -> None:
+def print_detection(report: EvaluationReport) -> None:
     pictures = report.results[0].rates[0].pictures
     print(f"false positives, {pictures} unmarked photographs, every message in use")
     for name, result in zip(_MODELS, report.results, strict=True):

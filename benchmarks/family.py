@@ -31,24 +31,22 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from edgeseal.bench import measure_interleaved
-from edgeseal.cards import Part, load_card
-from edgeseal.convert import convert_part
 from edgeseal.data import photo_paths
-from edgeseal.evaluate import image_nmse, sign_agreement
-from edgeseal.graph import read_model, write_model
-from edgeseal.models import LoadedPart, random_weights, read_checkpoint
-from edgeseal.quantize import find_recipe, quantize, recipe_names
-from edgeseal.runtime import (
+from edgeseal.pictures import find_pictures, read_image, resize
+from edgeseal.tflite.benchmark import measure_interleaved
+from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.probe import refusal
+from edgeseal.tflite.quantization import find_recipe, quantize, recipe_names
+from edgeseal.watermark.cards import Part, load_card
+from edgeseal.watermark.convert import convert_part
+from edgeseal.watermark.evaluate import image_nmse, sign_agreement
+from edgeseal.watermark.models import LoadedPart, random_weights, read_checkpoint
+from edgeseal.watermark.runtime import (
     LiteRTEmbedder,
     Message,
     Session,
-    find_pictures,
     load_detector,
     open_session,
-    read_image,
-    refusal,
-    resize,
 )
 
 _HERE = Path(__file__).parent

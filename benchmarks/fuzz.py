@@ -39,7 +39,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edgeseal.errors import EdgesealError
-from edgeseal.probe import Prober
+from edgeseal.tflite.probe import Prober
 from mutations import Source, mutate
 from verdicts import VERBS, judge
 

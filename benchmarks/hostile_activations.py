@@ -30,14 +30,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from edgeseal.cards import Part, load_card
-from edgeseal.convert import convert_part, stock_conversion
 from edgeseal.errors import EdgesealError
-from edgeseal.evaluate import image_nmse, sign_agreement
-from edgeseal.graph import Model, read_model, write_model
-from edgeseal.models import random_weights
-from edgeseal.quantize import Recipe, bundled_calibration, find_recipe, quantize
-from edgeseal.runtime import load_detector
+from edgeseal.tflite.graph import Model, read_model, write_model
+from edgeseal.tflite.quantization import Recipe, bundled_calibration, find_recipe, quantize
+from edgeseal.watermark.cards import Part, load_card
+from edgeseal.watermark.convert import convert_part, stock_conversion
+from edgeseal.watermark.evaluate import image_nmse, sign_agreement
+from edgeseal.watermark.models import random_weights
+from edgeseal.watermark.runtime import load_detector
 from pink_noise import pink_noise
 
 _SEED = 0

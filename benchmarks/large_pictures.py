@@ -20,7 +20,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from edgeseal.runtime import Message, load_detector, load_embedder
+from edgeseal.watermark.runtime import Message, load_detector, load_embedder
 
 _CONSOLE = Console(width=100)
 _KINDS = ("jpg", "png", "png16")
@@ -70,7 +70,7 @@ def _picture(side: int, kind: str, folder: Path) -> Path:
     path = folder / f"{side}_{kind}.{kind[:3]}"
     rgb = np.dstack([grey, grey[::-1], grey[:, ::-1]])
     if kind == "png16":
-        from edgeseal.runtime._png16 import write_deep
+        from edgeseal.pictures._png16 import write_deep
 
         write_deep(path, rgb.astype(np.uint16) * np.uint16(256))
     else:

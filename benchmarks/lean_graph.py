@@ -1,4 +1,4 @@
-r"""What each rewrite of :mod:`edgeseal.lean` gains, and how far the result is from bare layers.
+r"""What each rewrite of ``edgeseal lean`` gains, and how far the result is from bare layers.
 
 ::
 
@@ -28,12 +28,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bare_layers import bare_layers
-from edgeseal.cards import Part, load_card
-from edgeseal.convert import exportable, lower, sample_inputs, stock_conversion
-from edgeseal.graph import Model, read_model, write_model
-from edgeseal.lean import PASSES, lean
-from edgeseal.models import random_weights
-from edgeseal.quantize import find_recipe, quantize
+from edgeseal.tflite.graph import Model, read_model, write_model
+from edgeseal.tflite.quantization import find_recipe, quantize
+from edgeseal.tflite.rewrites import PASSES, lean
+from edgeseal.watermark.cards import Part, load_card
+from edgeseal.watermark.convert import exportable, lower, sample_inputs, stock_conversion
+from edgeseal.watermark.models import random_weights
 
 _CONSOLE = Console(width=120)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.errors import EdgesealError
-from edgeseal.graph import Buffer, Model, Operator, Tensor, read_model, serialize
+from edgeseal.tflite.graph import Buffer, Model, Operator, Tensor, read_model, serialize
 
 __all__ = ["BYTES", "GRAPH", "Source", "mutate"]
 

@@ -27,8 +27,9 @@ from PIL import Image, ImageFilter
 from rich.console import Console
 from rich.table import Table
 
-from edgeseal.payload import MarkStatus, Payload, PayloadKind, capacity, payload_code
-from edgeseal.runtime import find_pictures, load_detector, load_embedder
+from edgeseal.pictures import find_pictures
+from edgeseal.watermark.payload import MarkStatus, Payload, PayloadKind, capacity, payload_code
+from edgeseal.watermark.runtime import load_detector, load_embedder
 
 _LENGTHS = (64, 96, 128, 256, 512, 1024)
 _RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-6)

@@ -30,8 +30,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from edgeseal.runtime import LiteRTDetector, find_pictures, load_detector, map_in_order
-from edgeseal.runtime._small import read_small
+from edgeseal.pictures import find_pictures, map_in_order
+from edgeseal.pictures._small import read_small
+from edgeseal.watermark.runtime import LiteRTDetector, load_detector
 
 _CONSOLE = Console(width=110)
 _detector: LiteRTDetector | None = None

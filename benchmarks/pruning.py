@@ -20,14 +20,15 @@ from rich.console import Console
 from rich.table import Table
 
 from dynamic_int8 import marked
-from edgeseal.bench import measure_interleaved
-from edgeseal.cards import Part, load_card
-from edgeseal.convert import convert_part
-from edgeseal.evaluate import ATTACKS, reading_task
-from edgeseal.graph import read_model, write_model
-from edgeseal.models import load_checkpoint
-from edgeseal.quantize import find_recipe, quantize
-from edgeseal.runtime import LiteRTDetector, find_pictures, load_detector
+from edgeseal.pictures import find_pictures
+from edgeseal.tflite.benchmark import measure_interleaved
+from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.quantization import find_recipe, quantize
+from edgeseal.watermark.cards import Part, load_card
+from edgeseal.watermark.convert import convert_part
+from edgeseal.watermark.evaluate import ATTACKS, reading_task
+from edgeseal.watermark.models import load_checkpoint
+from edgeseal.watermark.runtime import LiteRTDetector, load_detector
 
 _RECIPES = ("float32", "dynamic-int8")
 _CONSOLE = Console(width=120)

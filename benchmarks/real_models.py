@@ -42,10 +42,10 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from rich.console import Console
 
-from edgeseal.check import Level, check
 from edgeseal.errors import EdgesealError
-from edgeseal.graph import read_model, write_model
-from edgeseal.probe import Prober
+from edgeseal.tflite.diagnosis import Level, check
+from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.probe import Prober
 
 _SEED = 0
 _IDENTIFIER = b"TFL3"

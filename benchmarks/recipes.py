@@ -29,12 +29,19 @@ from rich.console import Console
 from rich.table import Table
 
 from dynamic_int8 import marked
-from edgeseal.bench import measure_interleaved
 from edgeseal.errors import EdgesealError
-from edgeseal.evaluate import ATTACKS, MarkedPicture, image_nmse, share_of_bits, sign_agreement
-from edgeseal.graph import read_model, write_model
-from edgeseal.quantize import find_recipe, quantize, recipe_names
-from edgeseal.runtime import LiteRTDetector, find_pictures, load_detector, read_info
+from edgeseal.pictures import find_pictures
+from edgeseal.tflite.benchmark import measure_interleaved
+from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.quantization import find_recipe, quantize, recipe_names
+from edgeseal.watermark.evaluate import (
+    ATTACKS,
+    MarkedPicture,
+    image_nmse,
+    share_of_bits,
+    sign_agreement,
+)
+from edgeseal.watermark.runtime import LiteRTDetector, load_detector, read_info
 from pink_noise import pink_noise
 
 _SEED = 0

@@ -28,10 +28,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeseal.check import Level, check_file
-from edgeseal.graph import read_model, write_model
-from edgeseal.probe import Prober, draw
-from edgeseal.repair import repair_file
+from edgeseal.tflite.diagnosis import Level, check_file
+from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.probe import Prober, draw
+from edgeseal.tflite.repairs import repair_file
 
 _ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(_ROOT / "tests"))  # for the fixtures and the naive detectors

@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from edgeseal.graph import read_model
+from edgeseal.tflite.graph import read_model
 
 _CONSOLE = Console(width=120)
 _INTERPRETER, _COMPILED = "Interpreter", "CompiledModel"

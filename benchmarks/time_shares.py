@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bare_layers import bare_layers
-from edgeseal.graph import Model, Operator, Subgraph, Tensor, read_model, write_model
-from edgeseal.quantize import find_recipe, quantize
+from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor, read_model, write_model
+from edgeseal.tflite.quantization import find_recipe, quantize
 
 _CONSOLE = Console(width=110)
 _WHOLE = "whole"

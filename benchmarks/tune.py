@@ -19,15 +19,23 @@ from rich.console import Console
 from rich.table import Table
 
 from dynamic_int8 import marked
-from edgeseal.calibrate import bundled_inputs
-from edgeseal.cards import Part, load_card
-from edgeseal.convert import convert_part
-from edgeseal.evaluate import ATTACKS, MarkedPicture, reading_task
-from edgeseal.graph import read_model, write_model
-from edgeseal.models import load_checkpoint
-from edgeseal.quantize import find_recipe, recipe_names
-from edgeseal.runtime import find_pictures
-from edgeseal.tune import Budget, Candidate, Task, Trials, find_layers, measure_sensitivity, search
+from edgeseal.pictures import find_pictures
+from edgeseal.tflite.calibration import bundled_inputs
+from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.quantization import find_recipe, recipe_names
+from edgeseal.tflite.tuning import (
+    Budget,
+    Task,
+    Trials,
+    TunedRecipe,
+    find_layers,
+    measure_sensitivity,
+    search,
+)
+from edgeseal.watermark.cards import Part, load_card
+from edgeseal.watermark.convert import convert_part
+from edgeseal.watermark.evaluate import ATTACKS, MarkedPicture, reading_task
+from edgeseal.watermark.models import load_checkpoint
 
 _BASE = "dynamic-int8"
 _CONSOLE = Console(width=120)
@@ -111,7 +119,7 @@ def _compare(arguments: argparse.Namespace, source: Path, seen: Task, unseen: Ta
         _CONSOLE.print(f"the budget cannot be met: {line}")
 
 
-def _row(one: Candidate, final: Trials, *, is_winner: bool) -> list[str]:
+def _row(one: TunedRecipe, final: Trials, *, is_winner: bool) -> list[str]:
     trial = final.measure(one.recipe, one.name)
     drop = 100 * (final.float_trial.score - trial.score)
     figures = [

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeseal.analyze import ReduceSettings, bug_report, reduce_finding
-from edgeseal.check import Level, Report, check
 from edgeseal.errors import EdgesealError, NothingToReduceError
-from edgeseal.graph import read_model, summarize
-from edgeseal.probe import Prober
-from edgeseal.repair import repair_file
+from edgeseal.tflite.diagnosis import CheckReport, Level, check
+from edgeseal.tflite.graph import read_model, summarize
+from edgeseal.tflite.probe import Prober
+from edgeseal.tflite.reduction import ReduceSettings, bug_report, reduce_finding
+from edgeseal.tflite.repairs import repair_file
 
 __all__ = ["VERBS", "Verdict", "judge"]
 
@@ -96,7 +96,7 @@ VERBS: dict[str, Callable[[Path, Prober], Verdict]] = {
 """What can be done to a file."""
 
 
-def _contradiction(report: Report) -> str:
+def _contradiction(report: CheckReport) -> str:
     """Return where a report contradicts what LiteRT did with the whole file."""
     errors = [finding.code for finding in report.findings if finding.level is Level.ERROR]
     if not report.prepares:

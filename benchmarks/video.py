@@ -33,9 +33,10 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from edgeseal.cards import Part, load_card
-from edgeseal.runtime import Message, find_pictures, load_detector, load_embedder
-from edgeseal.video import Encoding, detect_video, embed_video
+from edgeseal.pictures import find_pictures
+from edgeseal.watermark.cards import Part, load_card
+from edgeseal.watermark.runtime import Message, load_detector, load_embedder
+from edgeseal.watermark.video import Encoding, detect_video, embed_video
 
 _HEIGHT, _WIDTH = 1080, 1920
 _CHUNK = 16  # upstream's own
@@ -128,7 +129,7 @@ def _upstream(name: str, threads: int) -> Any:
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     upstream: Any = importlib.import_module("upstream")
     torch: Any = importlib.import_module("torch")
-    models: Any = importlib.import_module("edgeseal.models")
+    models: Any = importlib.import_module("edgeseal.watermark.models")
     torch.set_num_threads(threads)
     card = load_card(name)
     parts = {part: models.random_weights(card, part, 0).module.state_dict() for part in Part}

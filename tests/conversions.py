@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from edgeseal.cards import Card, Part, load_card
-from edgeseal.convert import convert_part
-from edgeseal.graph import write_model
-from edgeseal.models import LoadedPart, random_weights
+from edgeseal.tflite.graph import write_model
+from edgeseal.watermark.cards import Card, Part, load_card
+from edgeseal.watermark.convert import convert_part
+from edgeseal.watermark.models import LoadedPart, random_weights
 
 
 def small_card() -> Card:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from edgeseal.graph import (
+from edgeseal.tflite.graph import (
     Buffer,
     Model,
     Operator,

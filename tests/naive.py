@@ -11,9 +11,9 @@ from ai_edge_quantizer import quantizer, recipe
 
 from conversions import loaded_part
 from edgeseal._native import native_output_held_back
-from edgeseal.cards import Part
-from edgeseal.convert import stock_conversion, stock_dynamic_int8, to_litert
-from edgeseal.graph import write_model
+from edgeseal.tflite.graph import write_model
+from edgeseal.watermark.cards import Part
+from edgeseal.watermark.convert import stock_conversion, stock_dynamic_int8, to_litert
 
 
 class Attention(torch.nn.Module):

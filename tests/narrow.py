@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from edgeseal.cards import Card, load_card
+from edgeseal.watermark.cards import Card, load_card
 
 CONVOLUTIONAL = ("videoseal_1.0", "pixelseal", "chunkyseal")
 _DIMS = {"chunkyseal": ((4, 6, 8, 12), 2)}  # and the message length that they are meant for

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.graph import (
+from edgeseal.tflite.graph import (
     Buffer,
     Model,
     Signature,
@@ -18,7 +18,7 @@ from edgeseal.graph import (
     new_operator,
     write_model,
 )
-from edgeseal.runtime import ModelInfo, attach_info
+from edgeseal.watermark.runtime import ModelInfo, attach_info
 
 BITS = 24
 SIZE = 32

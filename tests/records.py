@@ -8,7 +8,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgeseal.graph import (
+from edgeseal.tflite.graph import (
     Buffer,
     Model,
     Signature,

@@ -8,9 +8,16 @@ from pathlib import Path
 
 import pytest
 
+TFLITE = (
+    "graph probe inputs metrics diagnosis repairs rewrites quantization calibration tuning targets "
+    "comparison profiling reduction benchmark view"
+)
+WATERMARK = "cards runtime evaluate payload video peers"
 ROOMS = (
-    "cards graph lean probe check repair analyze targets runtime quantize evaluate bench "
-    "view tune payload video peers data calibrate"
+    "data",
+    "pictures",
+    *(f"tflite.{room}" for room in TFLITE.split()),
+    *(f"watermark.{room}" for room in WATERMARK.split()),
 )
 _BLOCK = """
 import sys
@@ -25,7 +32,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("room", ROOMS.split())
+@pytest.mark.parametrize("room", ROOMS)
 def test_room_and_its_names_import_when_torch_is_missing(room: str) -> None:
     result = run(f"import edgeseal.{room} as room\nfor name in room.__all__: getattr(room, name)")
     assert result.returncode == 0, result.stderr
@@ -33,7 +40,7 @@ def test_room_and_its_names_import_when_torch_is_missing(room: str) -> None:
 
 @pytest.mark.parametrize(("room", "extra"), [("convert", "convert"), ("prune", "prune")])
 def test_extra_is_named_when_a_room_needs_torch(room: str, extra: str) -> None:
-    result = run(f"import edgeseal.{room}")
+    result = run(f"import edgeseal.watermark.{room}")
     assert f"pip install 'edgeseal[{extra}]'" in result.stderr.splitlines()[-1]
 
 

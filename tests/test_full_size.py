@@ -7,19 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeseal.cards import Part, load_card
-from edgeseal.convert import (
+from edgeseal.data import photo_paths
+from edgeseal.pictures import read_image, resize
+from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.probe import refusal
+from edgeseal.tflite.quantization import find_recipe, quantize
+from edgeseal.watermark.cards import Part, load_card
+from edgeseal.watermark.convert import (
     convert_part,
     stock_conversion,
     stock_dynamic_int8,
     structural_problems,
 )
-from edgeseal.data import photo_paths
-from edgeseal.evaluate import image_nmse, sign_agreement
-from edgeseal.graph import read_model, write_model
-from edgeseal.models import LoadedPart, random_weights
-from edgeseal.quantize import find_recipe, quantize
-from edgeseal.runtime import load_detector, read_image, refusal, resize
+from edgeseal.watermark.evaluate import image_nmse, sign_agreement
+from edgeseal.watermark.models import LoadedPart, random_weights
+from edgeseal.watermark.runtime import load_detector
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgeseal.cards import Card, ConvNeXtSpec, UNetSpec, ViTSpec
+from edgeseal.watermark.cards import Card, ConvNeXtSpec, UNetSpec, ViTSpec
 
 __all__ = [
     "UpstreamConvNeXtDetector",

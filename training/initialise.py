@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgeseal.models import ViTDetector
+from edgeseal.watermark.models import ViTDetector
 
 __all__ = ["initialise_detector"]
 

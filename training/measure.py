@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from attacks import EVALUATION_ATTACKS, quantized
-from edgeseal.models import CarrierEmbedder, ViTDetector
+from edgeseal.watermark.models import CarrierEmbedder, ViTDetector
 from pictures import read_picture, resize
 
 __all__ = ["format_table", "load_pair", "mark", "measure", "psnr_db", "read"]

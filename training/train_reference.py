@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from attacks import attack_at_random, quantized
 from carriers import BITS, TILE, build_embedder_state
-from edgeseal.models import CarrierEmbedder, ViTDetector
+from edgeseal.watermark.models import CarrierEmbedder, ViTDetector
 from initialise import initialise_detector
 from measure import format_table, load_pair, measure
 from pictures import Pictures, resize

@@ -6,8 +6,16 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from edgeseal.graph import Buffer, Model, Operator, Quantization, Signature, Subgraph, Tensor
-from edgeseal.graph import serialize as to_bytes
+from edgeseal.tflite.graph import (
+    Buffer,
+    Model,
+    Operator,
+    Quantization,
+    Signature,
+    Subgraph,
+    Tensor,
+)
+from edgeseal.tflite.graph import serialize as to_bytes
 
 TYPES = {"float32": "FLOAT32", "int8": "INT8", "int32": "INT32"}
 

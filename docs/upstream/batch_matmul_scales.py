@@ -3,7 +3,7 @@
 import numpy as np
 from _graphs import constant, interpreter, per_tensor, run
 
-from edgeseal.graph import Tensor, new_operator
+from edgeseal.tflite.graph import Tensor, new_operator
 
 
 def main() -> None:

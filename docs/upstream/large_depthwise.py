@@ -3,7 +3,7 @@
 import numpy as np
 from _graphs import best_ms, constant, interpreter
 
-from edgeseal.graph import Tensor, new_operator
+from edgeseal.tflite.graph import Tensor, new_operator
 
 OPTIONS = {
     "padding": 0,

@@ -2,7 +2,7 @@
 
 from _graphs import best_ms, interpreter, per_tensor
 
-from edgeseal.graph import Tensor, new_operator
+from edgeseal.tflite.graph import Tensor, new_operator
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 from _graphs import best_ms, constant, interpreter, per_tensor
 
-from edgeseal.graph import Tensor, new_operator
+from edgeseal.tflite.graph import Tensor, new_operator
 
 ROWS, INPUTS, OUTPUTS = 256, 384, 1536
 

@@ -1,15 +1,17 @@
 """INT8 watermark detectors that run.
 
-The everyday API: load a converted model and use it. :mod:`edgeseal.models`,
-:mod:`edgeseal.convert` and :mod:`edgeseal.quantize` make such models from PyTorch checkpoints.
+The everyday API: load a converted model and use it. :mod:`edgeseal.watermark` makes such models
+from PyTorch checkpoints; :mod:`edgeseal.tflite` works on any ``.tflite`` file.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edgeseal._version import __version__
+
 if TYPE_CHECKING:
-    from edgeseal.runtime import (
+    from edgeseal.watermark.runtime import (
         Detection,
         Embedding,
         LiteRTDetector,
@@ -30,13 +32,11 @@ __all__ = [
     "load_embedder",
 ]
 
-__version__ = "0.1.0"
-
 
 def __getattr__(name: str) -> object:
     """Import the runtime on first use (PEP 562), so that the command line starts quickly."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from edgeseal import runtime
+    from edgeseal.watermark import runtime
 
     return getattr(runtime, name)

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from edgeseal.cards import Card, Part
-from edgeseal.models import random_weights
+from edgeseal.watermark.cards import Card, Part
+from edgeseal.watermark.models import random_weights
 
 BITS = 16
 SIZE = 64

@@ -16,10 +16,8 @@ import torch
 from PIL import Image
 
 from cli.commands import BITS, SIZE, Done, Run, save_checkpoint
-from edgeseal import cards
-from edgeseal.cards import Card, CarrierSpec, ViTSpec
 from edgeseal.cli import main
-from edgeseal.graph import (
+from edgeseal.tflite.graph import (
     Buffer,
     Model,
     Quantization,
@@ -30,6 +28,8 @@ from edgeseal.graph import (
     read_model,
     write_model,
 )
+from edgeseal.watermark import cards
+from edgeseal.watermark.cards import Card, CarrierSpec, ViTSpec
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def known_tiny(tiny_card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
 
 CONVERT = """
 import sys
-from edgeseal import cards
+from edgeseal.watermark import cards
 from edgeseal.cli import main
 card, load = cards.Card.from_json(sys.argv[1]), cards.load_card
 cards.load_card = lambda name: card if name == card.name else load(name)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from cli.commands import Run
-from edgeseal.bench import Measurement
-from edgeseal.cli._bench_report import Agreement, accuracies
+from edgeseal.cli._bench_report import EngineAgreement, accuracies
+from edgeseal.tflite.benchmark import EngineMeasurement
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_peers_are_refused_when_the_weights_are_not_known(run: Run, foreign: Pat
 def test_agreement_is_empty_when_results_are_not_finite(is_detector: bool) -> None:
     good = np.array([[0, 1, -1], [0, 2, 1]], np.float32)
     bad = np.where(good == 2, np.float32(np.nan), good)
-    found = [Measurement("a", "x", None, outputs=one) for one in (good, bad, good)]
+    found = [EngineMeasurement("a", "x", None, outputs=one) for one in (good, bad, good)]
     first, broken, last = accuracies(found, None, is_detector=is_detector)
-    assert first == last != Agreement()
-    assert broken == Agreement()
+    assert first == last != EngineAgreement()
+    assert broken == EngineAgreement()

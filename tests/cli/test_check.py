@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from check.fixtures import FIXTURES
 from cli.commands import Run
-from edgeseal.graph import new_operator, write_model
+from edgeseal.tflite.graph import new_operator, write_model
 from graphs import model_of, value
+from tflite.diagnosis.fixtures import FIXTURES
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cli.commands import Run
-from edgeseal.graph import Buffer, Tensor, new_operator, read_model, write_model
+from edgeseal.tflite.graph import Buffer, Tensor, new_operator, read_model, write_model
 from graphs import model_of, value
 
 

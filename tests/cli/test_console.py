@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from edgeseal.cli import _console
+from edgeseal.cli._shared import _console
 
 
 class _Terminal(io.StringIO):

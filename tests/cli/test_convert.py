@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from cli.commands import Done, Run, save_checkpoint
-from edgeseal.cards import Card
-from edgeseal.graph import read_model
-from edgeseal.runtime import read_info
+from edgeseal.tflite.graph import read_model
+from edgeseal.watermark.cards import Card
+from edgeseal.watermark.runtime import read_info
 
 pytestmark = pytest.mark.usefixtures("known_tiny")
 
@@ -160,8 +160,8 @@ def test_models_tell_the_state_when_a_download_was_broken_off(run: Run, tmp_path
     assert checkpoint["path"] is None
     assert cards["videoseal_0.0"]["detector_parameters"] == 24559713
 
-    from edgeseal.cards import load_card
-    from edgeseal.models import checkpoint_state
+    from edgeseal.watermark.cards import load_card
+    from edgeseal.watermark.models import checkpoint_state
 
     path = checkpoint_state(load_card("videoseal_0.0")).path
     path.parent.mkdir(parents=True)

@@ -41,7 +41,9 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[_Result], None]:
             report(f"{folder} {overwrite}")
             return result
 
-        monkeypatch.setitem(sys.modules, "edgeseal.demo", SimpleNamespace(run_demo=run_demo))
+        monkeypatch.setitem(
+            sys.modules, "edgeseal.watermark.demo", SimpleNamespace(run_demo=run_demo)
+        )
         monkeypatch.setattr(_demo, "load_converter", lambda *_: None)
 
     return put

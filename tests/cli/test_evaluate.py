@@ -21,26 +21,28 @@ from PIL import Image
 from cli.commands import BITS, SIZE, Done, Run
 from cli.test_interrupt import SCRIPT
 from edgeseal.data import photo_paths
-from edgeseal.evaluate import (
+from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.watermark.evaluate import (
+    EvaluationPlan,
+    EvaluationSettings,
     PictureRecord,
-    Plan,
-    Settings,
     State,
     evaluate_pictures,
     find_attacks,
     make_plan,
 )
-from edgeseal.graph import read_model, write_model
-from edgeseal.runtime import attach_info, read_info
+from edgeseal.watermark.runtime import attach_info, read_info
 
 FAST = ("--no-time", "--no-layers", "--workers", "1")
 
 
 @pytest.fixture
-def plan(detector: Path, embedder: Path, photos: Path) -> Plan:
+def plan(detector: Path, embedder: Path, photos: Path) -> EvaluationPlan:
     integer = detector.with_name("tiny_detector_dynamic-int8.tflite")
     pictures = sorted(photos.iterdir())
-    return make_plan([detector, integer], embedder, pictures, Settings(find_attacks("quick")))
+    return make_plan(
+        [detector, integer], embedder, pictures, EvaluationSettings(find_attacks("quick"))
+    )
 
 
 def evaluated(run: Run, models: Path, photos: Path, output: Path, *more: object) -> Done:
@@ -90,12 +92,14 @@ def test_figures_follow_from_what_was_read_when_recomputed(
     )
 
 
-def test_result_is_the_same_when_the_workers_are_more(plan: Plan) -> None:
+def test_result_is_the_same_when_the_workers_are_more(plan: EvaluationPlan) -> None:
     alone, together = (evaluate_pictures(plan, workers=workers) for workers in (1, 2))
     assert alone == together
 
 
-def test_result_is_the_same_when_interrupted_and_continued(plan: Plan, tmp_path: Path) -> None:
+def test_result_is_the_same_when_interrupted_and_continued(
+    plan: EvaluationPlan, tmp_path: Path
+) -> None:
     state = State(tmp_path, plan.fingerprint())
 
     def interrupt(_: PictureRecord) -> None:
@@ -109,7 +113,7 @@ def test_result_is_the_same_when_interrupted_and_continued(plan: Plan, tmp_path:
 
 
 def test_pictures_have_their_names_of_now_when_they_were_renamed_meanwhile(
-    plan: Plan, tmp_path: Path
+    plan: EvaluationPlan, tmp_path: Path
 ) -> None:
     state = State(tmp_path / "state", plan.fingerprint())
     first = evaluate_pictures(plan, workers=1, state=state)
@@ -121,7 +125,7 @@ def test_pictures_have_their_names_of_now_when_they_were_renamed_meanwhile(
 
 
 def test_state_is_not_used_when_it_is_damaged_or_of_another_plan(
-    plan: Plan, tmp_path: Path
+    plan: EvaluationPlan, tmp_path: Path
 ) -> None:
     state = State(tmp_path, plan.fingerprint())
     first = evaluate_pictures(plan, workers=1, state=state)
@@ -131,7 +135,9 @@ def test_state_is_not_used_when_it_is_damaged_or_of_another_plan(
     assert evaluate_pictures(plan, workers=1, state=State(tmp_path, "other")).resumed == 0
 
 
-def test_nothing_else_is_removed_when_a_report_is_done(plan: Plan, tmp_path: Path) -> None:
+def test_nothing_else_is_removed_when_a_report_is_done(
+    plan: EvaluationPlan, tmp_path: Path
+) -> None:
     state = State(tmp_path, plan.fingerprint())
     evaluate_pictures(plan, workers=1, state=state)
     root = tmp_path / ".evaluation"
@@ -277,8 +283,8 @@ def test_other_engines_read_what_litert_reads_when_evaluated_beside_it(
     import openvino
     import torch
 
-    from edgeseal import cards
-    from edgeseal.models import read_checkpoint
+    from edgeseal.watermark import cards
+    from edgeseal.watermark.models import read_checkpoint
 
     card = cards.load_card("tiny")
     checkpoint = read_checkpoint(str(converted.parents[1] / "tiny.pth"), card)

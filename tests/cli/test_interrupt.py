@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from edgeseal.cli import _interrupt
+from edgeseal.cli._shared import _interrupt
 
 # In the background of a shell Ctrl-C is ignored, which a child would inherit.
 SCRIPT = """

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cli.commands import Run
-from edgeseal.graph import Model, new_operator, read_model, write_model
+from edgeseal.tflite.graph import Model, new_operator, read_model, write_model
 from graphs import constant, kinds, model_of, value
 from graphs import run as run_model
 
@@ -54,14 +54,14 @@ def test_passes_are_listed_when_they_rewrote_something(
 def test_nothing_is_written_when_the_result_differs(
     run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import edgeseal.lean
+    import edgeseal.tflite.rewrites
 
     def shifted(model: Model) -> dict[str, int]:
         [pad] = model.main.operators
         pad.options.mode = 1  # symmetric: another function
-        return {step.name: 1 for step in edgeseal.lean.PASSES}
+        return {step.name: 1 for step in edgeseal.tflite.rewrites.PASSES}
 
-    monkeypatch.setattr(edgeseal.lean, "lean", shifted)
+    monkeypatch.setattr(edgeseal.tflite.rewrites, "lean", shifted)
     done = run("lean", source, "-o", tmp_path / "lean.tflite")
     assert done.status == 1
     assert "not written" in done.err

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cli.commands import Run, save_checkpoint
-from edgeseal.cards import Card
-from edgeseal.quantize import find_recipe, recipe_to_json
+from edgeseal.tflite.quantization import find_recipe, recipe_to_json
+from edgeseal.watermark.cards import Card
 
 TEXTS = {
     "recipe": "recipe.json",

@@ -147,10 +147,10 @@ def test_logits_are_searched_when_bits_are_damaged(run: Run, pair96: Pair, smoot
 def test_status_is_explained_when_a_payload_is_damaged(
     run: Run, pair96: Pair, monkeypatch: pytest.MonkeyPatch, smooth: Path
 ) -> None:
-    from edgeseal.payload import MarkStatus, Reading
-    from edgeseal.runtime import LiteRTDetector
+    from edgeseal.watermark.payload import MarkStatus, PayloadReading
+    from edgeseal.watermark.runtime import LiteRTDetector
 
-    damaged = Reading(
+    damaged = PayloadReading(
         status=MarkStatus.DAMAGED,
         fpr=1e-6,
         log10_p_value=-4.0,

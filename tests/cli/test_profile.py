@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands import Run
-from edgeseal.graph import read_model
+from edgeseal.tflite.graph import read_model
 
 
 @pytest.fixture

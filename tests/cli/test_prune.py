@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cli.commands import Run, save_checkpoint
-from edgeseal.cards import Card, Part
-from edgeseal.models import read_checkpoint
+from edgeseal.watermark.cards import Card, Part
+from edgeseal.watermark.models import read_checkpoint
 
 pytestmark = pytest.mark.usefixtures("known_tiny")
 

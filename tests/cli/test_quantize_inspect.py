@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from cli.commands import BITS, SIZE, Done, Run
-from edgeseal import evaluate
-from edgeseal.evaluate import _watermark
-from edgeseal.graph import read_model
-from edgeseal.runtime import read_info
+from edgeseal.tflite.graph import read_model
+from edgeseal.watermark import evaluate
+from edgeseal.watermark.evaluate import _watermark
+from edgeseal.watermark.runtime import read_info
 
 
 def test_sizes_are_told_when_a_file_of_edgeseal_is_quantized(
@@ -52,7 +52,7 @@ def test_error_says_so_when_there_is_nothing_to_quantize(
 def test_kernel_speaks_when_the_result_cannot_run(
     run: Run, refused_model: Path, foreign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgeseal import runtime
+    from edgeseal.watermark import runtime
 
     genuine = runtime.refusal(refused_model)
     assert genuine is not None
@@ -238,8 +238,8 @@ def test_integer_ends_are_refused_before_any_work_when_floats_are_left(
     def work(*_: object, **__: object) -> None:
         raise AssertionError("worked on what was to be refused")
 
-    monkeypatch.setattr("edgeseal.quantize.quantize", work)
-    monkeypatch.setattr("edgeseal.cli._calibration.calibrating", work)
+    monkeypatch.setattr("edgeseal.tflite.quantization.quantize", work)
+    monkeypatch.setattr("edgeseal.cli._shared._calibration.calibrating", work)
     for recipe in ("dynamic-int8", "hybrid-int8"):
         output = tmp_path / "q.tflite"
         done = run("quantize", detector, "--recipe", recipe, "--io", "int8", "-o", output)

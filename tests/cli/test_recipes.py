@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cli.commands import Run
-from edgeseal.graph import read_model
-from edgeseal.quantize import RECIPE_METADATA, recipe_from_json, recipe_names
+from edgeseal.tflite.graph import read_model
+from edgeseal.tflite.quantization import RECIPE_METADATA, recipe_from_json, recipe_names
 
 
 def test_every_recipe_is_listed(run: Run) -> None:

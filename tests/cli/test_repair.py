@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from check.fixtures import FIXTURES
 from cli.commands import Run
-from edgeseal.graph import read_model, write_model
+from edgeseal.tflite.graph import read_model, write_model
 from graphs import kinds
 from graphs import run as run_model
+from tflite.diagnosis.fixtures import FIXTURES
 
 
 def written(code: str, folder: Path) -> Path:

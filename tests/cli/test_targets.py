@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands import Run
-from edgeseal.graph import new_operator, write_model
+from edgeseal.tflite.graph import new_operator, write_model
 from graphs import model_of, value
 
 

@@ -16,14 +16,12 @@ from edgeseal import __version__
 from edgeseal.cli._bench import bench
 from edgeseal.cli._check import check
 from edgeseal.cli._compare import compare
-from edgeseal.cli._console import error, open_stderr
 from edgeseal.cli._convert import convert
 from edgeseal.cli._demo import demo
 from edgeseal.cli._detect import detect
 from edgeseal.cli._embed import embed
 from edgeseal.cli._evaluate import evaluate
 from edgeseal.cli._inspect import inspect
-from edgeseal.cli._interrupt import heeding_interrupts
 from edgeseal.cli._lean import lean
 from edgeseal.cli._models import models
 from edgeseal.cli._profile import profile
@@ -34,6 +32,8 @@ from edgeseal.cli._recipes import recipes
 from edgeseal.cli._reduce import reduce
 from edgeseal.cli._repair import repair
 from edgeseal.cli._sensitivity import sensitivity
+from edgeseal.cli._shared._console import error, open_stderr
+from edgeseal.cli._shared._interrupt import heeding_interrupts
 from edgeseal.cli._tune import tune
 from edgeseal.errors import EdgesealError
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import busy
-from edgeseal.cli._options import JsonOption
-from edgeseal.cli._pictures import list_pictures
+from edgeseal.cli._shared._console import busy
+from edgeseal.cli._shared._options import JsonOption
+from edgeseal.cli._shared._pictures import list_pictures
 from edgeseal.data import photo_paths
 from edgeseal.errors import UsageError
 
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgeseal.analyze import ModelFile
-    from edgeseal.bench import Engine, Inputs
-    from edgeseal.peers import Peer, Weights
-    from edgeseal.runtime import ImageInput, ModelInfo
+    from edgeseal.pictures import ImageInput
+    from edgeseal.tflite.benchmark import Engine
+    from edgeseal.tflite.comparison import ModelFile
+    from edgeseal.tflite.inputs import ModelInputs
+    from edgeseal.watermark.peers import Peer, PeerWeights
+    from edgeseal.watermark.runtime import ModelInfo
 
 __all__ = ["bench"]
 
@@ -93,10 +95,10 @@ def bench(
     Every engine has a process of its own, and all run in turn, so that ratios hold on a busy
     machine. NMSE and sign are those against the first model. Exits with 1 if a model cannot run.
     """
-    from edgeseal.analyze import ModelFile, check_ends
-    from edgeseal.bench import bench as measure
-    from edgeseal.bench import model_inputs
     from edgeseal.cli._bench_report import Conditions, accuracies, print_record, print_report
+    from edgeseal.tflite.benchmark import bench as measure
+    from edgeseal.tflite.comparison import ModelFile, check_ends
+    from edgeseal.tflite.inputs import model_inputs
 
     if embedder is not None and not images:
         raise UsageError("--embedder marks pictures: name them with --images")
@@ -142,7 +144,7 @@ class _Pictures:
 class _PeerSource:
     """What peers are made from."""
 
-    weights: Weights
+    weights: PeerWeights
     info: ModelInfo
 
     def engines(
@@ -154,7 +156,7 @@ class _PeerSource:
         seed: int,
         show: Callable[[str], None],
     ) -> list[Engine]:
-        from edgeseal.peers import calibration_inputs, prepare_peers
+        from edgeseal.watermark.peers import calibration_inputs, prepare_peers
 
         pictures = None if calibration is None else list_pictures(calibration)
         inputs = calibration_inputs(self.info, pictures, seed=seed)
@@ -164,7 +166,7 @@ class _PeerSource:
 
 
 def _description(file: ModelFile) -> ModelInfo | None:
-    from edgeseal.runtime import has_info, read_info
+    from edgeseal.watermark.runtime import has_info, read_info
 
     return read_info(file.model, source=str(file.path)) if has_info(file.model) else None
 
@@ -179,13 +181,13 @@ def _refuse_for_peers(options: Mapping[str, object]) -> None:
 def _find_peers(names: list[str], *, everyone: bool) -> list[Peer]:
     if not names and not everyone:
         return []
-    from edgeseal.peers import find_peers
+    from edgeseal.watermark.peers import find_peers
 
     return find_peers([] if everyone else names)
 
 
 def _peer_source(path: Path, info: ModelInfo | None, checkpoint: str | None) -> _PeerSource:
-    from edgeseal.peers import weights_of
+    from edgeseal.watermark.peers import weights_of
 
     if info is None:
         raise UsageError(
@@ -210,7 +212,7 @@ def _pictures(
         return _Pictures(paths)
     import numpy as np
 
-    from edgeseal.runtime import Message, load_embedder
+    from edgeseal.watermark.runtime import Message, load_embedder
 
     marker = load_embedder(embedder)
     if info is None or info.part != "detector" or info.bits != marker.info.bits:
@@ -222,9 +224,9 @@ def _pictures(
 
 
 def _litert(
-    paths: Sequence[Path], samples: Sequence[Inputs], threads: int, *, compiled_model: bool
-) -> tuple[list[Engine], list[Inputs]]:
-    from edgeseal.bench import LiteRTCompiledModel, LiteRTInterpreter
+    paths: Sequence[Path], samples: Sequence[ModelInputs], threads: int, *, compiled_model: bool
+) -> tuple[list[Engine], list[ModelInputs]]:
+    from edgeseal.tflite.benchmark import LiteRTCompiledModel, LiteRTInterpreter
 
     kinds = (LiteRTInterpreter, LiteRTCompiledModel) if compiled_model else (LiteRTInterpreter,)
     pairs = [

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from edgeseal.cli._console import (
+from edgeseal.cli._shared._console import (
     mib,
     new_table,
     note,
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgeseal.bench import Measurement
+    from edgeseal.tflite.benchmark import EngineMeasurement
 
-__all__ = ["Agreement", "Conditions", "accuracies", "print_record", "print_report"]
+__all__ = ["Conditions", "EngineAgreement", "accuracies", "print_record", "print_report"]
 
 _BUSY = 1.2  # times the processor's own time; with one thread, an idle machine shows 1.0
 _PACKAGES = ("ai-edge-litert", "torch", "onnxruntime", "openvino", "nncf")
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class EngineAgreement:
     """How an engine's results compare with the first one's, and with what was embedded.
 
     Attributes:
@@ -58,12 +58,12 @@ class Conditions:
 
 
 def accuracies(
-    found: Sequence[Measurement], bits: NDArray[np.float32] | None, *, is_detector: bool
-) -> list[Agreement]:
+    found: Sequence[EngineMeasurement], bits: NDArray[np.float32] | None, *, is_detector: bool
+) -> list[EngineAgreement]:
     """Compare every engine's results with those of the first that ran.
 
     Args:
-        found: what :func:`edgeseal.bench.bench` returned.
+        found: what :func:`edgeseal.tflite.benchmark.bench` returned.
         bits: float32 [pictures, bits] that the pictures carry, or None.
         is_detector: whether the results are logits of which index 0 carries no information.
 
@@ -77,20 +77,22 @@ def accuracies(
     agreements = []
     for one in found:
         if one.outputs is None or reference is None or one.outputs.shape != reference.shape:
-            agreements.append(Agreement())
+            agreements.append(EngineAgreement())
         elif not (np.isfinite(one.outputs).all() and np.isfinite(reference).all()):
-            agreements.append(Agreement())  # there is no error to state, and JSON has no NaN
+            agreements.append(EngineAgreement())  # there is no error to state, and JSON has no NaN
         elif is_detector and reference.ndim == 2:
             agreements.append(_of_logits(one.outputs[:, 1:], reference[:, 1:], bits))
         else:
             variance = float(reference.var())
             error = float(((one.outputs - reference) ** 2).mean())
-            agreements.append(Agreement(error / variance if variance else None))
+            agreements.append(EngineAgreement(error / variance if variance else None))
     return agreements
 
 
 def print_record(
-    found: Sequence[Measurement], agreements: Sequence[Agreement], conditions: Conditions
+    found: Sequence[EngineMeasurement],
+    agreements: Sequence[EngineAgreement],
+    conditions: Conditions,
 ) -> None:
     """Print JSON."""
     engines = [
@@ -111,7 +113,9 @@ def print_record(
 
 
 def print_report(
-    found: Sequence[Measurement], agreements: Sequence[Agreement], conditions: Conditions
+    found: Sequence[EngineMeasurement],
+    agreements: Sequence[EngineAgreement],
+    conditions: Conditions,
 ) -> None:
     """Print a table, what it was measured with, and what to mind."""
     has_signs = any(a.sign_agreement is not None for a in agreements)
@@ -140,18 +144,18 @@ def print_report(
 
 def _of_logits(
     logits: NDArray[np.float32], reference: NDArray[np.float32], bits: NDArray[np.float32] | None
-) -> Agreement:
-    from edgeseal.evaluate import image_nmse, sign_agreement
+) -> EngineAgreement:
+    from edgeseal.watermark.evaluate import image_nmse, sign_agreement
 
     varies = len(reference) > 1 and bool(reference.var(axis=0).any())
-    return Agreement(
+    return EngineAgreement(
         image_nmse(logits, reference) if varies else None,
         sign_agreement(logits, reference),
         None if bits is None else float(((logits > 0) == (bits > 0.5)).mean()),
     )
 
 
-def _cells(one: Measurement, agreement: Agreement) -> list[str]:
+def _cells(one: EngineMeasurement, agreement: EngineAgreement) -> list[str]:
     timings = one.timings
     if timings is None:
         return []
@@ -174,7 +178,7 @@ def _share(value: float | None, digits: int, *, percent: bool = False) -> str:
     return f"{value:.{digits}%}" if percent else f"{value:.{digits}f}"
 
 
-def _note_busy(found: Sequence[Measurement], conditions: Conditions) -> None:
+def _note_busy(found: Sequence[EngineMeasurement], conditions: Conditions) -> None:
     timed = [one.timings for one in found if one.timings is not None]
     if conditions.threads == 1 and any(t.median_ms > _BUSY * t.processor_ms for t in timed):
         note("other programs keep the processor busy: times are too long, ratios hold")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeseal.cli._console import busy, mib, new_table, print_json, print_table, print_text
-from edgeseal.cli._options import (
+from edgeseal.cli._shared._console import busy, mib, new_table, print_json, print_table, print_text
+from edgeseal.cli._shared._options import (
     JsonOption,
     MemoryLimitOption,
     RunImagesOption,
@@ -21,8 +21,8 @@ from edgeseal.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgeseal.check import Finding, Node, Report
-    from edgeseal.graph import Model, Tensor
+    from edgeseal.tflite.diagnosis import CheckReport, Finding, Node
+    from edgeseal.tflite.graph import Model, Tensor
 
 __all__ = ["check", "finding_record", "report_record", "samples_of"]
 
@@ -33,7 +33,7 @@ _SHOWN_NODES = 3  # of warnings and notes; every failing node is shown
 
 def _print_codes(value: bool) -> None:
     if value:
-        from edgeseal.check import codes_page
+        from edgeseal.tflite.diagnosis import codes_page
 
         print_text(codes_page().rstrip())
         raise typer.Exit
@@ -75,9 +75,9 @@ def check(
     Every operator is cut out and tried by the installed LiteRT on the values that reach it. Exits
     with 1 if there is a finding of level error, or if a target does not take every operator.
     """
-    from edgeseal.check import check as check_model
-    from edgeseal.graph import read_model
-    from edgeseal.probe import Prober
+    from edgeseal.tflite.diagnosis import check as check_model
+    from edgeseal.tflite.graph import read_model
+    from edgeseal.tflite.probe import Prober
 
     _check_options(targets, macs=macs, images=images, prepare_only=prepare_only)
     limit_bytes = None if memory_limit_gib is None else int(memory_limit_gib * 2**30)
@@ -126,13 +126,13 @@ def samples_of(model: Model, images: list[Path] | None) -> list[dict[str, NDArra
     """Return what to run a model on: pictures, or one sample whose inputs are drawn."""
     if not images:
         return [{}]
-    from edgeseal.cli._pictures import list_pictures
-    from edgeseal.runtime import picture_input, picture_samples
+    from edgeseal.cli._shared._pictures import list_pictures
+    from edgeseal.tflite.inputs import picture_input, picture_samples
 
     return picture_samples(list_pictures(images), picture_input(model))
 
 
-def report_record(report: Report) -> dict[str, object]:
+def report_record(report: CheckReport) -> dict[str, object]:
     """Return a report for JSON."""
     return {
         "path": str(report.path),
@@ -183,7 +183,7 @@ def _tensor_record(tensor: Tensor) -> dict[str, object]:
     }
 
 
-def _show(report: Report) -> None:
+def _show(report: CheckReport) -> None:
     size = mib(report.path.stat().st_size)
     print_text(f"{report.path}  {size}, {report.operators} operators, LiteRT {report.runtime}")
     print_text(_verdict(report))
@@ -201,7 +201,7 @@ def _show(report: Report) -> None:
         _show_finding(finding)
 
 
-def _verdict(report: Report) -> str:
+def _verdict(report: CheckReport) -> str:
     if not report.prepares:
         return "cannot be prepared by this LiteRT"
     ran = {None: "", True: ", runs", False: ", but fails when it runs"}[report.runs]
@@ -212,7 +212,7 @@ def _verdict(report: Report) -> str:
 
 
 def _show_finding(finding: Finding) -> None:
-    from edgeseal.check import Level
+    from edgeseal.tflite.diagnosis import Level
 
     print_text(f"\n{finding.code} {finding.level.value}: {finding.kind.title}")
     print_text(f"  why: {finding.kind.cause}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import (
+from edgeseal.cli._shared._console import (
     busy,
     new_table,
     note,
@@ -18,20 +18,22 @@ from edgeseal.cli._console import (
     print_text,
     printable,
 )
-from edgeseal.cli._options import JsonOption, RunSeedOption
-from edgeseal.cli._outputs import check_apart
+from edgeseal.cli._shared._options import JsonOption, RunSeedOption
+from edgeseal.cli._shared._outputs import check_apart
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.analyze import Comparison, Error, ModelFile, OperatorError, Sample
-    from edgeseal.graph import Operator
+    from edgeseal.tflite.comparison import Comparison, ModelFile, OperatorError
+    from edgeseal.tflite.graph import Operator
+    from edgeseal.tflite.inputs import Sample
+    from edgeseal.tflite.metrics import TensorError
 
 __all__ = ["compare"]
 
 _DEFAULT_DRAWS = 2
 
 
-class Sort(enum.Enum):
+class ComparisonOrder(enum.Enum):
     """The part of the error to sort by."""
 
     own = "own"
@@ -61,7 +63,9 @@ def compare(
         ),
     ] = None,
     seed: RunSeedOption = 0,
-    sort: Annotated[Sort, typer.Option("--sort", help="Error to sort by.")] = Sort.own,
+    sort: Annotated[
+        ComparisonOrder, typer.Option("--sort", help="Error to sort by.")
+    ] = ComparisonOrder.own,
     top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Operators to list.")] = 20,
     list_all: Annotated[bool, typer.Option("--all", help="List every operator.")] = False,
     max_nmse: Annotated[
@@ -84,7 +88,7 @@ def compare(
     exact inputs. Arriving: error of the inputs that it really has. Leaving: error of its results.
     """
     from edgeseal._files import check_output
-    from edgeseal.analyze import ModelFile, check_ends, check_plot, write_plot
+    from edgeseal.tflite.comparison import ModelFile, check_ends, check_plot, write_plot
 
     if plot is not None:
         check_plot(plot)
@@ -110,8 +114,8 @@ def _samples(
     draws: int | None,
     seed: int,
 ) -> tuple[int, Iterator[Sample]]:
-    from edgeseal.analyze import drawn_samples, samples_from_pictures
-    from edgeseal.cli._pictures import list_pictures
+    from edgeseal.cli._shared._pictures import list_pictures
+    from edgeseal.tflite.inputs import drawn_samples, samples_from_pictures
 
     models = reference.model, candidate.model
     if images and draws is not None:
@@ -130,8 +134,8 @@ def _run(
     count: int,
     timeout_s: float,
 ) -> Comparison:
-    from edgeseal.analyze import compare as compare_files
-    from edgeseal.probe import Prober
+    from edgeseal.tflite.comparison import compare as compare_files
+    from edgeseal.tflite.probe import Prober
 
     text = f"comparing {candidate.path.name} with {reference.path.name}"
     with busy(text) as show, Prober(timeout_s=timeout_s) as prober:
@@ -153,16 +157,16 @@ def _progress(
     return advance
 
 
-def _show(comparison: Comparison, sort: Sort, limit: int | None) -> None:
-    from edgeseal.analyze import Part, summary_lines
+def _show(comparison: Comparison, sort: ComparisonOrder, limit: int | None) -> None:
+    from edgeseal.tflite.comparison import ComparedPart, summary_lines
 
     for line in summary_lines(comparison):
         print_text(line)
-    ranked = comparison.ranked(Part(sort.value))
+    ranked = comparison.ranked(ComparedPart(sort.value))
     shown = ranked[:limit]
     if not shown:
         return
-    parts = [part.value for part in Part]
+    parts = [part.value for part in ComparedPart]
     table = new_table("#", "operator", *parts, "module", right=("#", *parts))
     for found in shown:
         table.add_row(*_row(found))
@@ -172,9 +176,9 @@ def _show(comparison: Comparison, sort: Sort, limit: int | None) -> None:
 
 
 def _row(found: OperatorError) -> list[str]:
-    from edgeseal.analyze import Part
+    from edgeseal.tflite.comparison import ComparedPart
 
-    errors = (found.part(part) for part in Part)
+    errors = (found.part(part) for part in ComparedPart)
     numbers = ["-" if error is None else str(error) for error in errors]
     kind = found.operator.kind + (" (did not run)" if found.reading.message else "")
     return [str(found.number), printable(kind), *numbers, printable(found.module)]
@@ -220,7 +224,7 @@ def _record(comparison: Comparison) -> dict[str, object]:
 
 
 def _operator_record(found: OperatorError) -> dict[str, object]:
-    from edgeseal.analyze import Part
+    from edgeseal.tflite.comparison import ComparedPart
 
     return {
         "number": found.number,
@@ -229,7 +233,7 @@ def _operator_record(found: OperatorError) -> dict[str, object]:
         "matched": found.is_matched,
         "matched_by": None if found.means is None else found.means.value,
         "counterpart": None if found.counterpart is None else _name_record(found.counterpart),
-        **{part.value: _error_record(found.part(part)) for part in Part},
+        **{part.value: _error_record(found.part(part)) for part in ComparedPart},
         "failure": found.reading.message or None,
     }
 
@@ -238,7 +242,7 @@ def _name_record(operator: Operator) -> dict[str, object]:
     return {"kind": operator.kind, "outputs": [tensor.name for tensor in operator.outputs]}
 
 
-def _error_record(error: Error | None) -> dict[str, object] | None:
+def _error_record(error: TensorError | None) -> dict[str, object] | None:
     if error is None:
         return None
     return {

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import (
+from edgeseal.cli._embedder_gate import is_acceptable, watermark_error_db
+from edgeseal.cli._shared._console import (
     busy,
     download_bar,
     mib,
@@ -23,18 +24,22 @@ from edgeseal.cli._console import (
     print_table,
     printable,
 )
-from edgeseal.cli._converter import load_converter, require_conversion
-from edgeseal.cli._embedder_gate import is_acceptable, watermark_error_db
-from edgeseal.cli._options import CardArgument, CheckpointOption, JsonOption, RandomWeightsOption
-from edgeseal.cli._outputs import check_apart, check_outputs, output_folder
+from edgeseal.cli._shared._converter import load_converter, require_conversion
+from edgeseal.cli._shared._options import (
+    CardArgument,
+    CheckpointOption,
+    JsonOption,
+    RandomWeightsOption,
+)
+from edgeseal.cli._shared._outputs import check_apart, check_outputs, output_folder
 from edgeseal.errors import FileError, ModelError, UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.cards import Card, Part
-    from edgeseal.convert import Conversion
-    from edgeseal.graph import Model
-    from edgeseal.models import LoadedPart
-    from edgeseal.quantize import Recipe
+    from edgeseal.tflite.graph import Model
+    from edgeseal.tflite.quantization import Recipe
+    from edgeseal.watermark.cards import Card, Part
+    from edgeseal.watermark.convert import Conversion
+    from edgeseal.watermark.models import LoadedPart
 
 __all__ = ["convert"]
 
@@ -104,7 +109,7 @@ def convert(
         raise UsageError("--checkpoint and --random-weights contradict each other; give one")
     card, chosen = _choose(card_name, recipes)
     parts = _parts(part)
-    from edgeseal.cards import Part
+    from edgeseal.watermark.cards import Part
 
     attenuated = Part.EMBEDDER if with_attenuation else None
     if attenuated is not None and attenuated not in parts:
@@ -139,8 +144,8 @@ def convert(
 
 def _choose(card_name: str, names: list[str] | None) -> tuple[Card, list[Recipe]]:
     """Look up the card and the recipes; what is wrong with any of them is said together."""
-    from edgeseal.cards import load_card
-    from edgeseal.quantize import find_recipe
+    from edgeseal.tflite.quantization import find_recipe
+    from edgeseal.watermark.cards import load_card
 
     problems: list[str] = []
     chosen: dict[str, Recipe] = {}
@@ -159,7 +164,7 @@ def _choose(card_name: str, names: list[str] | None) -> tuple[Card, list[Recipe]
 
 
 def _parts(choice: _Parts) -> list[Part]:
-    from edgeseal.cards import Part
+    from edgeseal.watermark.cards import Part
 
     return list(Part) if choice is _Parts.BOTH else [Part(choice.value)]
 
@@ -173,7 +178,7 @@ def _loader(
     card: Card, checkpoint: str | None, seed: int | None, *, allow_unexpected: bool
 ) -> Callable[[Part], LoadedPart]:
     """Return what loads a part: from one checkpoint, read now, or from a seed."""
-    from edgeseal.models import random_weights, read_checkpoint
+    from edgeseal.watermark.models import random_weights, read_checkpoint
 
     if seed is not None:
         return lambda part: random_weights(card, part, seed)
@@ -192,7 +197,7 @@ def _write_part(
     is_attenuated: bool,
 ) -> Iterator[_Written]:
     """Convert a part once, and quantize and write it with each recipe."""
-    from edgeseal.convert import convert_part
+    from edgeseal.watermark.convert import convert_part
 
     if loaded.provenance.unexpected:
         note(f"left out, as allowed: {', '.join(loaded.provenance.unexpected)}")
@@ -214,9 +219,9 @@ def _write_recipes(
     overwrite: bool,
 ) -> Iterator[_Written]:
     """Quantize and write with each recipe, and compare embedders with the float file."""
-    from edgeseal.graph import write_model
-    from edgeseal.quantize import quantize
-    from edgeseal.runtime import refusal
+    from edgeseal.tflite.graph import write_model
+    from edgeseal.tflite.probe import refusal
+    from edgeseal.tflite.quantization import quantize
 
     is_attenuated = conversion.info.included_attenuation is not None
     for recipe in recipes:
@@ -253,8 +258,8 @@ def _write_recipes(
 @contextlib.contextmanager
 def _float_file(model: Model, recipes: list[Recipe], part: Part) -> Iterator[Path | None]:
     """Write an embedder's float file for the body, if others are compared with it."""
-    from edgeseal.cards import Part
-    from edgeseal.graph import write_model
+    from edgeseal.tflite.graph import write_model
+    from edgeseal.watermark.cards import Part
 
     if part is not Part.EMBEDDER or all(recipe.is_float32 for recipe in recipes):
         yield None

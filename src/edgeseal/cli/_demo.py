@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from edgeseal.cli._console import note, print_json, print_table
-from edgeseal.cli._converter import load_converter, require_conversion
-from edgeseal.cli._options import JsonOption
-from edgeseal.cli._outputs import check_outputs
+from edgeseal.cli._shared._console import note, print_json, print_table
+from edgeseal.cli._shared._converter import load_converter, require_conversion
+from edgeseal.cli._shared._options import JsonOption
+from edgeseal.cli._shared._outputs import check_outputs
 
 __all__ = ["demo"]
 
@@ -31,7 +31,7 @@ def demo(
     check_outputs(output, (), overwrite=overwrite)
     require_conversion("edgeseal demo", *_STOCK)
     load_converter(*_STOCK)
-    from edgeseal.demo import run_demo
+    from edgeseal.watermark.demo import run_demo
 
     result = run_demo(output, overwrite=overwrite, report=note)
     if as_json:

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import new_table, note, picture_bar, print_json, print_table, printable
-from edgeseal.cli._jsonl import JsonLines, JsonLinesOption, Lines, ResumeOption
-from edgeseal.cli._options import JsonOption
-from edgeseal.cli._outputs import check_apart
-from edgeseal.cli._pictures import (
+from edgeseal.cli._shared._console import (
+    new_table,
+    note,
+    picture_bar,
+    print_json,
+    print_table,
+    printable,
+)
+from edgeseal.cli._shared._jsonl import JsonLines, JsonLinesOption, Lines, ResumeOption
+from edgeseal.cli._shared._options import JsonOption
+from edgeseal.cli._shared._outputs import check_apart
+from edgeseal.cli._shared._pictures import (
     PicturesArgument,
     RecursiveOption,
     exit_after_pictures,
@@ -29,7 +36,7 @@ from edgeseal.cli._videos import (
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.runtime import Detection, DetectionOutcome
+    from edgeseal.watermark.runtime import Detection, DetectionOutcome
 
 __all__ = ["detect"]
 
@@ -108,7 +115,7 @@ def detect(
             as_json=as_json,
         ).run(sources)
         return
-    from edgeseal.runtime import load_detector, to_message
+    from edgeseal.watermark.runtime import load_detector, to_message
 
     detector = load_detector(model, threads=threads, exact=exact)
     rate = None if raw or expect is not None else payload_rate(detector.info.bits, fpr)
@@ -160,7 +167,7 @@ def payload_rate(bits: int, fpr: float | None) -> float | None:
     Raises:
         UsageError: a rate was given and there can be none.
     """
-    from edgeseal.payload import DEFAULT_FPR, payload_code
+    from edgeseal.watermark.payload import DEFAULT_FPR, payload_code
 
     try:
         payload_code(bits)
@@ -203,7 +210,7 @@ def detection_cells(detection: Detection) -> list[str]:
 
 def note_unknown(detections: Iterable[Detection]) -> None:
     """Say what was looked for, where nothing was found that tells of a mark."""
-    from edgeseal.payload import MarkStatus
+    from edgeseal.watermark.payload import MarkStatus
 
     unknown = [one for one in detections if one.expected is None]
     readings = [one.reading for one in unknown if one.reading is not None]

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeseal.cli._console import new_table, note, picture_bar, print_json, print_table, printable
-from edgeseal.cli._jsonl import JsonLines, JsonLinesOption, Lines, ResumeOption, left_over
-from edgeseal.cli._message import Wanted
-from edgeseal.cli._options import JsonOption
-from edgeseal.cli._outputs import check_apart, check_outputs, check_sources, output_folder
-from edgeseal.cli._pictures import (
+from edgeseal.cli._shared._console import (
+    new_table,
+    note,
+    picture_bar,
+    print_json,
+    print_table,
+    printable,
+)
+from edgeseal.cli._shared._jsonl import JsonLines, JsonLinesOption, Lines, ResumeOption, left_over
+from edgeseal.cli._shared._message import Wanted
+from edgeseal.cli._shared._options import JsonOption
+from edgeseal.cli._shared._outputs import check_apart, check_outputs, check_sources, output_folder
+from edgeseal.cli._shared._pictures import (
     PicturesArgument,
     RecursiveOption,
     exit_after_pictures,
@@ -32,7 +39,7 @@ from edgeseal.cli._videos import (
 from edgeseal.errors import FileError, UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.runtime import LiteRTEmbedder, Message
+    from edgeseal.watermark.runtime import LiteRTEmbedder, Message
 
 __all__ = ["embed"]
 
@@ -122,7 +129,8 @@ def embed(
     check_apart(inputs, [*outputs.values(), lines.file])
     if not resume:
         check_outputs(output, [path.name for path in outputs.values()], overwrite=overwrite)
-    from edgeseal.runtime import load_embedder, map_in_order
+    from edgeseal.pictures import map_in_order
+    from edgeseal.watermark.runtime import load_embedder
 
     embedder = load_embedder(model)
     payload = wanted.to_message(embedder.info.bits)
@@ -145,7 +153,7 @@ def embed(
 
 
 def _outputs(pictures: list[Path], folder: Path) -> dict[Path, Path]:
-    from edgeseal.runtime import save_suffix
+    from edgeseal.pictures import save_suffix
 
     return {path: folder / (path.stem + save_suffix(path)) for path in pictures}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeseal.cli._console import note
+from edgeseal.cli._shared._console import note
 
 __all__ = ["is_acceptable", "watermark_error_db"]
 
@@ -18,9 +18,10 @@ def watermark_error_db(float_path: Path, path: Path) -> float | None:
         None if the files are no embedders, or the watermark is exactly the same.
     """
     from edgeseal.data import photo_paths
-    from edgeseal.evaluate import MAX_WATERMARK_ERROR_DB, compare_embedders
-    from edgeseal.graph import read_model
-    from edgeseal.runtime import has_info, load_embedder, read_image, read_info
+    from edgeseal.pictures import read_image
+    from edgeseal.tflite.graph import read_model
+    from edgeseal.watermark.evaluate import MAX_WATERMARK_ERROR_DB, compare_embedders
+    from edgeseal.watermark.runtime import has_info, load_embedder, read_info
 
     model = read_model(path)
     if not has_info(model) or read_info(model).part != "embedder":
@@ -38,6 +39,6 @@ def watermark_error_db(float_path: Path, path: Path) -> float | None:
 
 def is_acceptable(error_db: float | None) -> bool:
     """Whether an error that :func:`watermark_error_db` returned leaves the watermark what it is."""
-    from edgeseal.evaluate import MAX_WATERMARK_ERROR_DB
+    from edgeseal.watermark.evaluate import MAX_WATERMARK_ERROR_DB
 
     return error_db is None or error_db <= MAX_WATERMARK_ERROR_DB

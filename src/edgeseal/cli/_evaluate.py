@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import (
+from edgeseal.cli._evaluate_models import choose_models, make_reference_pair
+from edgeseal.cli._shared._console import (
     busy,
     mib,
     new_table,
@@ -24,14 +25,20 @@ from edgeseal.cli._console import (
     print_text,
     printable,
 )
-from edgeseal.cli._evaluate_models import choose_models, make_reference_pair
-from edgeseal.cli._options import JsonOption
-from edgeseal.cli._outputs import check_apart, check_outputs
-from edgeseal.cli._pictures import exit_after_pictures, list_pictures
+from edgeseal.cli._shared._options import JsonOption
+from edgeseal.cli._shared._outputs import check_apart, check_outputs
+from edgeseal.cli._shared._pictures import exit_after_pictures, list_pictures
 from edgeseal.errors import EdgesealError, UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.evaluate import Layers, PictureRecord, Plan, Regression, Report, Speed
+    from edgeseal.watermark.evaluate import (
+        EvaluationPlan,
+        EvaluationReport,
+        LayerErrors,
+        PictureRecord,
+        Regression,
+        Speed,
+    )
 
 __all__ = ["evaluate"]
 
@@ -115,21 +122,21 @@ def evaluate(
     Writes report.html and report.json. What was interrupted goes on where it stopped, with the same
     result. Exits with 1 if some pictures could not be read, or for --baseline if a model is worse.
     """
-    from edgeseal.evaluate import (
-        Settings,
+    from edgeseal.watermark.evaluate import (
+        EvaluationSettings,
         check_baseline,
         find_attacks,
         make_plan,
         require_evaluation,
     )
-    from edgeseal.video import VIDEO_SUFFIXES
+    from edgeseal.watermark.video import VIDEO_SUFFIXES
 
     require_evaluation("edgeseal evaluate")
     inputs = (*(models or ()), embedder, attacks, baseline)
     check_apart(inputs, [output / _PAGE, output / _DATA])
     check_outputs(output, (_PAGE, _DATA), overwrite=overwrite)
     earlier = _baseline(baseline, max_drop)
-    settings = Settings(
+    settings = EvaluationSettings(
         find_attacks(attacks),
         seed=seed,
         max_side=max_side,
@@ -168,16 +175,22 @@ def _list_sources(paths: list[Path], suffixes: tuple[str, ...] | None) -> list[P
     return list_pictures(paths, suffixes=suffixes, kind="videos")
 
 
-def _baseline(path: Path | None, max_drop: float) -> Report | None:
-    from edgeseal.evaluate import read_report
+def _baseline(path: Path | None, max_drop: float) -> EvaluationReport | None:
+    from edgeseal.watermark.evaluate import read_report
 
     if not max_drop >= 0:
         raise UsageError(f"--max-drop: expected 0 or more, got {max_drop:g}")
     return None if path is None else read_report(path)
 
 
-def _evaluate(plan: Plan, output: Path, workers: int | None) -> Report:
-    from edgeseal.evaluate import Origin, State, evaluate_pictures, summarize, versions
+def _evaluate(plan: EvaluationPlan, output: Path, workers: int | None) -> EvaluationReport:
+    from edgeseal.watermark.evaluate import (
+        EvaluationOrigin,
+        State,
+        evaluate_pictures,
+        summarize,
+        versions,
+    )
 
     state = State(output, plan.fingerprint())
     total = len(plan.pictures) + len(plan.unmarked)
@@ -194,7 +207,7 @@ def _evaluate(plan: Plan, output: Path, workers: int | None) -> Report:
         note(f"went on after {evaluation.resumed} pictures of an interrupted run")
     for one in evaluation.duplicates:
         note(f"{one.name}: the same picture as {one.original}, counted once")
-    origin = Origin(
+    origin = EvaluationOrigin(
         command=shlex.join(["edgeseal", *sys.argv[1:]]),
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         machine=f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
@@ -206,12 +219,12 @@ def _evaluate(plan: Plan, output: Path, workers: int | None) -> Report:
     return summarize(plan, evaluation, origin)
 
 
-def _time(plan: Plan) -> Iterator[Speed]:
+def _time(plan: EvaluationPlan) -> Iterator[Speed]:
     """Time the models in turn on noise, the reference first."""
     import numpy as np
 
-    from edgeseal.bench import measure_interleaved
-    from edgeseal.evaluate import Speed, open_detector
+    from edgeseal.tflite.benchmark import measure_interleaved
+    from edgeseal.watermark.evaluate import Speed, open_detector
 
     ordered = sorted(plan.models, key=lambda model: model.name != plan.reference.name)
     calls: dict[str, Callable[[], object]] = {}
@@ -230,8 +243,8 @@ def _time(plan: Plan) -> Iterator[Speed]:
         yield Speed(name, latency.median_ms, latency.ratio)
 
 
-def _find_layers(plan: Plan, report: Report) -> Iterator[Layers]:
-    from edgeseal.evaluate import layer_pairs, measure_layers
+def _find_layers(plan: EvaluationPlan, report: EvaluationReport) -> Iterator[LayerErrors]:
+    from edgeseal.watermark.evaluate import layer_pairs, measure_layers
 
     bad = {record.name for record in report.failed}
     pictures = [path for path in plan.pictures if path.name not in bad]
@@ -246,8 +259,10 @@ def _find_layers(plan: Plan, report: Report) -> Iterator[Layers]:
             yield found
 
 
-def _compare(report: Report, baseline: Report | None, max_drop: float) -> tuple[Regression, ...]:
-    from edgeseal.evaluate import compare_with_baseline
+def _compare(
+    report: EvaluationReport, baseline: EvaluationReport | None, max_drop: float
+) -> tuple[Regression, ...]:
+    from edgeseal.watermark.evaluate import compare_with_baseline
 
     if baseline is None:
         return ()
@@ -255,14 +270,14 @@ def _compare(report: Report, baseline: Report | None, max_drop: float) -> tuple[
 
 
 def _write(
-    plan: Plan,
-    report: Report,
+    plan: EvaluationPlan,
+    report: EvaluationReport,
     regressions: tuple[Regression, ...],
     output: Path,
     *,
     overwrite: bool,
 ) -> None:
-    from edgeseal.evaluate import State, make_examples, write_page, write_report
+    from edgeseal.watermark.evaluate import State, make_examples, write_page, write_report
 
     with busy("writing the report"):
         write_page(
@@ -277,7 +292,7 @@ def _write(
 
 
 def _show(
-    report: Report, regressions: tuple[Regression, ...], output: Path, *, as_json: bool
+    report: EvaluationReport, regressions: tuple[Regression, ...], output: Path, *, as_json: bool
 ) -> None:
     for line in report.notes:
         note(line)
@@ -298,7 +313,7 @@ def _show(
     print_text(f"report: {output / _PAGE}")
 
 
-def _print_models(report: Report) -> None:
+def _print_models(report: EvaluationReport) -> None:
     rates = (f"found at {rate.threshold.rate:g}" for rate in report.results[0].rates)
     columns = ("size", "clean", "all attacks", "against reference", *rates)
     table = new_table("model", *columns, right=columns)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgeseal.cli._console import busy, note
-from edgeseal.cli._converter import load_converter, require_conversion
+from edgeseal.cli._shared._console import busy, note
+from edgeseal.cli._shared._converter import load_converter, require_conversion
 from edgeseal.errors import FileError, ModelError, UsageError
 
 __all__ = ["choose_models", "make_reference_pair"]
@@ -57,7 +57,7 @@ def make_reference_pair(folder: Path) -> Path:
         EdgesealError: the conversion fails.
     """
     from edgeseal._files import make_folder
-    from edgeseal.cards import Part
+    from edgeseal.watermark.cards import Part
 
     files = {
         (part, recipe): folder / f"{_CARD}_{part.value}_{recipe}.tflite"
@@ -77,11 +77,11 @@ def make_reference_pair(folder: Path) -> Path:
 
 
 def _convert(part: object, files: dict[str, Path]) -> None:
-    from edgeseal.cards import Part, load_card
-    from edgeseal.convert import convert_part
-    from edgeseal.graph import read_model, write_model
-    from edgeseal.models import read_checkpoint
-    from edgeseal.quantize import find_recipe, quantize
+    from edgeseal.tflite.graph import read_model, write_model
+    from edgeseal.tflite.quantization import find_recipe, quantize
+    from edgeseal.watermark.cards import Part, load_card
+    from edgeseal.watermark.convert import convert_part
+    from edgeseal.watermark.models import read_checkpoint
 
     chosen = Part(part)
     card = load_card(_CARD)
@@ -98,8 +98,8 @@ def _convert(part: object, files: dict[str, Path]) -> None:
 
 def _is_embedder(path: Path) -> bool:
     """Whether a file says that it is an embedder; what is wrong with others shows later."""
-    from edgeseal.graph import read_model
-    from edgeseal.runtime import has_info, read_info
+    from edgeseal.tflite.graph import read_model
+    from edgeseal.watermark.runtime import has_info, read_info
 
     if path.suffix.lower() != ".tflite":
         return False
@@ -112,8 +112,9 @@ def _is_embedder(path: Path) -> bool:
 
 def _search(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return the detectors and the embedders in a folder; others are named and left out."""
-    from edgeseal.graph import read_model
-    from edgeseal.runtime import has_info, read_info, refusal
+    from edgeseal.tflite.graph import read_model
+    from edgeseal.tflite.probe import refusal
+    from edgeseal.watermark.runtime import has_info, read_info
 
     detectors: list[Path] = []
     embedders: list[Path] = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import (
+from edgeseal.cli._shared._console import (
     mib,
     new_table,
     note,
@@ -18,13 +18,13 @@ from edgeseal.cli._console import (
     print_text,
     printable,
 )
-from edgeseal.cli._options import JsonOption
-from edgeseal.cli._page import GraphPage, Layers, require_page, write_graph
+from edgeseal.cli._shared._options import JsonOption
+from edgeseal.cli._shared._page import GraphPage, PageLayers, require_page, write_graph
 from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.graph import Model, ModelSummary, TensorSummary
-    from edgeseal.runtime import ModelInfo
+    from edgeseal.tflite.graph import Model, ModelSummary, TensorSummary
+    from edgeseal.watermark.runtime import ModelInfo
 
 __all__ = ["inspect"]
 
@@ -57,7 +57,7 @@ def inspect(
     as_json: JsonOption = False,
 ) -> None:
     """Show what is in a .tflite file, from any converter."""
-    from edgeseal.graph import read_model, summarize
+    from edgeseal.tflite.graph import read_model, summarize
 
     if html is None and (with_time or reference is not None):
         raise UsageError("--float and --time show on the page; name it with --html")
@@ -69,7 +69,7 @@ def inspect(
     size_bytes = path.stat().st_size
     page = None
     if html is not None:
-        layers = Layers(with_check, with_time, reference)
+        layers = PageLayers(with_check, with_time, reference)
         page = write_graph(model, path, html, layers, overwrite=overwrite)
     if as_json:
         _show_json(path, size_bytes, info, summary, page, with_operators=list_operators)
@@ -85,7 +85,7 @@ def inspect(
 
 def _description(model: Model, path: Path) -> ModelInfo | None:
     """Return what the file says about itself; a damaged description is noted."""
-    from edgeseal.runtime import has_info, read_info
+    from edgeseal.watermark.runtime import has_info, read_info
 
     if not has_info(model):
         return None

@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import busy, mib, new_table, note, print_json, print_table, print_text
-from edgeseal.cli._options import JsonOption, OverwriteFileOption, TimeoutOption
-from edgeseal.cli._outputs import check_apart
+from edgeseal.cli._shared._console import (
+    busy,
+    mib,
+    new_table,
+    note,
+    print_json,
+    print_table,
+    print_text,
+)
+from edgeseal.cli._shared._options import JsonOption, OverwriteFileOption, TimeoutOption
+from edgeseal.cli._shared._outputs import check_apart
 
 if TYPE_CHECKING:
-    from edgeseal.analyze import Sameness
+    from edgeseal.tflite.rewrites import Sameness
 
 __all__ = ["lean"]
 
@@ -45,10 +53,10 @@ def lean(
     import tempfile
 
     from edgeseal._files import check_output
-    from edgeseal.analyze import compare_outputs
-    from edgeseal.graph import read_model, write_model
-    from edgeseal.lean import lean as make_lean
-    from edgeseal.probe import Prober
+    from edgeseal.tflite.graph import read_model, write_model
+    from edgeseal.tflite.probe import Prober
+    from edgeseal.tflite.rewrites import compare_outputs
+    from edgeseal.tflite.rewrites import lean as make_lean
 
     check_apart([source], [output])
     check_output(output, overwrite=overwrite)
@@ -90,7 +98,7 @@ def _record(
 
 
 def _show(source: Path, output: Path, counts: dict[str, int], same: Sameness) -> None:
-    from edgeseal.lean import PASSES
+    from edgeseal.tflite.rewrites import PASSES
 
     print_text(f"{output}: {mib(source.stat().st_size)} -> {mib(output.stat().st_size)}")
     if not any(counts.values()):

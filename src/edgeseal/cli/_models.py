@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgeseal.cli._console import mib, new_table, print_json, print_table, print_text, printable
-from edgeseal.cli._options import JsonOption
+from edgeseal.cli._shared._console import (
+    mib,
+    new_table,
+    print_json,
+    print_table,
+    print_text,
+    printable,
+)
+from edgeseal.cli._shared._options import JsonOption
 
 if TYPE_CHECKING:
-    from edgeseal.cards import Card
-    from edgeseal.models import CheckpointState
+    from edgeseal.watermark.cards import Card
+    from edgeseal.watermark.models import CheckpointState
 
 __all__ = ["models"]
 
@@ -18,8 +25,8 @@ def models(
     as_json: JsonOption = False,
 ) -> None:
     """List the model cards, and where their checkpoints are."""
-    from edgeseal.cards import card_names, load_card
-    from edgeseal.models import checkpoint_state
+    from edgeseal.watermark.cards import card_names, load_card
+    from edgeseal.watermark.models import checkpoint_state
 
     known = [(card, checkpoint_state(card)) for card in map(load_card, card_names())]
     if as_json:
@@ -68,7 +75,7 @@ def _record(card: Card, state: CheckpointState) -> dict[str, object]:
 
 def _where(state: CheckpointState) -> str:
     """Name the state; a bundled checkpoint cannot be downloaded, so it is missing instead."""
-    from edgeseal.models import Where
+    from edgeseal.watermark.models import Where
 
     if state.where is Where.ABSENT:
         return "missing" if state.source.startswith("package:") else "not downloaded"

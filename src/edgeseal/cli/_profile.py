@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import (
+from edgeseal.cli._shared._console import (
     busy,
     new_table,
     note,
@@ -18,18 +18,18 @@ from edgeseal.cli._console import (
     print_text,
     printable,
 )
-from edgeseal.cli._options import JsonOption, TimeoutOption
+from edgeseal.cli._shared._options import JsonOption, TimeoutOption
 
 if TYPE_CHECKING:
-    from edgeseal.analyze import KindTime, OperatorTime, Profile
-    from edgeseal.graph import Macs
+    from edgeseal.tflite.graph import Macs
+    from edgeseal.tflite.profiling import KindTime, OperatorTime, Profile
 
 __all__ = ["profile"]
 
 _BUSY = 1.2  # times the processor's own time; with one thread, an idle machine shows 1.0
 
 
-class Sort(enum.Enum):
+class ProfileOrder(enum.Enum):
     """What to sort operators by."""
 
     latency = "latency"
@@ -45,7 +45,9 @@ def profile(
     repeats: Annotated[
         int, typer.Option("--repeats", metavar="N", min=1, help="Timed runs of each operator.")
     ] = 20,
-    sort: Annotated[Sort, typer.Option("--sort", help="Order of the operators.")] = Sort.latency,
+    sort: Annotated[
+        ProfileOrder, typer.Option("--sort", help="Order of the operators.")
+    ] = ProfileOrder.latency,
     top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Operators to list.")] = 10,
     list_all: Annotated[bool, typer.Option("--all", help="List every operator.")] = False,
     seed: Annotated[
@@ -59,9 +61,9 @@ def profile(
     Every operator is timed alone, on values that would really reach it, and the whole file now and
     then in between. Exits with 1 if the file does not run as a whole.
     """
-    from edgeseal.analyze import profile as profile_file
-    from edgeseal.graph import read_model
-    from edgeseal.probe import Prober
+    from edgeseal.tflite.graph import read_model
+    from edgeseal.tflite.probe import Prober
+    from edgeseal.tflite.profiling import profile as profile_file
 
     model = read_model(path)
     total, done = len(model.main.operators), 0
@@ -83,7 +85,7 @@ def profile(
         raise typer.Exit(1)
 
 
-def _show(found: Profile, sort: Sort, limit: int | None) -> None:
+def _show(found: Profile, sort: ProfileOrder, limit: int | None) -> None:
     print_text(_times(found))
     print_text(_places(found))
     print_text(_macs(found))
@@ -110,7 +112,7 @@ def _times(found: Profile) -> str:
 
 
 def _places(found: Profile) -> str:
-    from edgeseal.analyze import Placement
+    from edgeseal.tflite.profiling import Placement
 
     counts = Counter(operator.placement for operator in found.operators)
     parts = [f"{counts[Placement.DELEGATE]} on the accelerated delegate"]
@@ -124,7 +126,7 @@ def _places(found: Profile) -> str:
 
 
 def _macs(found: Profile) -> str:
-    from edgeseal.graph import Arithmetic
+    from edgeseal.tflite.graph import Arithmetic
 
     total = found.macs()
     if not total:
@@ -181,10 +183,10 @@ def _show_operators(operators: list[OperatorTime]) -> None:
     print_table(table)
 
 
-def _key(found: OperatorTime, sort: Sort) -> tuple[float, int]:
-    if sort is Sort.latency:
+def _key(found: OperatorTime, sort: ProfileOrder) -> tuple[float, int]:
+    if sort is ProfileOrder.latency:
         return -(found.latency_ms or 0), found.number
-    if sort is Sort.macs:
+    if sort is ProfileOrder.macs:
         return -(found.macs.count if found.macs else 0), found.number
     return 0, found.number
 
@@ -194,7 +196,7 @@ def _percent(share: float | None) -> str:
 
 
 def _record(found: Profile) -> dict[str, object]:
-    from edgeseal.graph import Arithmetic
+    from edgeseal.tflite.graph import Arithmetic
 
     total = found.macs()
     integer = found.macs(Arithmetic.INTEGER, Arithmetic.HYBRID)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import (
+from edgeseal.cli._shared._console import (
     busy,
     download_bar,
     new_table,
@@ -17,22 +17,22 @@ from edgeseal.cli._console import (
     print_table,
     print_text,
 )
-from edgeseal.cli._options import (
+from edgeseal.cli._shared._options import (
     CardArgument,
     CheckpointOption,
     JsonOption,
     OverwriteFileOption,
     RandomWeightsOption,
 )
-from edgeseal.cli._outputs import check_apart
+from edgeseal.cli._shared._outputs import check_apart
 from edgeseal.errors import CheckpointError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from edgeseal.cards import Card
-    from edgeseal.models import Checkpoint
-    from edgeseal.prune import Pruned, Settings
+    from edgeseal.watermark.cards import Card
+    from edgeseal.watermark.models import Checkpoint
+    from edgeseal.watermark.prune import DistillationSettings, Pruned
 
 __all__ = ["prune"]
 
@@ -63,7 +63,7 @@ def prune(
     goes on from the state in OUT.pth.part.
     """
     from edgeseal._files import check_output
-    from edgeseal.cards import load_card
+    from edgeseal.watermark.cards import load_card
 
     if checkpoint is not None and random_weights is not None:
         raise UsageError("--checkpoint and --random-weights contradict each other; give one")
@@ -72,9 +72,9 @@ def prune(
     check_apart([checkpoint], [output, state])
     check_output(output, overwrite=overwrite)
     _require_pruning()
-    from edgeseal.prune import Settings, write_pruned
+    from edgeseal.watermark.prune import DistillationSettings, write_pruned
 
-    settings = Settings(ratio=ratio, steps=steps, batch=batch, rate=rate, seed=seed)
+    settings = DistillationSettings(ratio=ratio, steps=steps, batch=batch, rate=rate, seed=seed)
     source = None if random_weights is not None else _open(card, checkpoint)
     pruned = _run(card, source, random_weights, settings, state)
     write_pruned(pruned, output, source=source, overwrite=overwrite)
@@ -95,7 +95,7 @@ def _require_pruning() -> None:
 
 
 def _open(card: Card, checkpoint: str | None) -> Checkpoint:
-    from edgeseal.models import read_checkpoint
+    from edgeseal.watermark.models import read_checkpoint
 
     source = checkpoint or card.checkpoint.source
     with download_bar(source) as progress:
@@ -103,11 +103,15 @@ def _open(card: Card, checkpoint: str | None) -> Checkpoint:
 
 
 def _run(
-    card: Card, source: Checkpoint | None, seed: int | None, settings: Settings, state: Path
+    card: Card,
+    source: Checkpoint | None,
+    seed: int | None,
+    settings: DistillationSettings,
+    state: Path,
 ) -> Pruned:
-    from edgeseal.cards import Part
-    from edgeseal.models import random_weights
-    from edgeseal.prune import prune as prune_detector
+    from edgeseal.watermark.cards import Part
+    from edgeseal.watermark.models import random_weights
+    from edgeseal.watermark.prune import prune as prune_detector
 
     if source is None:
         loaded = random_weights(card, Part.DETECTOR, seed or 0)
@@ -123,7 +127,7 @@ def _run(
 
 def _embedder(card: Card, source: Checkpoint) -> nn.Module | None:
     """Return the checkpoint's own embedder; a detector can do without."""
-    from edgeseal.cards import Part
+    from edgeseal.watermark.cards import Part
 
     try:
         return source.load(card, Part.EMBEDDER, allow_unexpected=True).module

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import mib, note, print_json, print_text
 from edgeseal.cli._embedder_gate import is_acceptable, watermark_error_db
-from edgeseal.cli._options import FloatArgument, JsonOption, OverwriteFileOption
-from edgeseal.cli._outputs import check_apart
+from edgeseal.cli._shared._console import mib, note, print_json, print_text
+from edgeseal.cli._shared._options import FloatArgument, JsonOption, OverwriteFileOption
+from edgeseal.cli._shared._outputs import check_apart
 from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.quantize import Ends, QuantizationReport, Share
+    from edgeseal.tflite.quantization import Ends, QuantizationReport, Share
 
 __all__ = ["quantize"]
 
@@ -72,10 +72,10 @@ def quantize(
     another watermark.
     """
     from edgeseal._files import check_output
-    from edgeseal.cli._calibration import calibrating, check_options
-    from edgeseal.graph import read_model, write_model
-    from edgeseal.quantize import Ends, find_recipe, make_plan, set_ends
-    from edgeseal.quantize import quantize as apply_recipe
+    from edgeseal.cli._shared._calibration import calibrating, check_options
+    from edgeseal.tflite.graph import read_model, write_model
+    from edgeseal.tflite.quantization import Ends, find_recipe, make_plan, set_ends
+    from edgeseal.tflite.quantization import quantize as apply_recipe
 
     recipe, kind = find_recipe(recipe_name), _find_ends(ends)
     if recipe.is_float32:
@@ -115,7 +115,7 @@ def quantize(
 
 
 def _find_ends(name: str) -> Ends:
-    from edgeseal.quantize import Ends
+    from edgeseal.tflite.quantization import Ends
 
     known = [kind.value for kind in Ends]
     if name not in known:
@@ -152,7 +152,7 @@ class _Written:
         cls, source: Path, path: Path, recipe: str, before_bytes: int, report: QuantizationReport
     ) -> _Written:
         """Try a file that was written."""
-        from edgeseal.runtime import refusal
+        from edgeseal.tflite.probe import refusal
 
         reason = refusal(path)
         error_db = None if reason is not None else watermark_error_db(source, path)

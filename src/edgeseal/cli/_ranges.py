@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from edgeseal.cli._console import new_table, print_json, print_table, print_text, printable
-from edgeseal.cli._options import JsonOption
+from edgeseal.cli._shared._console import new_table, print_json, print_table, print_text, printable
+from edgeseal.cli._shared._options import JsonOption
 
 __all__ = ["ranges"]
 
@@ -28,7 +28,7 @@ def ranges(
     as_json: JsonOption = False,
 ) -> None:
     """Show saved ranges: what each tensor's values were, and what a method makes of them."""
-    from edgeseal.calibrate import choose_range, clipped_share, find_method, read_ranges
+    from edgeseal.tflite.calibration import choose_range, clipped_share, find_method, read_ranges
 
     method = find_method(method_name)
     saved = read_ranges(path)

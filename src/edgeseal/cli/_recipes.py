@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from edgeseal.cli._console import new_table, print_json, print_table, print_text
-from edgeseal.cli._options import JsonOption
+from edgeseal.cli._shared._console import new_table, print_json, print_table, print_text
+from edgeseal.cli._shared._options import JsonOption
 
 __all__ = ["recipes"]
 
@@ -21,7 +21,7 @@ def recipes(
     as_json: JsonOption = False,
 ) -> None:
     """List the ways to quantize, or show one to start your own from."""
-    from edgeseal.quantize import find_recipe, recipe_names, recipe_to_json
+    from edgeseal.tflite.quantization import find_recipe, recipe_names, recipe_to_json
 
     if name is not None:
         text = recipe_to_json(find_recipe(name))

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeseal.cli._check import samples_of
-from edgeseal.cli._console import busy, note, print_json, print_text
-from edgeseal.cli._options import JsonOption, TimeoutOption
-from edgeseal.cli._outputs import check_apart
+from edgeseal.cli._shared._console import busy, note, print_json, print_text
+from edgeseal.cli._shared._options import JsonOption, TimeoutOption
+from edgeseal.cli._shared._outputs import check_apart
 from edgeseal.errors import NothingToReduceError, UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.analyze import ReduceSettings, Reduction
+    from edgeseal.tflite.reduction import ReduceSettings, Reduction
 
 __all__ = ["reduce"]
 
@@ -86,7 +86,7 @@ def reduce(
     they do not matter. Exits with 1 if the model does not show the fault.
     """
     from edgeseal._files import check_output
-    from edgeseal.analyze import ReduceSettings, reduction_paths, write_reduction
+    from edgeseal.tflite.reduction import ReduceSettings, reduction_paths, write_reduction
 
     choice = _Choice(finding, node, images, against, against_fallback, tolerance, command)
     choice.check()
@@ -130,7 +130,7 @@ class _Choice:
         Raises:
             UsageError: they do.
         """
-        from edgeseal.check import CODES
+        from edgeseal.tflite.diagnosis import CODES
 
         kinds = {
             "--finding or --node": self.finding or self.node,
@@ -148,8 +148,13 @@ class _Choice:
 
     def reduce(self, source: Path, settings: ReduceSettings) -> Reduction:
         """Reduce a file."""
-        from edgeseal.analyze import NodePlace, reduce_command, reduce_difference, reduce_finding
-        from edgeseal.graph import read_model
+        from edgeseal.tflite.graph import read_model
+        from edgeseal.tflite.reduction import (
+            NodePlace,
+            reduce_command,
+            reduce_difference,
+            reduce_finding,
+        )
 
         if self.command is not None:
             return reduce_command(source, _split(self.command), settings=settings)
@@ -179,7 +184,7 @@ def _split(command: str) -> list[str]:
 
 
 def _show(reduction: Reduction, output: Path, written: list[Path], *, as_json: bool) -> None:
-    from edgeseal.analyze import bug_report
+    from edgeseal.tflite.reduction import bug_report
 
     report = bug_report(reduction, output)
     if as_json:

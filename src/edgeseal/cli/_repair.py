@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeseal.cli._check import report_record, samples_of
-from edgeseal.cli._console import busy, mib, new_table, note, print_json, print_table, print_text
-from edgeseal.cli._options import (
+from edgeseal.cli._shared._console import (
+    busy,
+    mib,
+    new_table,
+    note,
+    print_json,
+    print_table,
+    print_text,
+)
+from edgeseal.cli._shared._options import (
     JsonOption,
     MemoryLimitOption,
     OverwriteFileOption,
@@ -18,11 +26,17 @@ from edgeseal.cli._options import (
     RunSeedOption,
     TimeoutOption,
 )
-from edgeseal.cli._outputs import check_apart
+from edgeseal.cli._shared._outputs import check_apart
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.repair import Agreement, Change, Preference, Result, Unmended
+    from edgeseal.tflite.repairs import (
+        ModelChange,
+        OutputAgreement,
+        Preference,
+        RepairResult,
+        Unmended,
+    )
 
 __all__ = ["repair"]
 
@@ -62,9 +76,9 @@ def repair(
     written in any case; exits with 1 if a finding of level error is left in it.
     """
     from edgeseal._files import check_output
-    from edgeseal.graph import read_model, write_model
-    from edgeseal.probe import Prober
-    from edgeseal.repair import repair as repair_model
+    from edgeseal.tflite.graph import read_model, write_model
+    from edgeseal.tflite.probe import Prober
+    from edgeseal.tflite.repairs import repair as repair_model
 
     preference = _preference(prefer)
     check_apart([source, companion, *(images or ())], [output])
@@ -96,7 +110,7 @@ def repair(
 
 
 def _preference(name: str) -> Preference:
-    from edgeseal.repair import Preference
+    from edgeseal.tflite.repairs import Preference
 
     known = {preference.value: preference for preference in Preference}
     if name not in known:
@@ -104,7 +118,7 @@ def _preference(name: str) -> Preference:
     return known[name]
 
 
-def _record(result: Result, source: Path, output: Path) -> dict[str, object]:
+def _record(result: RepairResult, source: Path, output: Path) -> dict[str, object]:
     companion = result.companion
     return {
         "source": str(source),
@@ -123,11 +137,11 @@ def _record(result: Result, source: Path, output: Path) -> dict[str, object]:
     }
 
 
-def _item_record(item: Change | Unmended) -> dict[str, object]:
+def _item_record(item: ModelChange | Unmended) -> dict[str, object]:
     return {"code": item.code, "title": item.title, "text": item.text, "names": list(item.names)}
 
 
-def _agreement_record(agreement: Agreement | None) -> dict[str, object] | None:
+def _agreement_record(agreement: OutputAgreement | None) -> dict[str, object] | None:
     if agreement is None:
         return None
     return {
@@ -137,7 +151,7 @@ def _agreement_record(agreement: Agreement | None) -> dict[str, object] | None:
     }
 
 
-def _show(result: Result, source: Path, output: Path) -> None:
+def _show(result: RepairResult, source: Path, output: Path) -> None:
     before, after = source.stat().st_size, output.stat().st_size
     print_text(f"{output}: {mib(before)} -> {mib(after)}, {_state(result)}")
     if result.changes:
@@ -155,14 +169,14 @@ def _show(result: Result, source: Path, output: Path) -> None:
         print_text(f"not mended: {item.code} {item.title}: {item.text}")
 
 
-def _state(result: Result) -> str:
+def _state(result: RepairResult) -> str:
     report = result.after
     if not report.prepares:
         return "cannot be prepared by this LiteRT"
     return {None: "prepares", True: "runs", False: "fails when it runs"}[report.runs]
 
 
-def _against(result: Result) -> str:
+def _against(result: RepairResult) -> str:
     companion = result.companion
     if companion is None or companion.after is None:
         return "cannot be compared: one of them does not run"
@@ -170,12 +184,12 @@ def _against(result: Result) -> str:
     return f"{_figures(companion.after)} (before: {before})"
 
 
-def _words(agreement: Agreement, what: str) -> str:
+def _words(agreement: OutputAgreement, what: str) -> str:
     if agreement.is_identical:
         return f"are {what}, to the bit"
     return f"differ from {what}: {_figures(agreement)}"
 
 
-def _figures(agreement: Agreement) -> str:
+def _figures(agreement: OutputAgreement) -> str:
     signs = f"{agreement.sign_agreement:.4f} of the signs agree"
     return f"squared error {agreement.nmse:.2g} of the variance, {signs}"

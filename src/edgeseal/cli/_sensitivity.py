@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import new_table, print_json, print_table
-from edgeseal.cli._options import (
+from edgeseal.cli._shared._console import new_table, print_json, print_table
+from edgeseal.cli._shared._options import (
     FloatArgument,
     JsonOption,
     MarkedOption,
@@ -16,11 +16,11 @@ from edgeseal.cli._options import (
     TaskImagesOption,
     TaskSeedOption,
 )
-from edgeseal.cli._outputs import check_apart
+from edgeseal.cli._shared._outputs import check_apart
 from edgeseal.cli._task import TaskChoice
 
 if TYPE_CHECKING:
-    from edgeseal.tune import LayerCost
+    from edgeseal.tflite.tuning import LayerCost
 
 __all__ = ["sensitivity"]
 
@@ -55,9 +55,9 @@ def sensitivity(
     the same command goes on from FLOAT.tflite.sensitivity.part.
     """
     from edgeseal._files import check_output
-    from edgeseal.graph import read_model
-    from edgeseal.quantize import find_recipe
-    from edgeseal.tune import (
+    from edgeseal.tflite.graph import read_model
+    from edgeseal.tflite.quantization import find_recipe
+    from edgeseal.tflite.tuning import (
         check_plot,
         check_source,
         measure_sensitivity,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edgeseal.cli._console import busy, mib, new_table, print_json, print_table, print_text
+from edgeseal.cli._shared._console import busy, mib, new_table, print_json, print_table, print_text
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.targets import Estimate, TargetReport
+    from edgeseal.tflite.targets import TargetEstimate, TargetReport
 
 __all__ = ["TARGETS", "check_targets"]
 
@@ -41,8 +41,8 @@ def check_targets(
     Raises:
         UsageError: there is no such target.
     """
-    from edgeseal.graph import read_model
-    from edgeseal.targets import Target, assess
+    from edgeseal.tflite.graph import read_model
+    from edgeseal.tflite.targets import Target, assess
 
     unknown = [name for name in names if name not in TARGETS]
     if unknown:
@@ -91,7 +91,7 @@ def _show(report: TargetReport) -> None:
         print_table(table)
 
 
-def _show_estimate(estimate: Estimate) -> None:
+def _show_estimate(estimate: TargetEstimate) -> None:
     print_text(
         f"  estimate for {estimate.accelerator} ({estimate.system}): {estimate.latency_ms:.2f} ms, "
         f"{estimate.cycles / 1e6:.2f} M cycles, {estimate.macs / 1e6:.0f} M MACs"
@@ -126,7 +126,7 @@ def _record(report: TargetReport) -> dict[str, object]:
     }
 
 
-def _estimate_record(estimate: Estimate) -> dict[str, object]:
+def _estimate_record(estimate: TargetEstimate) -> dict[str, object]:
     return {
         "accelerator": estimate.accelerator,
         "system": estimate.system,

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeseal.cli._console import busy, note
-from edgeseal.cli._pictures import list_pictures
+from edgeseal.cli._shared._console import busy, note
+from edgeseal.cli._shared._pictures import list_pictures
 from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.calibrate import Inputs
-    from edgeseal.evaluate import MarkedPicture
-    from edgeseal.quantize import Recipe
-    from edgeseal.tune import Layer, Task, Trials
+    from edgeseal.tflite.calibration import CalibrationInputs
+    from edgeseal.tflite.quantization import Recipe
+    from edgeseal.tflite.tuning import Layer, Task, Trials
+    from edgeseal.watermark.evaluate import MarkedPicture
 
 __all__ = ["TaskChoice"]
 
@@ -61,7 +61,7 @@ class TaskChoice:
 
     @contextlib.contextmanager
     def trials(
-        self, source: Path, base: Recipe, state: Path, *, learned: Inputs | None = None
+        self, source: Path, base: Recipe, state: Path, *, learned: CalibrationInputs | None = None
     ) -> Iterator[tuple[list[Layer], Trials]]:
         """Yield the layers of a float model, screened, and what measures recipes on it.
 
@@ -76,8 +76,8 @@ class TaskChoice:
             FileError, ImageError: a picture or the state cannot be read.
             UsageError: the state belongs to another model, task or calibration.
         """
-        from edgeseal.graph import read_model
-        from edgeseal.tune import Trials, find_layers
+        from edgeseal.tflite.graph import read_model
+        from edgeseal.tflite.tuning import Trials, find_layers
 
         with busy("screening the layers") as say:
             layers = find_layers(read_model(source), base, self._inputs(), source=str(source))
@@ -96,14 +96,14 @@ class TaskChoice:
                 ),
             )
 
-    def _inputs(self) -> Inputs:
-        from edgeseal.calibrate import bundled_inputs, inputs_from
+    def _inputs(self) -> CalibrationInputs:
+        from edgeseal.tflite.calibration import bundled_inputs, inputs_from
 
         return inputs_from(self.pictures) if self.pictures else bundled_inputs()
 
     def _task(self, source: Path) -> Task:
-        from edgeseal.graph import read_model
-        from edgeseal.tune import plain_task
+        from edgeseal.tflite.graph import read_model
+        from edgeseal.tflite.tuning import plain_task
 
         if self.embedder is None and self.message is None:
             return plain_task(read_model(source), self._inputs())
@@ -111,10 +111,10 @@ class TaskChoice:
 
     def _reading(self, source: Path) -> Task:
         from edgeseal.data import photo_paths
-        from edgeseal.evaluate import ATTACKS, reading_task
-        from edgeseal.graph import read_model
-        from edgeseal.runtime import read_info
-        from edgeseal.tune import Task
+        from edgeseal.tflite.graph import read_model
+        from edgeseal.tflite.tuning import Task
+        from edgeseal.watermark.evaluate import ATTACKS, reading_task
+        from edgeseal.watermark.runtime import read_info
 
         info = read_info(read_model(source), source=str(source))
         if info.part != "detector":
@@ -134,8 +134,9 @@ def _marker(
     """Return what makes a marked picture of a file and its number."""
     import numpy as np
 
-    from edgeseal.evaluate import MarkedPicture
-    from edgeseal.runtime import Message, load_embedder, read_image
+    from edgeseal.pictures import read_image
+    from edgeseal.watermark.evaluate import MarkedPicture
+    from edgeseal.watermark.runtime import Message, load_embedder
 
     if embedder is None:
         given = Message.from_hex(message or "", bits)

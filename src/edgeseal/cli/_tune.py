@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._console import (
-    new_table,
-    note,
-    print_json,
-    print_table,
-    print_text,
-)
-from edgeseal.cli._options import (
+from edgeseal.cli._shared._console import new_table, note, print_json, print_table, print_text
+from edgeseal.cli._shared._options import (
     FloatArgument,
     JsonOption,
     MarkedOption,
@@ -24,14 +18,14 @@ from edgeseal.cli._options import (
     TaskImagesOption,
     TaskSeedOption,
 )
-from edgeseal.cli._outputs import check_apart
-from edgeseal.cli._pictures import list_pictures
+from edgeseal.cli._shared._outputs import check_apart
+from edgeseal.cli._shared._pictures import list_pictures
 from edgeseal.cli._task import TaskChoice
 from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.quantize import Recipe
-    from edgeseal.tune import Budget, Found, Layer, Trials
+    from edgeseal.tflite.quantization import Recipe
+    from edgeseal.tflite.tuning import Budget, Layer, Trials, TuneResult
 
 __all__ = ["tune"]
 
@@ -84,10 +78,10 @@ def tune(
     with 1 if the budget cannot be met, and says by how much. After an interruption the same command
     goes on from OUT.tflite.part.
     """
-    from edgeseal.calibrate import inputs_from
-    from edgeseal.graph import read_model
-    from edgeseal.quantize import find_recipe
-    from edgeseal.tune import Budget, check_source, usable_recipe
+    from edgeseal.tflite.calibration import inputs_from
+    from edgeseal.tflite.graph import read_model
+    from edgeseal.tflite.quantization import find_recipe
+    from edgeseal.tflite.tuning import Budget, check_source, usable_recipe
 
     size_bytes = None if max_size_mb is None else round(max_size_mb * 1e6)
     budget = Budget(size_bytes, max_drop, max_ms_ratio)
@@ -134,7 +128,7 @@ class _Files:
 
     @classmethod
     def of(cls, model: Path, plot: Path | None, report: Path | None, *, overwrite: bool) -> _Files:
-        from edgeseal.tune import state_path
+        from edgeseal.tflite.tuning import state_path
 
         recipe = model.with_suffix(".recipe.json")
         return cls(model, recipe, plot, report, state_path(model), overwrite)
@@ -142,7 +136,7 @@ class _Files:
     def check(self, inputs: Iterable[Path | str | None]) -> None:
         """Find out before any work whether they can be written."""
         from edgeseal._files import check_output
-        from edgeseal.tune import check_plot
+        from edgeseal.tflite.tuning import check_plot
 
         outputs = self.model, self.recipe, self.plot, self.report
         check_apart(inputs, [*outputs, self.state])
@@ -152,9 +146,9 @@ class _Files:
         if self.plot is not None:
             check_plot(self.plot)
 
-    def write(self, found: Found, trials: Trials, budget: Budget) -> dict[str, object]:
+    def write(self, found: TuneResult, trials: Trials, budget: Budget) -> dict[str, object]:
         """Write them, and return the record of the search."""
-        from edgeseal.tune import found_record, plot_found
+        from edgeseal.tflite.tuning import found_record, plot_found
 
         metric = trials.task.metric
         record = found_record(found, budget, metric)
@@ -169,8 +163,8 @@ class _Files:
 
     def _write_winner(self, trials: Trials, recipe: Recipe) -> None:
         from edgeseal._files import replacing
-        from edgeseal.graph import read_model, write_model
-        from edgeseal.quantize import quantize, recipe_to_json
+        from edgeseal.tflite.graph import read_model, write_model
+        from edgeseal.tflite.quantization import quantize, recipe_to_json
 
         source, model = trials.source, read_model(trials.source)
         try:
@@ -182,9 +176,9 @@ class _Files:
         write_model(model, self.model, overwrite=self.overwrite)
 
 
-def _search(trials: Trials, layers: list[Layer], base: Recipe, budget: Budget) -> Found:
-    from edgeseal.quantize import find_recipe, recipe_names
-    from edgeseal.tune import measure_sensitivity, search
+def _search(trials: Trials, layers: list[Layer], base: Recipe, budget: Budget) -> TuneResult:
+    from edgeseal.tflite.quantization import find_recipe, recipe_names
+    from edgeseal.tflite.tuning import measure_sensitivity, search
 
     costs = measure_sensitivity(trials, layers, base, quick=True)
     known = {name: find_recipe(name) for name in recipe_names()}
@@ -205,7 +199,7 @@ def _write_report(record: dict[str, object], path: Path, *, overwrite: bool) -> 
         temporary.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
 
 
-def _show(found: Found, metric: str, files: _Files) -> None:
+def _show(found: TuneResult, metric: str, files: _Files) -> None:
     columns = ("candidate", "MB", "drop (points)", "x float time", "front", "")
     table = new_table(*columns, right=columns[1:4])
     front = {one.name for one in found.front}

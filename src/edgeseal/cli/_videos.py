@@ -11,16 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from edgeseal.cli._console import frame_bar, new_table, note, print_json, print_table, printable
-from edgeseal.cli._jsonl import JsonLines, Lines, left_over
-from edgeseal.cli._outputs import check_apart, check_outputs, check_sources, output_folder
-from edgeseal.cli._pictures import exit_after_pictures, list_pictures, note_done
+from edgeseal.cli._shared._console import (
+    frame_bar,
+    new_table,
+    note,
+    print_json,
+    print_table,
+    printable,
+)
+from edgeseal.cli._shared._jsonl import JsonLines, Lines, left_over
+from edgeseal.cli._shared._outputs import check_apart, check_outputs, check_sources, output_folder
+from edgeseal.cli._shared._pictures import exit_after_pictures, list_pictures, note_done
 from edgeseal.errors import FileError, UsageError
 
 if TYPE_CHECKING:
-    from edgeseal.cli._message import Wanted
-    from edgeseal.runtime import Detection
-    from edgeseal.video import VideoDetection, VideoEmbedding
+    from edgeseal.cli._shared._message import Wanted
+    from edgeseal.watermark.runtime import Detection
+    from edgeseal.watermark.video import VideoDetection, VideoEmbedding
 
 __all__ = [
     "AggregationOption",
@@ -91,8 +98,8 @@ def list_inputs(
         FileError: there are none, or a folder or list cannot be read.
         UsageError: videos and others were named together, or an option of the one for the other.
     """
-    from edgeseal.runtime import PICTURE_SUFFIXES
-    from edgeseal.video import VIDEO_SUFFIXES, is_video
+    from edgeseal.pictures import PICTURE_SUFFIXES
+    from edgeseal.watermark.video import VIDEO_SUFFIXES, is_video
 
     suffixes = (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)
     found = list_pictures(names, recursive=recursive, suffixes=suffixes, kind="pictures or videos")
@@ -138,8 +145,8 @@ class VideoEmbed:
             UsageError, FileError, ModelError: nothing could be done.
             typer.Exit: with 1 if some videos failed, with 2 if all did.
         """
-        from edgeseal.runtime import load_embedder
-        from edgeseal.video import Encoding, embed_video
+        from edgeseal.watermark.runtime import load_embedder
+        from edgeseal.watermark.video import Encoding, embed_video
 
         outputs = {path: self.output / path.name for path in videos}
         check_sources(outputs)
@@ -213,8 +220,8 @@ class VideoDetect:
             typer.Exit: with 1 if some videos failed, with 2 if all did.
         """
         from edgeseal.cli._detect import note_unknown, payload_rate
-        from edgeseal.runtime import load_detector, to_message
-        from edgeseal.video import detect_video
+        from edgeseal.watermark.runtime import load_detector, to_message
+        from edgeseal.watermark.video import detect_video
 
         detector = load_detector(self.model, threads=self.threads)
         raw = self.raw or self.expect is not None

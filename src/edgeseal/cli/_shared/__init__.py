@@ -1,0 +1,1 @@
+"""What verbs share: options, printing, outputs, progress and interruption."""

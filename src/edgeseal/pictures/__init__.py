@@ -1,0 +1,37 @@
+"""Pictures: reading, saving, resizing; folders, patterns and lists; work on many at a time."""
+
+from edgeseal.pictures._folder import (
+    PICTURE_SUFFIXES,
+    find_pictures,
+)
+from edgeseal.pictures._read_image import (
+    MAX_PIXELS,
+    ImageInput,
+    read_image,
+)
+from edgeseal.pictures._resize import (
+    resize,
+)
+from edgeseal.pictures._save import (
+    SAVE_SUFFIXES,
+    save_suffix,
+)
+from edgeseal.pictures._sources import (
+    find_sources,
+)
+from edgeseal.pictures._workers import (
+    map_in_order,
+)
+
+__all__ = [
+    "MAX_PIXELS",
+    "PICTURE_SUFFIXES",
+    "SAVE_SUFFIXES",
+    "ImageInput",
+    "find_pictures",
+    "find_sources",
+    "map_in_order",
+    "read_image",
+    "resize",
+    "save_suffix",
+]

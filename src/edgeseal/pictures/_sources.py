@@ -1,0 +1,84 @@
+"""From what a user names to the pictures that are meant: files, folders, patterns and lists."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from edgeseal.errors import FileError
+from edgeseal.pictures._folder import PICTURE_SUFFIXES, find_pictures
+
+__all__ = ["find_sources"]
+
+_STDIN = "-"
+_LIST_MARK = "@"
+
+
+def find_sources(
+    names: Iterable[str | Path],
+    *,
+    recursive: bool = True,
+    suffixes: tuple[str, ...] = PICTURE_SUFFIXES,
+    stdin: TextIO | None = None,
+) -> list[Path]:
+    """List what is meant by names, each path once.
+
+    Args:
+        names: for each, what exists by that name comes first: a file, or a folder, which is
+            searched. Else ``@LIST`` is a file of paths, one a line, ``-`` the same from stdin, and
+            ``*``, ``?``, ``[...]`` and ``**`` make a pattern. Anything else stays in the list, so
+            that reading it reports what is wrong with it. Empty lines are left out; paths in lists
+            are relative to the working directory.
+        recursive: whether to search folders in folders.
+        suffixes: endings, in lower case, of the files to take from a folder.
+        stdin: what to read for ``-`` instead of the process's own.
+
+    Raises:
+        FileError: a folder or list cannot be read, or a pattern fits nothing.
+    """
+    paths = (path for name in names for path in _expanded(str(name), stdin))
+    found = find_pictures(paths, recursive=recursive, suffixes=suffixes)
+    return list(dict.fromkeys(found))
+
+
+def _expanded(name: str, stdin: TextIO | None) -> Iterator[Path]:
+    if os.path.lexists(name):
+        yield Path(name)
+    elif name == _STDIN:
+        yield from _lines(stdin or sys.stdin, "stdin")
+    elif name.startswith(_LIST_MARK):
+        yield from _list(Path(name[len(_LIST_MARK) :]))
+    elif glob.has_magic(name):
+        yield from _matches(name)
+    else:
+        yield Path(name)
+
+
+def _list(path: Path) -> list[Path]:
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape") as file:
+            return list(_lines(file, str(path)))
+    except OSError as error:
+        raise FileError(f"{path}: cannot read this list of pictures ({error.strerror})") from error
+
+
+def _lines(file: TextIO, name: str) -> Iterator[Path]:
+    for number, line in enumerate(file, start=1):
+        text = line.rstrip("\r\n")
+        if "\0" in text:
+            raise FileError(f"{name}, line {number}: is no path; expected a list, one path a line")
+        if text.strip():
+            yield Path(text)
+
+
+def _matches(pattern: str) -> list[Path]:
+    found = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
+    if not found:
+        raise FileError(f"{pattern}: no file fits this pattern; quote it if it is a name")
+    # what a pattern names is not searched again: `**` lists the folders with all that is in them
+    files = [path for path in found if not path.is_dir()]
+    return files if "**" in pattern else found

@@ -1,0 +1,135 @@
+"""Quantization parameters that are not valid, change without a word, or cancel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeseal.tflite.diagnosis._finding import Finding, find_nodes, nodes_of
+from edgeseal.tflite.diagnosis._places import operand, result
+from edgeseal.tflite.graph import Model, Operator, Quantization, Subgraph, Tensor
+from edgeseal.tflite.probe import has_fitting_scales, integer_limits
+
+__all__ = ["changes_scale", "find_quantization", "needless_quantizes"]
+
+_MOVES_ONLY = frozenset(
+    (
+        "RESHAPE",
+        "SQUEEZE",
+        "EXPAND_DIMS",
+        "TRANSPOSE",
+        "SLICE",
+        "STRIDED_SLICE",
+        "GATHER",
+        "GATHER_ND",
+        "SPLIT",
+        "SPLIT_V",
+        "PACK",
+        "UNPACK",
+        "TILE",
+        "REVERSE_V2",
+        "BROADCAST_TO",
+        "SPACE_TO_DEPTH",
+        "DEPTH_TO_SPACE",
+        "SPACE_TO_BATCH_ND",
+        "BATCH_TO_SPACE_ND",
+        "MIRROR_PAD",
+    )
+)
+"""Operators whose kernels copy stored integers, whatever the scales on both sides."""
+
+_EXACT_IN_FLOAT = ("INT4", "INT8", "UINT8", "INT16")
+"""Types that survive DEQUANTIZE and QUANTIZE to the bit."""
+
+
+def find_quantization(model: Model) -> list[Finding]:
+    """Look for quantization parameters that cost accuracy or do nothing."""
+    return [
+        *_invalid_quantization(model),
+        *find_nodes("ES016", nodes_of(model), changes_scale),
+        *_cancelling(model),
+    ]
+
+
+def needless_quantizes(subgraph: Subgraph) -> list[tuple[Operator, Tensor]]:
+    """Return QUANTIZE operators that give back stored values, with the tensor that has them.
+
+    That tensor has the same type and quantization as the result; it is the operand itself, or was
+    dequantized into the operand.
+    """
+    made_by = {id(t): operator for operator in subgraph.operators for t in operator.outputs}
+    ends = {id(tensor) for tensor in [*subgraph.inputs, *subgraph.outputs]}
+    found = []
+    for operator in subgraph.operators:
+        source = operand(operator, 0) if operator.kind == "QUANTIZE" else None
+        target = result(operator)
+        first = made_by.get(id(source))
+        if first is not None and first.kind == "DEQUANTIZE":
+            source = operand(first, 0)
+        if source is None or target is None or not _same_type(source, target):
+            continue
+        is_end = id(source) in ends or source.is_constant or source.is_variable
+        is_exact = source.quantization is not None and source.dtype in _EXACT_IN_FLOAT
+        if is_exact and not (is_end and id(target) in ends):
+            found.append((operator, source))
+    return found
+
+
+def _cancelling(model: Model) -> list[Finding]:
+    needless = {
+        id(operator) for subgraph in model.subgraphs for operator, _ in needless_quantizes(subgraph)
+    }
+    return find_nodes("ES025", nodes_of(model), lambda operator: id(operator) in needless)
+
+
+def _invalid_quantization(model: Model) -> list[Finding]:
+    tensors = [
+        tensor
+        for subgraph in model.subgraphs
+        for tensor in subgraph.tensors()
+        if tensor.quantization is not None and _problem(tensor, tensor.quantization)
+    ]
+    if not tensors:
+        return []
+    first = tensors[0]
+    message = f"{first.name}: {_problem(first, first.quantization)}" if first.quantization else ""
+    return [Finding("ES015", tensors=tuple(tensors), message=message)]
+
+
+def _problem(tensor: Tensor, quantization: Quantization) -> str:
+    """Return what is wrong with quantization parameters; empty if nothing is."""
+    scale, zero_point, axis = quantization.scale, quantization.zero_point, quantization.axis
+    if not np.isfinite(scale).all() or (scale <= 0).any():
+        return "a scale is not a positive number"
+    if axis and axis >= tensor.rank:
+        return f"the quantized axis is {axis}, the rank {tensor.rank}"
+    if not has_fitting_scales(tensor, quantization):
+        return f"{scale.size} scales for the shape {list(tensor.shape)}, axis {axis}"
+    if zero_point.size not in (1, scale.size):
+        return f"{zero_point.size} zero points for {scale.size} scales"
+    limits = integer_limits(tensor)
+    if limits is not None and (zero_point.min() < limits[0] or zero_point.max() > limits[1]):
+        return f"a zero point lies outside {tensor.dtype}"
+    return ""
+
+
+def changes_scale(operator: Operator) -> bool:
+    """Whether an operator that only moves stored integers has other scales on its two sides."""
+    source = operand(operator, 0) if operator.kind in _MOVES_ONLY else None
+    if source is None or source.quantization is None:
+        return False
+    return any(
+        target.quantization is not None
+        and source.dtype == target.dtype
+        and not _same_type(source, target)
+        for target in operator.outputs
+    )
+
+
+def _same_type(one: Tensor, other: Tensor) -> bool:
+    """Whether stored values mean the same in both tensors."""
+    if one.dtype != other.dtype:
+        return False
+    mine, its = one.quantization, other.quantization
+    if mine is None or its is None:
+        return mine is its
+    return np.array_equal(mine.scale, its.scale) and np.array_equal(mine.zero_point, its.zero_point)

@@ -1,0 +1,43 @@
+"""Results that an integer kernel gets wrong without a word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseal.tflite.probe import ExecutedStep, Prober, Status, is_quantized, run_twin
+
+__all__ = ["has_wrong_result"]
+
+_WRONG = 0.5  # squared error as a share of the twin's squares; rounding gives 0.01 or less
+_RECURRENT = ("LSTM", "RNN", "SVDF")  # their integer kernels are other algorithms, with state
+
+
+def has_wrong_result(step: ExecutedStep, prober: Prober) -> bool:
+    """Whether an operator's stored integers are far from what its float twin rounds to.
+
+    The twin's result is rounded and clipped to the same type and scale, so this is the kernel's
+    own error and not that of a coarse or narrow output.
+    """
+    outputs = step.operator.outputs
+    if any(word in step.operator.kind for word in _RECURRENT):
+        return False
+    if step.outcome.status is not Status.RAN or not outputs or not all(map(is_quantized, outputs)):
+        return False
+    expected = run_twin(step.operator, step.inputs, prober)
+    return expected is not None and any(
+        _error(got, want, tensor.quantization.zero_point[0]) > _WRONG
+        for got, want, tensor in zip(step.outcome.outputs, expected, outputs, strict=True)
+        if tensor.quantization is not None
+    )
+
+
+def _error(got: NDArray[Any], want: NDArray[Any], zero_point: np.int64) -> float:
+    """Return the squared error of stored integers by the squares of those that are wanted."""
+    wanted = want.astype(np.float64) - zero_point
+    squares = float(np.square(wanted).sum())
+    if got.shape != want.shape or not squares:
+        return 0.0
+    return float(np.square(got.astype(np.float64) - want).sum()) / squares

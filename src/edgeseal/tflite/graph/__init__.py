@@ -1,0 +1,75 @@
+"""A ``.tflite`` file as a graph of objects."""
+
+from edgeseal.tflite.graph._description import (
+    DESCRIPTION,
+    parse_description,
+    read_description,
+    write_description,
+)
+from edgeseal.tflite.graph._macs import Arithmetic, Macs, ShapeOf, count_macs
+from edgeseal.tflite.graph._model import (
+    Appended,
+    Model,
+    Operator,
+    OperatorCode,
+    Signature,
+    Subgraph,
+)
+from edgeseal.tflite.graph._model_summary import (
+    ModelSummary,
+    OperatorCount,
+    OperatorSummary,
+    SignatureSummary,
+    TensorSummary,
+    TypeSummary,
+    summarize,
+)
+from edgeseal.tflite.graph._modules import ModulePath, Modules, find_modules
+from edgeseal.tflite.graph._option_text import OptionText, describe_options
+from edgeseal.tflite.graph._paired_ends import check_ends, paired_ends
+from edgeseal.tflite.graph._read_model import deserialize, read_model
+from edgeseal.tflite.graph._schema import enum_names, new_operator
+from edgeseal.tflite.graph._tensor import Blockwise, Buffer, ExternalBuffer, Quantization, Tensor
+from edgeseal.tflite.graph._write_model import serialize, write_model
+
+__all__ = [
+    "DESCRIPTION",
+    "Appended",
+    "Arithmetic",
+    "Blockwise",
+    "Buffer",
+    "ExternalBuffer",
+    "Macs",
+    "Model",
+    "ModelSummary",
+    "ModulePath",
+    "Modules",
+    "Operator",
+    "OperatorCode",
+    "OperatorCount",
+    "OperatorSummary",
+    "OptionText",
+    "Quantization",
+    "ShapeOf",
+    "Signature",
+    "SignatureSummary",
+    "Subgraph",
+    "Tensor",
+    "TensorSummary",
+    "TypeSummary",
+    "check_ends",
+    "count_macs",
+    "describe_options",
+    "deserialize",
+    "enum_names",
+    "find_modules",
+    "new_operator",
+    "paired_ends",
+    "parse_description",
+    "read_description",
+    "read_model",
+    "serialize",
+    "summarize",
+    "write_description",
+    "write_model",
+]

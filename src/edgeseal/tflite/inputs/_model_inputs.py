@@ -1,0 +1,46 @@
+"""The same pictures for every file, each in its own types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+
+from edgeseal.pictures import ImageInput
+from edgeseal.tflite.graph import Model
+from edgeseal.tflite.inputs._paired_samples import drawn_samples, samples_from_pictures
+
+__all__ = ["ModelInputs", "model_inputs"]
+
+ModelInputs: TypeAlias = list[tuple[NDArray[Any], ...]]
+"""For each picture, an array for each input of a model, in its order."""
+
+
+def model_inputs(
+    models: Sequence[Model], pictures: Sequence[ImageInput] | None, *, draws: int, seed: int = 0
+) -> list[ModelInputs]:
+    """Return inputs for each model that stand for the same real values.
+
+    Args:
+        models: the first gives the shapes; the others take as many inputs of the same shapes.
+        pictures: what to run on, resized to the input; None to draw inputs, pink noise for
+            pictures.
+        draws: number of inputs if they are drawn.
+        seed: for what is drawn.
+
+    Raises:
+        UsageError: inputs differ in shape, or the models take no pictures.
+        FileError, ImageError: a picture cannot be read.
+    """
+    first = models[0]
+    found = []
+    for model in models:
+        if pictures is None:
+            samples = drawn_samples(first, model, draws, seed=seed)
+        else:
+            samples = samples_from_pictures(first, model, pictures, seed=seed)
+        found.append(
+            [tuple(sample.candidate[tensor] for tensor in model.main.inputs) for sample in samples]
+        )
+    return found

@@ -1,0 +1,48 @@
+"""Lets the installed LiteRT try models and single operators, in a process of their own."""
+
+from edgeseal.tflite.probe._cut import Cutout, called_functions, cut, cut_function
+from edgeseal.tflite.probe._execute import ExecutedStep, ValueOrigin, execute, run_alone, run_twin
+from edgeseal.tflite.probe._interpreter import new_interpreter, refusal
+from edgeseal.tflite.probe._outcome import Outcome, Status
+from edgeseal.tflite.probe._prober import Prober
+from edgeseal.tflite.probe._twin import float_twin
+from edgeseal.tflite.probe._unpacking import Unpacking
+from edgeseal.tflite.probe._values import (
+    constant_values,
+    dequantize,
+    draw,
+    has_fitting_scales,
+    integer_limits,
+    is_quantized,
+    numpy_type,
+    quantize,
+    size_bytes,
+)
+
+__all__ = [
+    "Cutout",
+    "ExecutedStep",
+    "Outcome",
+    "Prober",
+    "Status",
+    "Unpacking",
+    "ValueOrigin",
+    "called_functions",
+    "constant_values",
+    "cut",
+    "cut_function",
+    "dequantize",
+    "draw",
+    "execute",
+    "float_twin",
+    "has_fitting_scales",
+    "integer_limits",
+    "is_quantized",
+    "new_interpreter",
+    "numpy_type",
+    "quantize",
+    "refusal",
+    "run_alone",
+    "run_twin",
+    "size_bytes",
+]

@@ -1,0 +1,51 @@
+"""From a float ``.tflite`` graph to one with fewer bits, as a recipe says."""
+
+from edgeseal.tflite.quantization._outcome import LayerResult, QuantizationReport, Share
+from edgeseal.tflite.quantization._quantize import RECIPE_METADATA, bundled_calibration, quantize
+from edgeseal.tflite.quantization.integer import Ends, set_ends
+from edgeseal.tflite.quantization.recipe._layer_plan import (
+    LayerPlan,
+    PlannedOperator,
+    make_plan,
+    named_operators,
+)
+from edgeseal.tflite.quantization.recipe._recipe import (
+    Activations,
+    Methods,
+    Place,
+    Precision,
+    Recipe,
+    Rounding,
+    Rule,
+    WeightType,
+)
+from edgeseal.tflite.quantization.recipe._recipe_files import find_recipe, read_recipe, recipe_names
+from edgeseal.tflite.quantization.recipe._recipe_json import recipe_from_json, recipe_to_json
+
+__all__ = [
+    "RECIPE_METADATA",
+    "Activations",
+    "Ends",
+    "LayerPlan",
+    "LayerResult",
+    "Methods",
+    "Place",
+    "PlannedOperator",
+    "Precision",
+    "QuantizationReport",
+    "Recipe",
+    "Rounding",
+    "Rule",
+    "Share",
+    "WeightType",
+    "bundled_calibration",
+    "find_recipe",
+    "make_plan",
+    "named_operators",
+    "quantize",
+    "read_recipe",
+    "recipe_from_json",
+    "recipe_names",
+    "recipe_to_json",
+    "set_ends",
+]

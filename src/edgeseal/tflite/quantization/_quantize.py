@@ -1,0 +1,73 @@
+"""The one entry: a float model and a recipe in, a quantized model out."""
+
+from __future__ import annotations
+
+from edgeseal.errors import ModelError, UsageError
+from edgeseal.tflite.calibration import Calibration
+from edgeseal.tflite.graph import Model, read_description, write_description
+from edgeseal.tflite.quantization._outcome import QuantizationReport, check_result, report
+from edgeseal.tflite.quantization._stages import STAGES
+from edgeseal.tflite.quantization._work import Work
+from edgeseal.tflite.quantization.recipe._layer_plan import make_plan, refuse_quantized
+from edgeseal.tflite.quantization.recipe._recipe import Recipe
+from edgeseal.tflite.quantization.recipe._recipe_json import recipe_to_json
+
+__all__ = ["RECIPE_METADATA", "bundled_calibration", "quantize", "refuse_quantized"]
+
+RECIPE_METADATA = "edgeseal_recipe"
+"""Name of the metadata entry that holds the recipe, as JSON."""
+
+
+def quantize(
+    model: Model, recipe: Recipe, *, calibration: Calibration | None = None
+) -> QuantizationReport:
+    """Quantize a float model in place and say so in its description, if it has one.
+
+    Args:
+        model: any float model; it is of no use after an error.
+        recipe: what each layer gets.
+        calibration: what was seen of this model on pictures like those that it will see, or how
+            to see it. Default: the bundled photographs, where the recipe cannot do without; others
+            that take it do without, and say so.
+
+    Returns:
+        What became of each layer.
+
+    Raises:
+        ModelError: the model is quantized already, or has nothing to quantize, or its weights
+            cannot be used.
+        UsageError: the recipe does not fit the model, with all problems listed, or it needs
+            calibration and the model does not take a picture.
+        FileError, ImageError: a picture to calibrate with cannot be read.
+    """
+    plan = make_plan(model, recipe)
+    if recipe.needs_calibration and calibration is None:
+        calibration = Calibration.on(model)
+    work = Work(model, recipe, plan, calibration)
+    if not recipe.is_float32:
+        for stage in STAGES:
+            stage(work)
+        check_result(work)
+    _describe(model, recipe)
+    return report(work)
+
+
+def bundled_calibration(model: Model, recipe: Recipe) -> Calibration | None:
+    """Return the bundled photographs for a model that takes a picture, if the recipe uses any."""
+    if not recipe.uses_calibration:
+        return None
+    calibration = Calibration.on(model)
+    try:
+        if calibration.inputs is not None:
+            calibration.inputs.arrays(0, model)
+    except (ModelError, UsageError):
+        return None
+    return calibration
+
+
+def _describe(model: Model, recipe: Recipe) -> None:
+    record = read_description(model)
+    if record is not None:
+        write_description(model, {**record, "recipe": recipe.name})
+    if not recipe.is_float32:
+        model.metadata[RECIPE_METADATA] = recipe_to_json(recipe).encode()

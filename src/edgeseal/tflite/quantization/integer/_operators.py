@@ -1,0 +1,284 @@
+"""Every operator's integer form: types, scales and what its kernel wants of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from edgeseal.tflite.graph import Buffer, Operator, Quantization, Tensor, new_operator
+from edgeseal.tflite.quantization._weighted_layers import WEIGHTS_INPUT
+from edgeseal.tflite.quantization.integer._integer_builder import (
+    IntegerBuilder,
+    Values,
+    per_tensor,
+    scale_of,
+)
+from edgeseal.tflite.quantization.rewrite._fixed_layers import MOST_BIAS, MOST_RATIO
+from edgeseal.tflite.quantization.weights._integer_weights import (
+    IntegerWeights,
+    constant,
+    integer_constant,
+    round_to_nearest,
+    symmetric_scale,
+)
+
+__all__ = ["CHANNEL_AXES", "FORMS"]
+
+_BIAS_INPUT = 2
+_BIAS_LIMITS = {"INT8": 2**30, "INT16": 2**38}  # with room for the sum of products
+_INT64 = 4  # TensorType
+_SHUFFLES = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
+CHANNEL_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
+_VERSIONS = {
+    "FULLY_CONNECTED": {"INT8": 4, "INT16": 11},
+    "CONV_2D": {"INT8": 3, "INT16": 5},
+    "DEPTHWISE_CONV_2D": {"INT8": 3, "INT16": 5},
+    "BATCH_MATMUL": {"INT8": 4, "INT16": 4},
+    "ADD": {"INT8": 2, "INT16": 4},
+    "SUB": {"INT8": 3, "INT16": 5},
+    "MUL": {"INT8": 2, "INT16": 4},
+    "SOFTMAX": {"INT8": 2, "INT16": 3},
+    "LOGISTIC": {"INT8": 2, "INT16": 3},
+    "TANH": {"INT8": 2, "INT16": 3},
+    "GELU": {"INT8": 1, "INT16": 1},
+    "SUM": {"INT8": 1, "INT16": 2},
+    "MEAN": {"INT8": 2, "INT16": 3},
+    "REDUCE_MAX": {"INT8": 2, "INT16": 3},
+    "EXP": {"INT8": 2, "INT16": 2},
+    "RSQRT": {"INT8": 2, "INT16": 3},
+    "MAXIMUM": {"INT8": 2, "INT16": 3},
+    "MINIMUM": {"INT8": 2, "INT16": 3},
+    "PAD": {"INT8": 2, "INT16": 3},
+    "MIRROR_PAD": {"INT8": 2, "INT16": 3},
+    "TRANSPOSE": {"INT8": 2, "INT16": 3},
+    "RESIZE_BILINEAR": {"INT8": 2, "INT16": 4},
+    "CONCATENATION": {"INT8": 2, "INT16": 3},
+    "SLICE": {"INT8": 2, "INT16": 4},
+}
+
+
+def _layer(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    source, weights = operator.inputs[0], operator.inputs[WEIGHTS_INPUT]
+    assert source is not None
+    assert weights is not None
+    taken = builder.form(source, dtype)
+    axis = CHANNEL_AXES[operator.kind]
+    given = operator.inputs[_BIAS_INPUT] if len(operator.inputs) > _BIAS_INPUT else None
+    real = np.zeros(weights.shape[axis], np.float32) if given is None else constant(given)
+    values = constant(weights)
+    # a bias that overflows its integers needs coarser ones
+    least = np.abs(real) / (scale_of(taken) * _BIAS_LIMITS[dtype])
+    scale = np.maximum(_scale_of_used(values, axis), least).astype(np.float32)
+    rounded = round_to_nearest(values, axis, scale)
+    bias = _bias(operator, real, scale_of(taken) * scale, dtype)
+    output = operator.outputs[0]
+    coarsest = _least_result_scale(rounded, real, scale_of(taken)) if dtype == "INT8" else 0.0
+    result = builder.new(output, dtype, builder.quantization(output, dtype, coarsest))
+    _append(
+        operator, builder, [taken, integer_constant(weights.name, rounded), bias], result, dtype
+    )
+
+
+def _scale_of_used(weights: Values, axis: int) -> Values:
+    """Return a scale per channel; where all weights are 0, one that no kernel refuses."""
+    scale = symmetric_scale(weights, axis)
+    others = tuple(dim for dim in range(weights.ndim) if dim != axis)
+    is_used = np.asarray(weights.any(axis=others))
+    if is_used.any():
+        scale = np.where(is_used, scale, scale[is_used].min())
+    return scale
+
+
+def _least_result_scale(weights: IntegerWeights, bias: Values, input_scale: float) -> float:
+    """Return the scale of a result below which kernels overflow, such as for channels always 0."""
+    others = tuple(dim for dim in range(weights.values.ndim) if dim != weights.axis)
+    used = weights.scale[weights.values.any(axis=others)]
+    product = float(used.max(initial=0)) * input_scale
+    return max(product / MOST_RATIO, float(np.abs(bias).max(initial=0)) / MOST_BIAS)
+
+
+def _bias(operator: Operator, real: Values, scale: Values, dtype: str) -> Tensor:
+    kind, name = (np.int32, "INT32") if dtype == "INT8" else (np.int64, "INT64")
+    values = np.rint(real.astype(np.float64) / scale).astype(kind)
+    quantization = Quantization(scale.astype(np.float32), np.zeros(scale.size, np.int64))
+    label = f"{operator.outputs[0].name}/bias"
+    return Tensor(label, values.shape, name, Buffer.of(values), quantization)
+
+
+def _elementwise(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    operands = [None if t is None else builder.form(t, dtype) for t in operator.inputs]
+    _append(operator, builder, operands, builder.new(operator.outputs[0], dtype), dtype)
+
+
+def _reduction(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    source, axes = operator.inputs
+    assert source is not None
+    result = builder.new(operator.outputs[0], dtype)
+    _append(operator, builder, [builder.form(source, dtype), axes], result, dtype)
+
+
+def _same_scale(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    """Shuffle values: result and source share type and parameters, whatever was asked for."""
+    source = operator.inputs[0]
+    assert source is not None
+    taken = builder.form(source, dtype) if source.is_constant else builder.homes[source]
+    for output in operator.outputs:
+        builder.new(output, taken.dtype, taken.quantization)
+    results = [builder.homes[output] for output in operator.outputs]
+    version = _VERSIONS.get(operator.kind, {}).get(taken.dtype, operator.version)
+    builder.made[operator] = _copy(operator, [taken, *operator.inputs[1:]], results, version)
+    builder.add(builder.made[operator])
+    rest = builder.rests.get(source)
+    if rest is not None and operator.kind in _SHUFFLES:
+        moved = Tensor(f"{results[0].name}/rest", results[0].shape, rest.dtype)
+        moved.quantization = rest.quantization
+        builder.add(_copy(operator, [rest, *operator.inputs[1:]], [moved], version))
+        builder.rests[operator.outputs[0]] = moved
+
+
+def _root(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    """Take 1 / sqrt of what is at least one step above 0, as the kernel requires."""
+    source = operator.inputs[0]
+    assert source is not None
+    taken = builder.form(source, dtype)
+    safe = Tensor(f"{source.name}/positive", taken.shape, dtype, quantization=taken.quantization)
+    kind = np.int16 if dtype == "INT16" else np.int8
+    assert taken.quantization is not None
+    step = np.full((1,) * taken.rank, int(taken.quantization.zero_point[0]) + 1, kind)
+    floor = Tensor("step", step.shape, dtype, Buffer.of(step), taken.quantization)
+    version = _VERSIONS["MAXIMUM"][dtype]
+    builder.add(new_operator("MAXIMUM", [taken, floor], [safe], version=version))
+    _append(operator, builder, [safe], builder.new(operator.outputs[0], dtype), dtype)
+
+
+def _maximum(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    source = operator.inputs[0]
+    assert source is not None
+    builder.maximum_of[operator.outputs[0]] = source
+    _same_scale(operator, builder, dtype)
+
+
+def _difference(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    """Subtract; what lies below its maximum is exact in the scale that both have."""
+    source, other = operator.inputs
+    assert source is not None
+    assert other is not None
+    if dtype == "INT8" and builder.maximum_of.get(other) is source:
+        scale = scale_of(builder.homes[source])
+        result = builder.new(operator.outputs[0], "INT8", per_tensor(scale, 127))
+        operands = [builder.homes[source], builder.homes[other]]
+        _append(operator, builder, operands, result, "INT8")
+    else:
+        _elementwise(operator, builder, dtype)
+
+
+def _fixed(scale8: float, zero8: int) -> Callable[[Operator, IntegerBuilder, str], None]:
+    def handle(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+        source = operator.inputs[0]
+        assert source is not None
+        chosen = per_tensor(scale8, zero8) if dtype == "INT8" else per_tensor(1 / 32768, 0)
+        result = builder.new(operator.outputs[0], dtype, chosen)
+        _append(operator, builder, [builder.form(source, dtype)], result, dtype)
+
+    return handle
+
+
+def _matmul(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    left, right = operator.inputs
+    assert left is not None
+    assert right is not None
+    operands = [builder.form(left, dtype), builder.form(right, dtype)]
+    _append(operator, builder, operands, builder.new(operator.outputs[0], dtype), dtype)
+
+
+def _unified(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    """Operators whose operands and result must share parameters."""
+    output = operator.outputs[0]
+    shared = builder.quantization(output, dtype)
+    operands = []
+    for tensor in operator.inputs:
+        assert tensor is not None
+        operands.append(_in_scale(builder, tensor, dtype, shared))
+    result = builder.new(output, dtype, shared)
+    _append(operator, builder, operands, result, dtype)
+
+
+def _in_scale(builder: IntegerBuilder, tensor: Tensor, dtype: str, shared: Quantization) -> Tensor:
+    name = f"{tensor.name}/shared"
+    if tensor.is_constant:
+        values = constant(tensor).astype(np.float64) / float(shared.scale[0])
+        low, high = (-128, 127) if dtype == "INT8" else (-32768, 32767)
+        kind = np.int8 if dtype == "INT8" else np.int16
+        stored = (np.rint(values) + int(shared.zero_point[0])).clip(low, high).astype(kind)
+        return Tensor(name, tensor.shape, dtype, Buffer.of(stored), shared)
+    home = builder.homes[tensor]
+    own = home.quantization
+    assert own is not None
+    if (
+        home.dtype == dtype
+        and (own.scale == shared.scale).all()
+        and (own.zero_point == shared.zero_point).all()
+    ):
+        return home
+    result = Tensor(name, tensor.shape, dtype, quantization=shared)
+    builder.add(new_operator("QUANTIZE", [home], [result], version=2))
+    return result
+
+
+def _append(
+    operator: Operator,
+    builder: IntegerBuilder,
+    inputs: Sequence[Tensor | None],
+    result: Tensor,
+    dtype: str,
+) -> None:
+    version = _VERSIONS.get(operator.kind, {}).get(dtype, operator.version)
+    builder.made[operator] = _copy(operator, inputs, [result], version)
+    builder.add(builder.made[operator])
+
+
+def _copy(
+    operator: Operator, inputs: Sequence[Tensor | None], outputs: list[Tensor], version: int
+) -> Operator:
+    options = copy.copy(operator.options)
+    if operator.kind in ("ADD", "SUB"):
+        options.potScaleInt16 = False
+    is_wide = inputs[0] is not None and inputs[0].dtype == "INT16"
+    if operator.kind in ("FULLY_CONNECTED", "CONV_2D") and is_wide:
+        options.quantizedBiasType = _INT64
+    return Operator(operator.kind, [*inputs], outputs, version=version, options=options)
+
+
+FORMS: dict[str, Callable[[Operator, IntegerBuilder, str], None]] = {
+    **dict.fromkeys(("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"), _layer),
+    **dict.fromkeys(("ADD", "MUL", "GELU"), _elementwise),
+    **dict.fromkeys(("SUM", "MEAN"), _reduction),
+    **dict.fromkeys(
+        (
+            "RESHAPE",
+            "TRANSPOSE",
+            "PAD",
+            "MIRROR_PAD",
+            "SLICE",
+            "STRIDED_SLICE",
+            "MAX_POOL_2D",
+            "RESIZE_BILINEAR",
+            "RESIZE_NEAREST_NEIGHBOR",
+            "SQUEEZE",
+            "EXPAND_DIMS",
+            "RELU",
+        ),
+        _same_scale,
+    ),
+    **dict.fromkeys(("MAXIMUM", "MINIMUM", "CONCATENATION"), _unified),
+    "BATCH_MATMUL": _matmul,
+    "RSQRT": _root,
+    "REDUCE_MAX": _maximum,
+    "SUB": _difference,
+    "EXP": _fixed(1 / 255, -128),
+    "SOFTMAX": _fixed(1 / 256, -128),
+    "LOGISTIC": _fixed(1 / 256, -128),
+    "TANH": _fixed(1 / 128, 0),
+}

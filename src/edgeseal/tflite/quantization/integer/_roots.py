@@ -1,0 +1,137 @@
+"""Square roots, quotients and sums of squares over pixels, as global response norms have them.
+
+The same function in float, with operators that integers and compilers for NPUs have:
+sqrt(x) = x / sqrt(x), and a / b = a (1 / sqrt(b))^2 for b > 0. A sum of squares over many pixels is
+taken in groups: each is rounded to INT8, so their errors average out in the sum of the groups.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from edgeseal.tflite.graph import Buffer, Operator, Subgraph, Tensor, new_operator
+from edgeseal.tflite.probe import constant_values
+from edgeseal.tflite.quantization.rewrite._terms import float_constant
+
+__all__ = ["rewrite_roots"]
+
+_GROUPS = 32
+_TINY = 1e-12
+
+
+def rewrite_roots(subgraph: Subgraph) -> set[Operator]:
+    """Rewrite SQRT, DIV by what is positive, and sums of squares over the rows of a matrix.
+
+    Returns:
+        Operators that INT8 is enough for, though they lead to a root.
+    """
+    narrow: set[Operator] = set()
+    for operator in list(subgraph.operators):
+        makers = subgraph.producers()
+        if operator.kind == "SQRT":
+            _replace(subgraph, operator, _square_root(operator))
+        elif operator.kind == "DIV" and _is_positive(operator.inputs[1], makers):
+            _replace(subgraph, operator, _quotient(operator))
+        elif operator.kind == "SUM" and (square := _square_of_rows(operator, makers)):
+            made = _grouped(operator)
+            _replace(subgraph, operator, made)
+            narrow |= {square, *(o for o in made[:-1] if o.kind == "SUM")}
+    return narrow
+
+
+def _replace(subgraph: Subgraph, old: Operator, new: list[Operator]) -> None:
+    place = subgraph.operators.index(old)
+    subgraph.operators[place : place + 1] = new
+
+
+def _square_root(root: Operator) -> list[Operator]:
+    source, result = root.inputs[0], root.outputs[0]
+    assert source is not None
+    safe, inverse = _like(result, "safe"), _like(result, "inverse")
+    tiny = float_constant(f"{result.name}/tiny", np.full((1,) * result.rank, _TINY, np.float32))
+    return [
+        _plain("ADD", [source, tiny], safe),
+        new_operator("RSQRT", [safe], [inverse]),
+        _plain("MUL", [source, inverse], result),
+    ]
+
+
+def _quotient(division: Operator) -> list[Operator]:
+    numerator, divisor = division.inputs
+    result = division.outputs[0]
+    assert numerator is not None
+    assert divisor is not None
+    root, inverse = _like(divisor, "root"), _like(divisor, "inverse")
+    return [
+        new_operator("RSQRT", [divisor], [root]),
+        _plain("MUL", [root, root], inverse),
+        new_operator(
+            "MUL", [numerator, inverse], [result], fusedActivationFunction=_activation(division)
+        ),
+    ]
+
+
+def _is_positive(tensor: Tensor | None, makers: dict[Tensor, Operator]) -> bool:
+    """Whether a divisor is a mean or sum of square roots, plus a constant."""
+    while tensor is not None and (maker := makers.get(tensor)) is not None:
+        if maker.kind in ("SQRT", "RSQRT", "EXP"):
+            return True
+        if maker.kind == "MUL" and any(
+            o is not None and (m := makers.get(o)) is not None and m.kind == "RSQRT"
+            for o in maker.inputs
+        ):
+            return True  # a square root that was rewritten
+        if maker.kind == "ADD":
+            rest = [t for t in maker.inputs if t is not None and not t.is_constant]
+            if len(rest) != 1:
+                return False
+            tensor = rest[0]
+        elif maker.kind in ("MEAN", "SUM", "RESHAPE"):
+            tensor = maker.inputs[0]
+        else:
+            return False
+    return False
+
+
+def _square_of_rows(total: Operator, makers: dict[Tensor, Operator]) -> Operator | None:
+    """Return the product of a matrix with itself whose rows are summed."""
+    source, axes = total.inputs
+    maker = None if source is None else makers.get(source)
+    values = None if axes is None else constant_values(axes)
+    if maker is None or values is None or source is None or source.rank != 2:
+        return None
+    if maker.kind != "MUL" or maker.inputs[0] is not maker.inputs[1]:
+        return None
+    return maker if list(values.reshape(-1)) == [0] else None
+
+
+def _grouped(total: Operator) -> list[Operator]:
+    source, result = total.inputs[0], total.outputs[0]
+    assert source is not None
+    rows, channels = source.shape
+    groups = math.gcd(rows, _GROUPS)
+    split = Tensor(f"{result.name}/split", (groups, rows // groups, channels), "FLOAT32")
+    parts = Tensor(f"{result.name}/parts", (groups, channels), "FLOAT32")
+    return [
+        new_operator("RESHAPE", [source, _integers(split.shape)], [split]),
+        new_operator("SUM", [split, _integers((1,))], [parts], keepDims=False),
+        new_operator("SUM", [parts, _integers((0,))], [result], keepDims=total.options.keepDims),
+    ]
+
+
+def _integers(values: tuple[int, ...]) -> Tensor:
+    return Tensor("numbers", (len(values),), "INT32", Buffer.of(np.array(values, np.int32)))
+
+
+def _like(tensor: Tensor, part: str) -> Tensor:
+    return Tensor(f"{tensor.name}/{part}", tensor.shape, "FLOAT32")
+
+
+def _activation(operator: Operator) -> int:
+    return 0 if operator.options is None else int(operator.options.fusedActivationFunction)
+
+
+def _plain(kind: str, inputs: list[Tensor], result: Tensor) -> Operator:
+    return new_operator(kind, [*inputs], [result], fusedActivationFunction=0)

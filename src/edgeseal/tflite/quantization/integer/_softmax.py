@@ -1,0 +1,94 @@
+"""Attention's softmax in a form that integers compute well; the same function in float.
+
+SOFTMAX gives INT8 in steps of 1/256. Spread over 256 keys, that is one step or two. So the weights
+stay unnormalised, softmax(s) V = (exp(s - max s) V) / sum exp(s - max s): each row uses the whole
+range of INT8, whatever the number of keys, and a table takes the exponential.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeseal.tflite.graph import Buffer, Operator, Subgraph, Tensor, new_operator
+
+__all__ = ["rewrite_softmaxes"]
+
+
+def rewrite_softmaxes(subgraph: Subgraph) -> set[Operator]:
+    """Rewrite every softmax whose result a BATCH_MATMUL weights values with, and nothing else.
+
+    Returns:
+        Operators that INT8 is enough for, though they stand beside a root.
+    """
+    narrow: set[Operator] = set()
+    for softmax in [o for o in subgraph.operators if o.kind == "SOFTMAX"]:
+        product = _product(subgraph, softmax)
+        is_plain = softmax.options is None or softmax.options.beta == 1
+        if product is not None and is_plain:
+            narrow |= _rewrite(subgraph, softmax, product)
+    return narrow
+
+
+def _product(subgraph: Subgraph, softmax: Operator) -> Operator | None:
+    readers = subgraph.consumers()
+    tensor = softmax.outputs[0]
+    while True:
+        users = readers[tensor]
+        if len(users) != 1 or tensor in subgraph.outputs:
+            return None
+        (user,) = users
+        if user.kind == "RESHAPE" and user.outputs[0].shape[-2:] == tensor.shape[-2:]:
+            tensor = user.outputs[0]
+        else:
+            return user if _weights_rows(user, tensor) else None
+
+
+def _weights_rows(operator: Operator, weights: Tensor) -> bool:
+    if operator.kind != "BATCH_MATMUL" or operator.inputs[0] is not weights:
+        return False
+    is_transposed = operator.options is not None and operator.options.adjX
+    return operator.inputs[1] is not weights and not is_transposed
+
+
+def _rewrite(subgraph: Subgraph, softmax: Operator, product: Operator) -> set[Operator]:
+    scores, name = softmax.inputs[0], softmax.outputs[0].name
+    assert scores is not None
+    column = (*scores.shape[:-1], 1)
+    axis = Tensor("axis", (1,), "INT32", Buffer.of(np.array([scores.rank - 1], np.int32)))
+    largest, below, total = (
+        Tensor(f"{name}/{part}", shape, "FLOAT32")
+        for part, shape in (("max", column), ("below", scores.shape), ("sum", column))
+    )
+    weights = softmax.outputs[0]
+    made = [
+        new_operator("REDUCE_MAX", [scores, axis], [largest], keepDims=True),
+        new_operator("SUB", [scores, largest], [below], fusedActivationFunction=0),
+        new_operator("EXP", [below], [weights]),
+        new_operator("SUM", [weights, axis], [total], keepDims=True),
+    ]
+    place = subgraph.operators.index(softmax)
+    subgraph.operators[place : place + 1] = made
+    return {*made, _normalize(subgraph, product, total)}
+
+
+def _normalize(subgraph: Subgraph, product: Operator, total: Tensor) -> Operator:
+    """Divide a product by the sum of its weights; returns the last operator."""
+    result = product.outputs[0]
+    raw = Tensor(f"{result.name}/raw", result.shape, "FLOAT32")
+    product.outputs[0] = raw
+    column = (*result.shape[:-1], 1)
+    operators = []
+    if total.shape != column:
+        shape = Tensor("shape", (len(column),), "INT32", Buffer.of(np.array(column, np.int32)))
+        moved = Tensor(f"{total.name}/moved", column, "FLOAT32")
+        operators.append(new_operator("RESHAPE", [total, shape], [moved]))
+        total = moved
+    root = Tensor(f"{result.name}/root", column, "FLOAT32")
+    share = Tensor(f"{result.name}/share", column, "FLOAT32")
+    operators += [
+        new_operator("RSQRT", [total], [root]),
+        new_operator("MUL", [root, root], [share], fusedActivationFunction=0),
+        new_operator("MUL", [raw, share], [result], fusedActivationFunction=0),
+    ]
+    subgraph.insert_after(product, *operators)
+    return operators[-1]

@@ -1,0 +1,1 @@
+"""Float rewrites before weights are rounded; the same function."""

@@ -1,0 +1,317 @@
+"""Repairs a model: what fails first, then what is merely worth mending."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeseal.tflite.diagnosis import CheckReport, Finding, Level, Node, Samples, check
+from edgeseal.tflite.graph import Model, check_ends, read_model, write_model
+from edgeseal.tflite.probe import Prober
+from edgeseal.tflite.repairs._agreement import OutputAgreement, Outputs, agreement
+from edgeseal.tflite.repairs._change import ModelChange, Unmended
+from edgeseal.tflite.repairs._clone import clone
+from edgeseal.tflite.repairs._whole_runs import Run, complete, outputs_of, translated
+from edgeseal.tflite.repairs.mend._candidate import Preference
+from edgeseal.tflite.repairs.mend._mend import mend
+from edgeseal.tflite.repairs.mend._rounding_rest import restore_rest
+from edgeseal.tflite.repairs.rank._rank4 import lower_rank, unlowerable_reason
+from edgeseal.tflite.repairs.tidy._broadcasts import remove_broadcasts
+from edgeseal.tflite.repairs.tidy._cancelled_quantizes import cancel_quantizes
+from edgeseal.tflite.repairs.tidy._unused import remove_dead
+
+__all__ = ["Companion", "RepairResult", "repair", "repair_file"]
+
+_ROUNDS = 10  # a repair can uncover what was hidden behind it; more than two rounds are rare
+_TRIED_TOO = ("ES009", "ES029")  # operators that fail, though the file runs
+_AT_THE_EDGE = "joins tensors that cannot change: the model's own, or another operator's"
+_CLOSER = 0.8  # what a larger file has to be worth
+_EXACT_NMSE = 1e-8  # what adding up in another order may cost
+
+Pass = Callable[[Model], list[ModelChange]]
+_EXACT_PASSES: tuple[Pass, ...] = (lower_rank, remove_broadcasts, cancel_quantizes, remove_dead)
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """How far a model agrees with its float companion.
+
+    Attributes:
+        before: None where the model did not run.
+        after: None where it does not run.
+    """
+
+    before: OutputAgreement | None
+    after: OutputAgreement | None
+
+
+@dataclass(frozen=True, slots=True)
+class RepairResult:
+    """What a repair gave.
+
+    Attributes:
+        model: the repaired model; the one that was given is not changed.
+        changes: what was changed, in order.
+        unmended: what is still wrong and why.
+        before: what a check found.
+        after: what a check finds now.
+        agreement: of the outputs with those before; None unless both run.
+        companion: agreement with a float companion, if one was given.
+    """
+
+    model: Model
+    changes: tuple[ModelChange, ...]
+    unmended: tuple[Unmended, ...]
+    before: CheckReport
+    after: CheckReport
+    agreement: OutputAgreement | None
+    companion: Companion | None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether no finding of level error is left."""
+        return self.after.is_good
+
+
+def repair_file(
+    path: str | Path,
+    *,
+    samples: Sequence[Samples] = ({},),
+    companion: str | Path | None = None,
+    prefer: Preference = Preference.ACCURACY,
+    seed: int = 0,
+    timeout_s: float = 60.0,
+    memory_limit_bytes: int | None = None,
+) -> RepairResult:
+    """Repair any ``.tflite`` file for the installed LiteRT; the file stays as it is.
+
+    Args:
+        path: the file.
+        samples: runs to try and compare; see :func:`edgeseal.tflite.diagnosis.check_file`.
+        companion: the float model that the file came from, to compare with. Layers that read a
+            picture get back what rounding cut off their weights, if outputs come closer by that.
+        prefer: what decides between candidates that all work.
+        seed: for what is drawn.
+        timeout_s: longest time for one trial.
+        memory_limit_bytes: for the process that tries; default: half of the machine's.
+
+    Raises:
+        FileError: a file cannot be read.
+        ModelError: it is no ``.tflite`` model, or a damaged one.
+        UsageError: the companion has other inputs or outputs.
+        ProbeError: the process that loads LiteRT cannot start.
+    """
+    path = Path(path)
+    model = read_model(path)
+    other = None if companion is None else Path(companion)
+    with Prober(timeout_s=timeout_s, memory_limit_bytes=memory_limit_bytes) as prober:
+        return repair(
+            model, path, prober, samples=samples, companion=other, prefer=prefer, seed=seed
+        )
+
+
+def repair(
+    model: Model,
+    path: Path,
+    prober: Prober,
+    *,
+    samples: Sequence[Samples] = ({},),
+    companion: Path | None = None,
+    prefer: Preference = Preference.ACCURACY,
+    seed: int = 0,
+) -> RepairResult:
+    """Repair a model that was read already; see :func:`repair_file`."""
+    other = None if companion is None else read_model(companion)
+    if other is not None:
+        check_ends(other, model, reference_name=companion, candidate_name=path)
+    with tempfile.TemporaryDirectory(prefix="edgeseal-") as folder:
+        runs = complete(model, samples, seed, prober.trial_limit_bytes)
+        trial = _Trial(prober, runs, samples, seed)
+        session = _Session(model, path, trial, Path(folder))
+        session.mend_all(prefer)
+        if companion is not None and other is not None:
+            session.compare(companion, other)
+        return session.result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """How models are tried.
+
+    Attributes:
+        prober: where.
+        runs: values of the main subgraph's inputs.
+        samples: what of them was given.
+        seed: for what was drawn.
+    """
+
+    prober: Prober
+    runs: Sequence[Run]
+    samples: Sequence[Samples]
+    seed: int
+
+
+class _State:
+    """A model as it stands; it is not changed any more.
+
+    Attributes:
+        model: the model.
+        outputs: for each run; None where it does not run.
+    """
+
+    def __init__(self, model: Model, path: Path, trial: _Trial) -> None:
+        self.model = model
+        self.outputs = outputs_of(model, path, trial.runs, trial.prober)
+        self._path, self._trial = path, trial
+        self._report: CheckReport | None = None
+
+    @property
+    def report(self) -> CheckReport:
+        """What a check finds, which takes seconds."""
+        if self._report is None:
+            prober, samples, seed = self._trial.prober, self._trial.samples, self._trial.seed
+            self._report = check(self.model, self._path, prober, samples=samples, seed=seed)
+        return self._report
+
+    def failures(self) -> list[tuple[Finding, Node]]:
+        """Return the operators that fail; without a check where it is plain that none does."""
+        entries = [self.model.main, *(signature.subgraph for signature in self.model.signatures)]
+        is_whole = all(subgraph is self.model.main for subgraph in entries)
+        if self._report is None and self.outputs and is_whole:
+            return []
+        return [
+            (finding, node)
+            for finding in self.report.findings
+            if finding.level is Level.ERROR or finding.code in _TRIED_TOO
+            for node in finding.nodes
+        ]
+
+
+class _Session:
+    """A repair under way."""
+
+    def __init__(self, model: Model, path: Path, trial: _Trial, folder: Path) -> None:
+        self._trial = trial
+        self._paths = (folder / f"{number}.tflite" for number in itertools.count())
+        self._first = self._now = _State(model, path, trial)
+        self._before = self._first.report
+        self._changes: list[ModelChange] = []
+        self._unmended: list[Unmended] = []
+        self._refused: dict[Pass, str] = {}
+        self._companion: Companion | None = None
+
+    def mend_all(self, prefer: Preference) -> None:
+        """Mend until nothing changes."""
+        for _ in range(_ROUNDS):
+            is_mended = self._mend(prefer)
+            is_tidied = self._tidy(self._passes()) or any(self._tidy([p]) for p in self._passes())
+            if not is_mended and not is_tidied:
+                return
+
+    def compare(self, path: Path, other: Model) -> None:
+        """Compare with the float model, and take from it what brings the outputs closer."""
+        runs = translated(self._first.model, self._trial.runs, other)
+        expected = outputs_of(other, path, runs, self._trial.prober)
+        now = _agreement(self._now.outputs, expected)
+        draft = clone(self._now.model)
+        changes = restore_rest(draft, other) if now is not None else []
+        if now is not None and changes:
+            state = self._written(draft)
+            closer = _agreement(state.outputs, expected)
+            if closer is not None and closer.nmse < _CLOSER * now.nmse:
+                self._changes += changes
+                self._now, now = state, closer
+        self._companion = Companion(_agreement(self._first.outputs, expected), now)
+
+    def result(self) -> RepairResult:
+        """Return what came of it."""
+        now, first = self._now, self._first
+        return RepairResult(
+            model=now.model,
+            changes=tuple(self._changes),
+            unmended=(*self._unmended, *self._left()),
+            before=self._before,
+            after=now.report,
+            agreement=_agreement(now.outputs, first.outputs),
+            companion=self._companion,
+        )
+
+    def _written(self, model: Model) -> _State:
+        path = next(self._paths)
+        write_model(model, path)
+        return _State(model, path, self._trial)
+
+    def _mend(self, prefer: Preference) -> bool:
+        draft = clone(self._now.model)
+        failures = list(_located(self._now, draft))
+        trial = self._trial
+        mending = mend(draft, failures, trial.runs, trial.prober, prefer=prefer)
+        self._unmended = mending.unmended
+        if mending.changes:
+            self._changes += mending.changes
+            self._now = self._written(draft)
+        return bool(mending.changes)
+
+    def _passes(self) -> list[Pass]:
+        return [change for change in _EXACT_PASSES if change not in self._refused]
+
+    def _tidy(self, passes: Sequence[Pass]) -> bool:
+        """Apply exact passes; take nothing over that does not prove exact."""
+        draft = clone(self._now.model)
+        changes = [change for apply in passes for change in apply(draft)]
+        if not changes:
+            return False
+        state = self._written(draft)
+        if _is_as_good(state, self._now):
+            self._changes += changes
+            self._now = state
+            return True
+        if len(passes) == 1:
+            self._refused[passes[0]] = changes[0].code
+        return False
+
+    def _left(self) -> Iterator[Unmended]:
+        """Say what else a check still finds that a repair is meant for."""
+        for finding in self._now.report.findings:
+            names = tuple(tensor.name for tensor in finding.tensors) or tuple(
+                tensor.name for node in finding.nodes for tensor in node.operator.outputs
+            )
+            if finding.code in self._refused.values():
+                yield Unmended(finding.code, "the repair would change the outputs", names)
+            elif finding.code == "ES022":
+                yield Unmended(finding.code, _rank_reasons(finding), names)
+            elif finding.level is Level.ERROR and not finding.nodes:
+                text = " ".join(finding.message.split()) or finding.kind.cause
+                yield Unmended(finding.code, text, names)
+
+
+def _located(state: _State, draft: Model) -> Iterator[tuple[Finding, Node]]:
+    """Find the failing operators in a copy of the model."""
+    for finding, node in state.failures():
+        position = state.model.subgraphs.index(node.subgraph)
+        subgraph = draft.subgraphs[position]
+        yield finding, Node(subgraph.operators[node.number], subgraph, node.number)
+
+
+def _is_as_good(state: _State, before: _State) -> bool:
+    if before.outputs is None or not before.outputs:
+        is_prepared = state.report.prepares or not before.report.prepares
+        return is_prepared and len(state.failures()) <= len(before.failures())
+    same = _agreement(state.outputs, before.outputs)
+    return same is not None and (same.is_identical or same.nmse <= _EXACT_NMSE)
+
+
+def _agreement(got: list[Outputs] | None, expected: list[Outputs] | None) -> OutputAgreement | None:
+    return None if got is None or expected is None else agreement(got, expected)
+
+
+def _rank_reasons(finding: Finding) -> str:
+    """Say why operators of high rank are still there."""
+    reasons = {
+        f"{node.operator.kind} {unlowerable_reason(node.operator) or _AT_THE_EDGE}": None
+        for node in finding.nodes
+    }
+    return "; ".join(reasons)

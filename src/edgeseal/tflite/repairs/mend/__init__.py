@@ -1,0 +1,1 @@
+"""Mends operators that fail: candidates are made, tried and measured."""

@@ -1,0 +1,61 @@
+"""Exchanges the operands of BATCH_MATMUL: A B = (B^T A^T)^T.
+
+LiteRT's kernel takes INT8 on the right of a FLOAT32 or INT16 operand, but not on the left.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from edgeseal.tflite.graph import Buffer, Operator, Tensor, new_operator
+from edgeseal.tflite.repairs.mend._candidate import MendCandidate, Site
+from edgeseal.tflite.repairs.mend._typed_edges import real_values, stored, symmetric
+
+__all__ = ["exchanged_operands"]
+
+
+def exchanged_operands(site: Site) -> Iterator[MendCandidate]:
+    """Put an INT8 left operand on the right, and transpose the result."""
+    operator = site.operator
+    if operator.kind != "BATCH_MATMUL":
+        return
+    left, right = operator.inputs[:2]
+    if left is None or right is None or left.dtype == right.dtype or left.quantization is None:
+        return
+    if left.quantization.scale.size > 1:  # the kernel looks at one scale only
+        values = real_values(left)
+        if values is None:
+            return
+        one_scale = symmetric(values, left.dtype)
+        left = stored(f"{left.name}/one_scale", values, left.dtype, one_scale)
+    yield MendCandidate(
+        "given its operands the other way round, its result transposed",
+        {operator: _exchanged(operator, right, left)},
+        is_integer=True,
+    )
+
+
+def _exchanged(operator: Operator, left: Tensor, right: Tensor) -> tuple[Operator, Operator]:
+    result = operator.outputs[0]
+    *batch, rows, columns = result.shape
+    product = Tensor(
+        f"{result.name}/transposed",
+        (*batch, columns, rows),
+        result.dtype,
+        quantization=result.quantization,
+    )
+    options = (
+        copy.copy(operator.options) or new_operator("BATCH_MATMUL", [], [], adjX=False).options
+    )
+    options.adjX, options.adjY = not options.adjY, not options.adjX
+    multiply = dataclasses.replace(
+        operator, inputs=[left, right], outputs=[product], options=options
+    )
+    order = np.array([*range(len(batch)), len(batch) + 1, len(batch)], np.int32)
+    axes = Tensor("order", order.shape, "INT32", Buffer.of(order))
+    version = {"INT8": 2, "INT16": 4}.get(result.dtype, 1)
+    return multiply, new_operator("TRANSPOSE", [product, axes], [result], version=version)

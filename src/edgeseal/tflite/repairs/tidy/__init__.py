@@ -1,0 +1,1 @@
+"""Exact changes that leave out what a model does not need."""

@@ -1,0 +1,72 @@
+"""CONCATENATION of many tensors as one of a few at a time, which the delegate takes.
+
+The accelerated delegate joins up to five tensors; a wider CONCATENATION runs on LiteRT's own kernel
+and cuts the graph in two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor
+from edgeseal.tflite.rewrites._operators_of import concatenation, like
+
+__all__ = ["split_wide_concatenations"]
+
+_MOST_INPUTS = 5  # of the delegate's CONCATENATION
+_TYPES = ("FLOAT32", "INT8")
+_NO_ACTIVATION = 0
+
+
+def split_wide_concatenations(model: Model) -> int:
+    """Split the CONCATENATIONs of more than five tensors; the same values.
+
+    Returns:
+        How many were split.
+    """
+    found = [
+        (subgraph, operator)
+        for subgraph in model.subgraphs
+        for operator in subgraph.operators
+        if _is_wide(operator)
+    ]
+    for subgraph, operator in found:
+        _split(subgraph, operator)
+    return len(found)
+
+
+def _is_wide(operator: Operator) -> bool:
+    if operator.kind != "CONCATENATION" or operator.is_custom or operator.options is None:
+        return False
+    result = operator.outputs[0]
+    parts = [part for part in operator.inputs if part is not None]
+    return (
+        len(parts) == len(operator.inputs) > _MOST_INPUTS
+        and result.dtype in _TYPES
+        and operator.options.fusedActivationFunction == _NO_ACTIVATION
+        and not any(part.is_dynamic or part.rank != result.rank for part in parts)
+    )
+
+
+def _split(subgraph: Subgraph, operator: Operator) -> None:
+    result = operator.outputs[0]
+    axis = operator.options.axis % result.rank
+    parts = [part for part in operator.inputs if part is not None]
+    made: list[Operator] = []
+    while len(parts) > _MOST_INPUTS:
+        groups = [parts[i : i + _MOST_INPUTS] for i in range(0, len(parts), _MOST_INPUTS)]
+        parts = [_joined(group, axis, result, made) for group in groups]
+    made.append(concatenation(parts, axis, result))
+    subgraph.insert_before(operator, *made)
+    subgraph.operators.remove(operator)
+
+
+def _joined(group: Sequence[Tensor], axis: int, result: Tensor, made: list[Operator]) -> Tensor:
+    """Return a few tensors as one, and add what makes it."""
+    if len(group) == 1:
+        return group[0]
+    shape = list(result.shape)
+    shape[axis] = sum(part.shape[axis] for part in group)
+    joined = like(result, f"{result.name}/part{len(made)}", shape)
+    made.append(concatenation(group, axis, joined))
+    return joined

@@ -1,0 +1,1 @@
+"""Watermarks: models from checkpoint to device, and marking and reading pictures and videos."""

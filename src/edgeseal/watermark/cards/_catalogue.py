@@ -1,0 +1,43 @@
+"""The cards that ship with Edgeseal."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from importlib import resources
+
+from edgeseal.errors import UsageError
+from edgeseal.watermark.cards._card import Card
+
+__all__ = ["card_names", "load_card"]
+
+_SUFFIX = ".json"
+
+
+def card_names() -> tuple[str, ...]:
+    """Return the names of all known cards, sorted."""
+    names = (entry.name for entry in (resources.files(__package__) / "data").iterdir())
+    return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
+
+
+@functools.cache
+def load_card(name: str) -> Card:
+    """Return a card by its name.
+
+    Args:
+        name: for example ``videoseal_0.0`` or ``reference``.
+
+    Raises:
+        UsageError: there is no such card; the message lists those there are.
+    """
+    names = card_names()
+    if name not in names:
+        raise UsageError(f"unknown card {name!r}{_suggestion(name, names)}")
+    entry = resources.files(__package__) / "data" / (name + _SUFFIX)
+    return Card.from_json(entry.read_text(encoding="utf-8"), origin=f"card {name}")
+
+
+def _suggestion(name: str, names: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name.lower(), names, n=1)
+    question = f"did you mean {close[0]}? " if close else ""
+    return f"; {question}known cards: {', '.join(names)}"

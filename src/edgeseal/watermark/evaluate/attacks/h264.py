@@ -1,0 +1,19 @@
+"""H.264, YUV 4:2:0."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeseal.watermark.evaluate.attacks._codec import X264, transcode
+from edgeseal.watermark.evaluate.attacks._family import AttackFamily, Picture
+
+__all__ = ["FAMILY"]
+
+
+def _change(clip: Picture, strength: float, _rng: np.random.Generator) -> Picture:
+    return transcode(clip, "libx264", X264 | {"crf": str(int(strength))})
+
+
+FAMILY = AttackFamily(
+    "h264", _change, strength="constant rate factor", low=0, high=51, is_integer=True, is_clip=True
+)

@@ -1,0 +1,1 @@
+"""An evaluation as figures, as JSON and as a page."""

@@ -1,0 +1,116 @@
+"""How marked frames are compressed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edgeseal.errors import UsageError
+from edgeseal.watermark.video._video_files import import_av
+
+__all__ = ["Encoding"]
+
+_CODEC_OF = {".webm": "libvpx-vp9", ".ogv": "libvpx"}
+_DEFAULT_CODEC = "libx264"
+# (name of the quality option, its default, largest value): near-lossless to the eye, because what
+# the encoder throws away first is what nobody sees, and that is where a watermark is.
+_QUALITY = {
+    "libx264": ("crf", 18, 51),
+    "libx265": ("crf", 20, 51),
+    "libvpx-vp9": ("crf", 22, 63),
+    "libsvtav1": ("crf", 22, 63),
+    "libvpx": ("crf", 6, 63),
+    "mpeg4": ("qscale", 2, 31),
+}
+_PRESETS = ("libx264", "libx265", "libsvtav1")
+_EVEN_ONLY = ("libx264", "libx265", "libsvtav1", "mpeg4", "wmv2")  # where chroma is halved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding:
+    """Options of the encoder; None is a good default for the file's ending.
+
+    Attributes:
+        codec: FFmpeg's name of an encoder: ``libx264`` unless the file is ``.webm``
+            (``libvpx-vp9``).
+        crf: quality, lower is better: 18 for ``libx264``, 20 for ``libx265``, 22 for VP9 and AV1.
+        preset: effort, such as ``medium``, ``veryfast`` or ``slow``.
+        pix_fmt: FFmpeg's name of a pixel format; the source's where the encoder takes it.
+    """
+
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    pix_fmt: str | None = None
+
+    def codec_for(self, suffix: str) -> str:
+        """Return the encoder for a file's ending.
+
+        Raises:
+            UsageError: there is no such encoder for video.
+        """
+        av = import_av()
+        name = self.codec or _CODEC_OF.get(suffix.lower(), _DEFAULT_CODEC)
+        try:
+            codec = av.codec.Codec(name, "w")
+        except (av.error.FFmpegError, ValueError) as error:
+            raise UsageError(
+                f"codec: this FFmpeg has no encoder {name!r}; choose one such as "
+                f"{', '.join(_QUALITY)}"
+            ) from error
+        if codec.type != "video":
+            raise UsageError(f"codec: {name!r} encodes {codec.type}, expected an encoder of video")
+        return name
+
+    def options(self, codec: str) -> dict[str, str]:
+        """Return FFmpeg's options for an encoder.
+
+        Raises:
+            UsageError: the encoder has no such option, or the quality is out of range.
+        """
+        options: dict[str, str] = {}
+        if codec in _QUALITY:
+            name, default, largest = _QUALITY[codec]
+            crf = default if self.crf is None else self.crf
+            if not 0 <= crf <= largest:
+                raise UsageError(f"crf: {codec} takes 0 to {largest}, got {crf}")
+            options[name] = f"{crf:g}"
+            if codec == "libvpx-vp9":
+                options |= {"b": "0", "row-mt": "1", "cpu-used": "4"}
+            if codec == "libvpx":
+                options |= {"b": "1000M", "cpu-used": "4"}  # the quality counts where this is more
+            if codec == "libx265":
+                options["x265-params"] = "log-level=error"
+        elif self.crf is not None:
+            raise UsageError(f"crf: {codec} has no such option; choose from {', '.join(_QUALITY)}")
+        if self.preset is not None:
+            if codec not in _PRESETS:
+                raise UsageError(f"preset: {codec} has none; choose from {', '.join(_PRESETS)}")
+            options["preset"] = self.preset
+        return options
+
+    def pix_fmt_for(self, codec: str, frame: Any) -> str:
+        """Return the pixel format to encode frames like one in.
+
+        The source's, where the encoder takes it; but a watermark has colour where the source is
+        grey, and an odd size needs colour at full resolution with most encoders.
+
+        Raises:
+            UsageError: the encoder does not take the format that was asked for.
+        """
+        av = import_av()
+        known = [f.name for f in av.codec.Codec(codec, "w").video_formats or ()]
+        if self.pix_fmt is not None:
+            if known and self.pix_fmt not in known:
+                raise UsageError(
+                    f"pix_fmt: {codec} does not take {self.pix_fmt!r}; it takes {', '.join(known)}"
+                )
+            return self.pix_fmt
+        deep = any(component.bits > 8 for component in frame.format.components)
+        is_odd = (frame.width % 2 or frame.height % 2) and codec in _EVEN_ONLY
+        full = ["yuv444p10le", "yuv444p"] if deep else ["yuv444p"]
+        half = ["yuv420p10le", "yuv420p"] if deep else ["yuv420p"]
+        is_grey = len(frame.format.components) < 3
+        same = [] if is_grey else [frame.format.name]
+        wanted = full if is_odd else [*same, *half, *full]
+        return next((name for name in wanted if name in known), known[0] if known else wanted[0])

@@ -1,0 +1,285 @@
+"""Lean rewrites give what the original gives, in the operators they promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeseal.tflite.graph import Model, new_operator, read_model, write_model
+from edgeseal.tflite.probe import Prober
+from edgeseal.tflite.profiling import Placement, profile
+from edgeseal.tflite.rewrites import (
+    PASSES,
+    lean,
+    multiply_computed_weights,
+    multiply_patches,
+    split_large_depthwise,
+    split_wide_concatenations,
+    unfold_mirror_pads,
+)
+from graphs import constant, kinds, model_of, run, value
+
+RNG = np.random.default_rng(0)
+NONE, RELU = 0, 1
+REFLECT, SYMMETRIC = 0, 1
+SAME, VALID = 0, 1
+
+
+def mirror_pad_model(shape: tuple[int, ...], paddings: list[list[int]], mode: int) -> Model:
+    padded = [size + sum(pair) for size, pair in zip(shape, paddings, strict=True)]
+    x, y = value("x", shape), value("y", padded)
+    pad = new_operator("MIRROR_PAD", [x, constant("paddings", paddings)], [y], mode=mode)
+    return model_of([x], [y], [pad])
+
+
+@pytest.mark.parametrize("mode", [REFLECT, SYMMETRIC])
+@pytest.mark.parametrize(
+    "paddings",
+    [
+        [[0, 0], [1, 1], [1, 1], [0, 0]],
+        [[0, 0], [2, 1], [0, 3], [0, 0]],
+        [[0, 0], [0, 0], [2, 2], [0, 1]],
+    ],
+)
+def test_mirror_pad_gives_the_same_values_when_unfolded(
+    paddings: list[list[int]], mode: int
+) -> None:
+    x = RNG.random((1, 5, 6, 3), np.float32)
+    [expected] = run(mirror_pad_model(x.shape, paddings, mode), x)
+    model = mirror_pad_model(x.shape, paddings, mode)
+    assert unfold_mirror_pads(model) == 1
+    assert set(kinds(model)) == {"SLICE", "CONCATENATION"}
+    [result] = run(model, x)
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_mirror_pad_stays_when_its_border_is_wide() -> None:
+    model = mirror_pad_model((1, 9, 9, 2), [[0, 0], [3, 3], [1, 1], [0, 0]], REFLECT)
+    assert unfold_mirror_pads(model) == 0
+    assert kinds(model) == ["MIRROR_PAD"]
+
+
+def test_quantization_is_kept_when_a_quantized_mirror_pad_is_unfolded() -> None:
+    x = RNG.integers(-128, 128, (1, 4, 4, 2)).astype(np.int8)
+    results = []
+    for count in (0, 1):
+        source, result = (
+            value(n, s, "INT8", 0.1, 3) for n, s in (("x", x.shape), ("y", (1, 6, 6, 2)))
+        )
+        paddings = constant("paddings", [[0, 0], [1, 1], [1, 1], [0, 0]])
+        pad = new_operator("MIRROR_PAD", [source, paddings], [result], version=2, mode=REFLECT)
+        model = model_of([source], [result], [pad])
+        if count:
+            assert unfold_mirror_pads(model) == count
+        results.append(run(model, x)[0])
+    np.testing.assert_array_equal(*results)
+
+
+def depthwise_model(kernel: tuple[int, int], *, activation: int = NONE, **changed: int) -> Model:
+    channels = 4
+    options = {
+        "padding": SAME,
+        "strideH": 1,
+        "strideW": 1,
+        "dilationHFactor": 1,
+        "dilationWFactor": 1,
+        "depthMultiplier": 1,
+        "fusedActivationFunction": activation,
+    } | changed
+    rng = np.random.default_rng(1)
+    weights = rng.normal(size=(1, *kernel, channels)).astype(np.float32)
+    side = 12 // options["strideH"]
+    if options["padding"] == VALID:
+        side = 12 - kernel[0] + 1
+    x, y = value("x", (1, 12, 12, channels)), value("y", (1, side, side, channels))
+    bias = rng.normal(size=channels).astype(np.float32)
+    operands = [x, constant("w", weights), constant("b", bias)]
+    return model_of([x], [y], [new_operator("DEPTHWISE_CONV_2D", operands, [y], **options)])
+
+
+@pytest.mark.parametrize("activation", [NONE, RELU])
+@pytest.mark.parametrize(
+    ("kernel", "parts"), [((7, 7), 3), ((9, 9), 5), ((11, 11), 6), ((3, 9), 4), ((9, 3), 2)]
+)
+def test_large_depthwise_gives_the_same_when_split(
+    kernel: tuple[int, int], parts: int, activation: int
+) -> None:
+    x = RNG.normal(size=(1, 12, 12, 4)).astype(np.float32)
+    [expected] = run(depthwise_model(kernel, activation=activation), x)
+    model = depthwise_model(kernel, activation=activation)
+    assert split_large_depthwise(model) == 1
+    assert kinds(model).count("DEPTHWISE_CONV_2D") == parts
+    [result] = run(model, x)
+    np.testing.assert_allclose(result, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "changed"),
+    [
+        ((5, 5), {}),
+        ((7, 7), {"strideH": 2, "strideW": 2}),
+        ((7, 7), {"padding": VALID}),
+        ((3, 31), {}),
+        ((15, 15), {}),
+    ],
+)
+def test_depthwise_stays_when_it_is_small_or_cannot_be_split(
+    kernel: tuple[int, int], changed: dict[str, int]
+) -> None:
+    assert split_large_depthwise(depthwise_model(kernel, **changed)) == 0
+
+
+def patch_model(
+    *,
+    kernel: int = 16,
+    channels: int = 3,
+    stride: int = 16,
+    batch: int = 2,
+    activation: int = NONE,
+) -> Model:
+    rng = np.random.default_rng(2)
+    weights = rng.normal(size=(6, kernel, kernel, channels)).astype(np.float32)
+    x, y = value("x", (batch, 32, 48, channels)), value("y", (batch, 32 // stride, 48 // stride, 6))
+    operands = [x, constant("w", weights), constant("b", rng.normal(size=6).astype(np.float32))]
+    conv = new_operator(
+        "CONV_2D",
+        operands,
+        [y],
+        padding=SAME,
+        strideH=stride,
+        strideW=stride,
+        dilationHFactor=1,
+        dilationWFactor=1,
+        fusedActivationFunction=activation,
+    )
+    return model_of([x], [y], [conv])
+
+
+@pytest.mark.parametrize("activation", [NONE, RELU])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_patch_convolution_gives_the_same_when_multiplied(batch: int, activation: int) -> None:
+    x = RNG.random((batch, 32, 48, 3), np.float32)
+    [expected] = run(patch_model(batch=batch, activation=activation), x)
+    model = patch_model(batch=batch, activation=activation)
+    assert multiply_patches(model) == 1
+    assert "CONV_2D" not in kinds(model)
+    [result] = run(model, x)
+    np.testing.assert_allclose(result, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("changed", [{"channels": 16}, {"stride": 8}, {"kernel": 8, "stride": 8}])
+def test_convolution_stays_when_patches_overlap_or_gain_nothing(
+    changed: dict[str, int],
+) -> None:
+    assert multiply_patches(patch_model(**changed)) == 0
+
+
+def fully_connected_model(
+    rows: tuple[int, ...],
+    *,
+    bias: bool,
+    activation: int = NONE,
+    is_constant: bool = False,
+    keep_dims: bool = True,
+) -> Model:
+    """y = activation(x @ w.T + bias), whose weights are an input of the model or constant."""
+    rng = np.random.default_rng(2)
+    weights = rng.normal(size=(5, 8)).astype(np.float32)
+    shape = (*rows, 5) if keep_dims else (int(np.prod(rows)), 5)
+    x, y = value("x", (*rows, 8)), value("y", shape)
+    w = constant("w", weights) if is_constant else value("w", weights.shape)
+    b = constant("b", rng.normal(size=5).astype(np.float32)) if bias else None
+    layer = new_operator(
+        "FULLY_CONNECTED",
+        [x, w, b],
+        [y],
+        version=2,
+        fusedActivationFunction=activation,
+        keepNumDims=keep_dims,
+        weightsFormat=0,
+    )
+    return model_of([x] if is_constant else [x, w], [y], [layer])
+
+
+@pytest.mark.parametrize(("bias", "activation"), [(False, NONE), (True, NONE), (True, RELU)])
+@pytest.mark.parametrize(("rows", "keep_dims"), [((6,), True), ((2, 3), True), ((2, 3), False)])
+def test_layer_with_computed_weights_gives_the_same_when_multiplied(
+    rows: tuple[int, ...], bias: bool, activation: int, keep_dims: bool
+) -> None:
+    x = RNG.normal(size=(*rows, 8)).astype(np.float32)
+    w = RNG.normal(size=(5, 8)).astype(np.float32)
+
+    def make() -> Model:
+        return fully_connected_model(rows, bias=bias, activation=activation, keep_dims=keep_dims)
+
+    [expected] = run(make(), x, w)
+    model = make()
+    assert multiply_computed_weights(model) == 1
+    assert "FULLY_CONNECTED" not in kinds(model)
+    [result] = run(model, x, w)
+    assert result.shape == expected.shape
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+
+
+def test_layer_stays_when_its_weights_are_constant_or_its_activation_has_no_sum_to_join() -> None:
+    assert multiply_computed_weights(fully_connected_model((6,), bias=True, is_constant=True)) == 0
+    alone = fully_connected_model((6,), bias=False, activation=RELU)
+    assert multiply_computed_weights(alone) == 0
+
+
+def test_layer_stays_when_its_weights_are_computed_from_constants_alone() -> None:
+    model = fully_connected_model((6,), bias=False, is_constant=True)
+    [layer] = model.main.operators
+    stored = constant("stored", RNG.normal(size=(5, 8)).astype(np.float16))
+    widened = value("widened", (5, 8))
+    layer.inputs[1] = widened
+    model.main.insert_before(layer, new_operator("DEQUANTIZE", [stored], [widened], version=3))
+    assert multiply_computed_weights(model) == 0
+
+
+def test_product_of_computed_matrices_runs_on_the_delegate_when_multiplied(
+    tmp_path: Path,
+) -> None:
+    places = []
+    for apply in (lambda model: 0, multiply_computed_weights):
+        model = fully_connected_model((64,), bias=False)
+        apply(model)
+        path = tmp_path / f"{len(places)}.tflite"
+        write_model(model, path)
+        with Prober() as prober:
+            [product] = profile(path, read_model(path), prober, repeats=1).operators
+        places.append(product.placement)
+    assert places == [Placement.FALLBACK, Placement.DELEGATE]
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+@pytest.mark.parametrize(("count", "operators"), [(6, 2), (25, 6), (32, 10)])
+def test_wide_concatenation_gives_the_same_values_when_split(
+    count: int, operators: int, axis: int
+) -> None:
+    shapes = [(2, 1 + i % 3, 4) if axis == 1 else (2, 4, 1 + i % 3) for i in range(count)]
+    arrays = [RNG.random(shape, np.float32) for shape in shapes]
+    expected = np.concatenate(arrays, axis=axis)
+
+    parts, y = [value(f"x{i}", s) for i, s in enumerate(shapes)], value("y", expected.shape)
+    join = new_operator("CONCATENATION", parts, [y], axis=axis, fusedActivationFunction=NONE)
+    model = model_of(parts, [y], [join])
+    assert split_wide_concatenations(model) == 1
+    assert kinds(model) == operators * ["CONCATENATION"]
+    [result] = run(model, *arrays)
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_concatenation_stays_when_the_delegate_takes_it() -> None:
+    parts, y = [value(f"x{i}", (2, 3)) for i in range(5)], value("y", (10, 3))
+    join = new_operator("CONCATENATION", parts, [y], axis=0, fusedActivationFunction=NONE)
+    assert split_wide_concatenations(model_of(parts, [y], [join])) == 0
+
+
+def test_nothing_is_left_to_rewrite_when_a_model_is_lean() -> None:
+    model = depthwise_model((7, 7))
+    assert {name for name, count in lean(model).items() if count} == {"depthwise"}
+    assert set(lean(model)) == {step.name for step in PASSES}
+    assert not any(lean(model).values())

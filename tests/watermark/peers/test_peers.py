@@ -1,0 +1,113 @@
+"""Other engines, on the weights of the reference pair: PyTorch is the oracle."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeseal.errors import MissingExtraError, UsageError
+from edgeseal.tflite.benchmark import EngineMeasurement, bench
+from edgeseal.watermark.cards import Part, load_card
+from edgeseal.watermark.evaluate import image_nmse, sign_agreement
+from edgeseal.watermark.peers import (
+    PEERS,
+    PeerWeights,
+    calibration_inputs,
+    find_peers,
+    prepare_peers,
+    weights_of,
+)
+from edgeseal.watermark.runtime import ModelInfo
+from pink_noise import pink_noise
+
+REFERENCE = PeerWeights("reference", Part.DETECTOR, "package:reference.pth", None)
+INFO = ModelInfo(card="reference", part="detector", recipe="float32", bits=96)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, EngineMeasurement]:
+    names = [name for name in PEERS if name not in ("torch-compiled", "openvino-bf16")]
+    engines = prepare_peers(
+        find_peers(names),
+        REFERENCE,
+        tmp_path_factory.mktemp("peers"),
+        calibration=calibration_inputs(INFO, None)[::6],
+        threads=1,
+    )
+    pictures = [(picture[None],) for picture in pink_noise(6, INFO.image_size, seed=0)]
+    found = bench(engines, [pictures] * len(engines), rounds=1, sustained_s=0.01)
+    return dict(zip(names, found, strict=True))
+
+
+@pytest.mark.parametrize("name", ["onnx", "openvino"])
+def test_float_results_are_those_of_pytorch(
+    name: str, measured: dict[str, EngineMeasurement]
+) -> None:
+    expected, found = measured["torch"].outputs, measured[name].outputs
+    assert expected is not None, measured["torch"].failure
+    assert found is not None, measured[name].failure
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["onnx-dynamic", "onnx-static", "openvino-int8"])
+def test_integer_file_is_small_and_near_when_quantized(
+    name: str, measured: dict[str, EngineMeasurement]
+) -> None:
+    expected, found = measured["torch"].outputs, measured[name].outputs
+    assert expected is not None
+    assert found is not None, measured[name].failure
+    assert 0 < image_nmse(found[:, 1:], expected[:, 1:]) < 0.1
+    assert sign_agreement(found[:, 1:], expected[:, 1:]) > 0.85
+    floating = measured["onnx"].size_bytes
+    size = measured[name].size_bytes
+    assert floating is not None is not size
+    assert size < 0.35 * floating
+
+
+def test_peer_is_reported_when_it_cannot_be_prepared(tmp_path: Path) -> None:
+    (tmp_path / "float32.onnx").write_bytes(b"no model")
+    engines = prepare_peers(
+        find_peers(["onnx-dynamic"]), REFERENCE, tmp_path, calibration=[], threads=1
+    )
+    (found,) = bench(engines, [[]], rounds=1)
+    assert found.failure is not None
+    assert "could not be prepared" in found.failure
+
+
+def test_unknown_peers_are_all_named() -> None:
+    with pytest.raises(UsageError, match=r"'onxx' \(did you mean onnx\?\), '7'; known peers"):
+        find_peers(["onxx", "torch", "7"])
+
+
+def test_extra_is_named_when_a_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"the peer torch needs the extra \[peers\]"):
+        find_peers([])
+
+
+def test_random_weights_are_made_again_when_the_file_names_a_seed() -> None:
+    info = ModelInfo(card="videoseal_0.0", part="embedder", recipe="x", bits=96, random_seed=4)
+    assert weights_of(info, None) == PeerWeights("videoseal_0.0", Part.EMBEDDER, None, 4)
+    with pytest.raises(UsageError, match="made from random weights, seed 4"):
+        weights_of(info, "other.pth")
+
+
+def test_other_checkpoint_is_refused_when_the_checksum_differs(tmp_path: Path) -> None:
+    path = tmp_path / "other.pth"
+    path.write_bytes(b"x")
+    info = ModelInfo(
+        card="reference", part="detector", recipe="x", bits=96, checkpoint_sha256="0" * 64
+    )
+    with pytest.raises(UsageError, match="is not the checkpoint that the model was made from"):
+        weights_of(info, str(path))
+
+
+def test_calibration_differs_from_the_photographs_and_is_repeatable() -> None:
+    first, again = (calibration_inputs(INFO, None, seed=3) for _ in range(2))
+    assert len(first) == 48
+    assert all(len(sample) == 1 for sample in first)
+    np.testing.assert_array_equal(first[5][0], again[5][0])
+    assert load_card("reference").image_size == first[0][0].shape[1]
