@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeseal._outputs import check_apart
 from edgeseal.cli._shared._console import (
     busy,
     new_table,
@@ -19,7 +20,6 @@ from edgeseal.cli._shared._console import (
     printable,
 )
 from edgeseal.cli._shared._options import JsonOption, RunSeedOption
-from edgeseal.cli._shared._outputs import check_apart
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:

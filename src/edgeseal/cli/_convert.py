@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeseal._outputs import check_apart, check_outputs, output_folder
 from edgeseal.cli._embedder_gate import is_acceptable, watermark_error_db
 from edgeseal.cli._shared._console import (
     busy,
@@ -31,7 +32,6 @@ from edgeseal.cli._shared._options import (
     JsonOption,
     RandomWeightsOption,
 )
-from edgeseal.cli._shared._outputs import check_apart, check_outputs, output_folder
 from edgeseal.errors import FileError, ModelError, UsageError
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from edgeseal._outputs import check_outputs
 from edgeseal.cli._shared._console import note, print_json, print_table
 from edgeseal.cli._shared._converter import load_converter, require_conversion
 from edgeseal.cli._shared._options import JsonOption
-from edgeseal.cli._shared._outputs import check_outputs
 
 __all__ = ["demo"]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeseal._outputs import check_apart
 from edgeseal.cli._shared._console import (
     new_table,
     note,
@@ -18,7 +19,6 @@ from edgeseal.cli._shared._console import (
 )
 from edgeseal.cli._shared._jsonl import JsonLines, JsonLinesOption, Lines, ResumeOption
 from edgeseal.cli._shared._options import JsonOption
-from edgeseal.cli._shared._outputs import check_apart
 from edgeseal.cli._shared._pictures import (
     PicturesArgument,
     RecursiveOption,

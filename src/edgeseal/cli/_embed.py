@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgeseal._outputs import check_apart, check_outputs, check_sources, output_folder
 from edgeseal.cli._shared._console import (
     new_table,
     note,
@@ -20,7 +21,6 @@ from edgeseal.cli._shared._console import (
 from edgeseal.cli._shared._jsonl import JsonLines, JsonLinesOption, Lines, ResumeOption, left_over
 from edgeseal.cli._shared._message import Wanted
 from edgeseal.cli._shared._options import JsonOption
-from edgeseal.cli._shared._outputs import check_apart, check_outputs, check_sources, output_folder
 from edgeseal.cli._shared._pictures import (
     PicturesArgument,
     RecursiveOption,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeseal._outputs import check_apart, check_outputs
 from edgeseal.cli._evaluate_models import choose_models, make_reference_pair
 from edgeseal.cli._shared._console import (
     busy,
@@ -26,7 +27,6 @@ from edgeseal.cli._shared._console import (
     printable,
 )
 from edgeseal.cli._shared._options import JsonOption
-from edgeseal.cli._shared._outputs import check_apart, check_outputs
 from edgeseal.cli._shared._pictures import exit_after_pictures, list_pictures
 from edgeseal.errors import EdgesealError, UsageError
 

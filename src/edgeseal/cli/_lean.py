@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeseal._outputs import check_apart
 from edgeseal.cli._shared._console import (
     busy,
     mib,
@@ -18,7 +19,6 @@ from edgeseal.cli._shared._console import (
     print_text,
 )
 from edgeseal.cli._shared._options import JsonOption, OverwriteFileOption, TimeoutOption
-from edgeseal.cli._shared._outputs import check_apart
 
 if TYPE_CHECKING:
     from edgeseal.tflite.rewrites import Sameness

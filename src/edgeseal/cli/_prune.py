@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeseal._outputs import check_apart
 from edgeseal.cli._shared._console import (
     busy,
     download_bar,
@@ -24,7 +25,6 @@ from edgeseal.cli._shared._options import (
     OverwriteFileOption,
     RandomWeightsOption,
 )
-from edgeseal.cli._shared._outputs import check_apart
 from edgeseal.errors import CheckpointError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeseal._outputs import check_apart
 from edgeseal.cli._check import samples_of
 from edgeseal.cli._shared._console import busy, note, print_json, print_text
 from edgeseal.cli._shared._options import JsonOption, TimeoutOption
-from edgeseal.cli._shared._outputs import check_apart
 from edgeseal.errors import NothingToReduceError, UsageError
 
 if TYPE_CHECKING:

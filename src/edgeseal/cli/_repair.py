@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeseal._outputs import check_apart
 from edgeseal.cli._check import report_record, samples_of
 from edgeseal.cli._shared._console import (
     busy,
@@ -26,7 +27,6 @@ from edgeseal.cli._shared._options import (
     RunSeedOption,
     TimeoutOption,
 )
-from edgeseal.cli._shared._outputs import check_apart
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:

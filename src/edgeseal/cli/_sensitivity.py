@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeseal._outputs import check_apart
 from edgeseal.cli._shared._console import new_table, print_json, print_table
 from edgeseal.cli._shared._options import (
     FloatArgument,
@@ -16,7 +17,6 @@ from edgeseal.cli._shared._options import (
     TaskImagesOption,
     TaskSeedOption,
 )
-from edgeseal.cli._shared._outputs import check_apart
 from edgeseal.cli._task import TaskChoice
 
 if TYPE_CHECKING:

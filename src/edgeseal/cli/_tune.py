@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeseal._outputs import check_apart
 from edgeseal.cli._shared._console import new_table, note, print_json, print_table, print_text
 from edgeseal.cli._shared._options import (
     FloatArgument,
@@ -18,7 +19,6 @@ from edgeseal.cli._shared._options import (
     TaskImagesOption,
     TaskSeedOption,
 )
-from edgeseal.cli._shared._outputs import check_apart
 from edgeseal.cli._shared._pictures import list_pictures
 from edgeseal.cli._task import TaskChoice
 from edgeseal.errors import ModelError, UsageError

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from edgeseal._outputs import check_apart, check_outputs, check_sources, output_folder
 from edgeseal.cli._shared._console import (
     frame_bar,
     new_table,
@@ -20,7 +21,6 @@ from edgeseal.cli._shared._console import (
     printable,
 )
 from edgeseal.cli._shared._jsonl import JsonLines, Lines, left_over
-from edgeseal.cli._shared._outputs import check_apart, check_outputs, check_sources, output_folder
 from edgeseal.cli._shared._pictures import exit_after_pictures, list_pictures, note_done
 from edgeseal.errors import FileError, UsageError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeseal._files import check_output
+from edgeseal._outputs import check_apart
 from edgeseal.cli._shared._console import busy
-from edgeseal.cli._shared._outputs import check_apart
 
 if TYPE_CHECKING:
     from edgeseal.tflite.diagnosis import CheckReport, Finding
