@@ -15,7 +15,7 @@ from PIL import Image
 
 from edgeseal.data import photo_paths
 from edgeseal.watermark.evaluate.attacks import ATTACK_SETS, Attack, AttackStep, sweep
-from edgeseal.watermark.evaluate.attacks.perspective import warp
+from edgeseal.watermark.evaluate.attacks.geometry import warp
 from upstream import upstream_module
 from watermark.evaluate.torchvision_formulas import functional_module, transforms_module
 
@@ -147,11 +147,10 @@ def test_warp_equals_upstream_when_the_corners_are_the_same(
 
 
 def test_corners_fill_upstreams_ranges_when_drawn_often(picture: Picture) -> None:
-    from edgeseal.watermark.evaluate.attacks import perspective
 
     seen: list[list[tuple[int, int]]] = []
     replaced = pytest.MonkeyPatch()
-    replaced.setattr(perspective, "warp", lambda picture, corners: seen.append(corners) or picture)
+    replaced.setattr(geometry, "warp", lambda picture, corners: seen.append(corners) or picture)
     for seed in range(300):
         Attack((AttackStep("perspective", 0.5),)).apply(picture, np.random.default_rng(seed))
     replaced.undo()

@@ -1,4 +1,4 @@
-"""What happens to a marked picture on its way: each family of attacks in a file of its own.
+"""What happens to a marked picture on its way: families of attacks by kind.
 
 The families that upstream's evaluation has are held to it by the tests.
 """

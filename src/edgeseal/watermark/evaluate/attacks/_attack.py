@@ -10,38 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.errors import UsageError
-from edgeseal.watermark.evaluate.attacks import (
-    blur,
-    brightness,
-    contrast,
-    crop,
-    flip,
-    grayscale,
-    h264,
-    h264rgb,
-    h265,
-    hue,
-    identity,
-    jpeg,
-    median,
-    noise,
-    overlay,
-    perspective,
-    resize,
-    rotate,
-    saturation,
-    vp9,
-)
+from edgeseal.watermark.evaluate.attacks import codecs, colour, geometry, values
 from edgeseal.watermark.evaluate.attacks._family import AttackFamily, Picture
 
 __all__ = ["FAMILIES", "Attack", "AttackStep", "sweep"]
 
-_MODULES = (
-    identity, flip, rotate, resize, crop, perspective, brightness, contrast, saturation, hue,
-    grayscale, jpeg, blur, median, noise, overlay, h264, h264rgb, h265, vp9,
-)  # fmt: skip
-
-FAMILIES: dict[str, AttackFamily] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
+FAMILIES: dict[str, AttackFamily] = {
+    family.name: family
+    for module in (geometry, colour, values, codecs)
+    for family in module.FAMILIES
+}
 """All there are, by name."""
 
 

@@ -1,4 +1,4 @@
-"""Clips through a video encoder and back."""
+"""Attacks on clips: through a video encoder and back."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.errors import MissingExtraError, UsageError
-from edgeseal.watermark.evaluate.attacks._family import Picture
+from edgeseal.watermark.evaluate.attacks._family import AttackFamily, Picture
 
-__all__ = ["X264", "transcode"]
+__all__ = ["FAMILIES"]
 
 _FRAME_RATE = 24
 _ONE_THREAD = {"threads": "1"}  # with more of them, encoders decide otherwise
 _X86 = ("x86_64", "AMD64")
 
-X264: dict[str, str] = {"x264-params": "asm=avx2"} if platform.machine() in _X86 else {}
+_X264: dict[str, str] = {"x264-params": "asm=avx2"} if platform.machine() in _X86 else {}
 """Options of x264: its AVX-512 code reads past the end of lines and encodes a clip whose width is
 no multiple of 64 now in one way, now in another; all other code gives the same bits each time."""
 
 
-def transcode(
+_X265 = {"x265-params": "log-level=none:pools=none:frame-threads=1"}
+_VP9 = {"b": "0", "deadline": "good", "cpu-used": "4"}
+
+
+def _transcode(
     clip: Picture,
     codec: str,
     options: Mapping[str, str],
@@ -91,3 +95,31 @@ def _import_av() -> Any:
     except ModuleNotFoundError as error:
         raise MissingExtraError("attacks on videos", "video") from error
     return av
+
+
+def _family(
+    name: str, codec: str, options: Mapping[str, str], *, high: int, rgb: bool = False
+) -> AttackFamily:
+    """Return the attacks of one encoder at constant rate factors of 0 to ``high``."""
+    pix_fmt = "rgb24" if rgb else "yuv420p"
+
+    def change(clip: Picture, strength: float, _rng: np.random.Generator) -> Picture:
+        return _transcode(clip, codec, {**options, "crf": str(int(strength))}, pix_fmt=pix_fmt)
+
+    return AttackFamily(
+        name,
+        change,
+        strength="constant rate factor",
+        low=0,
+        high=high,
+        is_integer=True,
+        is_clip=True,
+    )
+
+
+FAMILIES = (
+    _family("h264", "libx264", _X264, high=51),
+    _family("h264rgb", "libx264rgb", _X264, high=51, rgb=True),  # without loss of chroma
+    _family("h265", "libx265", _X265, high=51),
+    _family("vp9", "libvpx-vp9", _VP9, high=63),
+)
