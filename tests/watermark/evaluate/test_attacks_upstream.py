@@ -148,6 +148,8 @@ def test_warp_equals_upstream_when_the_corners_are_the_same(
 
 def test_corners_fill_upstreams_ranges_when_drawn_often(picture: Picture) -> None:
 
+    from edgeseal.watermark.evaluate.attacks import geometry
+
     seen: list[list[tuple[int, int]]] = []
     replaced = pytest.MonkeyPatch()
     replaced.setattr(geometry, "warp", lambda picture, corners: seen.append(corners) or picture)
