@@ -18,6 +18,7 @@ from PIL import Image
 
 from edgeseal.errors import FileError, ImageError
 from edgeseal.pictures import _read_image, read_image
+from edgeseal.pictures._png16 import write_deep
 
 
 def unit(array: NDArray[Any], peak: int = 255) -> NDArray[np.float32]:
@@ -54,6 +55,37 @@ def test_pixels_are_exact_when_file_is_lossless(
     path = write_photo(f"photo{suffix}", **options)
     assert_close(path, unit(photo))
     assert_close(str(path), unit(photo))
+
+
+def test_pixels_are_those_of_the_file_when_given_bytes_or_an_open_file(
+    photo: NDArray[np.uint8], write_photo: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = write_photo("photo.png")
+    data = path.read_bytes()
+    assert_close(data, unit(photo))
+    assert_close(io.BytesIO(data), unit(photo))
+    with path.open("rb") as file:
+        assert_close(file, unit(photo))
+        assert not file.closed
+    deep = np.linspace(0, 65535, 105, dtype=np.uint16).reshape(5, 7, 3)
+    write_deep(tmp_path / "deep.png", deep)
+    assert_close((tmp_path / "deep.png").read_bytes(), unit(deep, 65535))
+
+
+def test_bytes_are_refused_when_they_are_no_picture(
+    write_photo: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = write_photo("photo.png")
+    with pytest.raises(ImageError, match="the picture: not a picture"):
+        read_image(b"no picture at all")
+    with path.open("rb") as file:
+        read_image(file)
+        with pytest.raises(ImageError, match=r"photo\.png: there are no bytes in it"):
+            read_image(file)
+    with pytest.raises(FileError, match=r"photo\.png: cannot be read \(.*closed"):
+        read_image(file)
+    with pytest.raises(FileError, match="expected bytes; open it with 'rb'"):
+        read_image(io.StringIO("text"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "HSV", "YCbCr", "CMYK"])
@@ -210,7 +242,7 @@ def test_array_is_refused_when_wrong(array: NDArray[Any], words: str) -> None:
         read_image(array)
 
 
-@pytest.mark.parametrize("thing", [None, 7, b"bytes", [[0.5]]])
+@pytest.mark.parametrize("thing", [None, 7, [[0.5]]])
 def test_thing_is_refused_when_it_is_no_picture(thing: Any) -> None:
     with pytest.raises(ImageError, match=f"numpy array, got {type(thing).__name__}"):
         read_image(thing)

@@ -45,6 +45,9 @@ def test_result_is_the_exact_one_when_the_file_is_small(
         pytest.skip("the format has no such pictures")
     expected = read_picture(path).resized(64)
     np.testing.assert_allclose(read_small(path, 64), expected, rtol=0, atol=1e-6)
+    with path.open("rb") as file:
+        np.testing.assert_array_equal(read_small(file, 64), read_small(path, 64))
+    np.testing.assert_array_equal(read_small(path.read_bytes(), 64), read_small(path, 64))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -1,20 +1,21 @@
 """Reading pictures of every kind into one form.
 
-A picture is a path, a PIL image or a numpy array. Rotation noted in EXIF is applied. Colours are
-taken as they are: grey becomes RGB, CMYK and other colour models are converted without colour
-management, profiles are carried along and not applied. Of animations and documents of several
-pages the first frame is read.
+A picture is a path, the bytes of a file, an open file, a PIL image or a numpy array. Rotation
+noted in EXIF is applied. Colours are taken as they are: grey becomes RGB, CMYK and other colour
+models are converted without colour management, profiles are carried along and not applied. Of
+animations and documents of several pages the first frame is read.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import stat
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, BinaryIO, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ __all__ = [
     "MAX_PIXELS",
     "ImageInput",
     "check_header",
+    "decode_opened",
+    "is_encoded",
+    "name_of",
     "opened",
     "orientation",
     "read_image",
@@ -39,9 +43,12 @@ __all__ = [
 MAX_PIXELS = 250_000_000
 """Larger pictures are refused before they are decoded: a small file can claim any size."""
 
-ImageInput: TypeAlias = str | Path | Image.Image | NDArray[Any]
-"""A path, a PIL image, or an array [H, W], [H, W, 1], [H, W, 3] or [H, W, 4]: uint8, uint16, bool,
-or floating point in 0..1."""
+EncodedImage: TypeAlias = str | Path | bytes | BinaryIO
+"""A path, the bytes of a file, or a file that is open for reading bytes and is read to its end."""
+
+ImageInput: TypeAlias = EncodedImage | Image.Image | NDArray[Any]
+"""A path, the bytes of a file, an open binary file, a PIL image, or an array [H, W], [H, W, 1],
+[H, W, 3] or [H, W, 4]: uint8, uint16, bool, or floating point in 0..1."""
 
 _ORIENTATION = 0x0112  # the EXIF tag
 # TIFF's tags on how the pixels lie in the file: true of the source only
@@ -51,6 +58,7 @@ _STORAGE_TAGS = (
 )  # fmt: skip
 _VECTOR_FORMATS = ("EPS", "WMF")  # Pillow hands these to other programs
 _SEVERAL_VIEWS = ("MPO",)  # one picture with previews or a second eye's view, no animation
+_NAMELESS = "the picture"
 _pillow_limit = threading.Lock()
 
 
@@ -58,7 +66,8 @@ def read_image(image: ImageInput) -> NDArray[np.float32]:
     """Read a picture.
 
     Args:
-        image: a path, a PIL image or an array; see :data:`ImageInput`. Transparency is ignored.
+        image: a path, bytes, a file, a PIL image or an array; see :data:`ImageInput`. Transparency
+            is ignored.
 
     Returns:
         float32 [H, W, 3], RGB, 0..1.
@@ -81,27 +90,42 @@ def read_picture(image: ImageInput, *, one_frame: bool = False) -> Picture:
     Raises:
         FileError, ImageError: as :func:`read_image`.
     """
-    if isinstance(image, str | Path):
-        return _read_file(Path(image), one_frame=one_frame)
     if isinstance(image, Image.Image):
-        name = str(getattr(image, "filename", "")) or "the picture"
-        return _decode(image, name, one_frame=one_frame)
+        return _decode(image, name_of(image) or _NAMELESS, one_frame=one_frame)
     if isinstance(image, np.ndarray):
         return _from_array(image)
+    if is_encoded(image):
+        with opened(image) as (picture, file, name):
+            return decode_opened(picture, file, name, one_frame=one_frame)
     raise ImageError(
-        f"the picture: expected a path, a PIL image or a numpy array, got {type(image).__name__}"
+        f"{_NAMELESS}: expected a path, bytes, a binary file, a PIL image or a numpy array, got "
+        f"{type(image).__name__}"
     )
 
 
+def is_encoded(image: object) -> TypeGuard[EncodedImage]:
+    """Whether a picture is a file or what is in one."""
+    return isinstance(image, str | Path | bytes) or hasattr(image, "read")
+
+
+def name_of(image: ImageInput) -> str | None:
+    """Return the path that a picture was read from, or is to be read from, where it is known."""
+    if isinstance(image, str | Path):
+        return str(image)
+    name = getattr(image, "filename" if isinstance(image, Image.Image) else "name", None)
+    return str(name) if isinstance(name, str | Path) and str(name) else None
+
+
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[tuple[Image.Image, IO[bytes]]]:
-    """Open a file, not decoded yet, for the body.
+def opened(source: EncodedImage) -> Iterator[tuple[Image.Image, IO[bytes], str]]:
+    """Open a picture, not decoded yet, for the body; yields its file and its name too.
 
     Raises:
         FileError: the file is missing, a folder, or cannot be opened.
         ImageError: it is no picture, or larger than :data:`MAX_PIXELS`.
     """
-    with _open_file(path) as file:
+    path = name_of(source) or _NAMELESS
+    with _open_bytes(source, path) as file:
         try:
             image = _open(file)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -114,17 +138,37 @@ def opened(path: Path) -> Iterator[tuple[Image.Image, IO[bytes]]]:
                 f"{path}: not a picture in a format that Pillow reads; convert it to PNG or JPEG"
             ) from error
         except Exception as error:  # Pillow's readers raise whatever damaged headers lead them to
-            raise unreadable(str(path), error) from error
+            raise unreadable(path, error) from error
         with image:
-            yield image, file
+            yield image, file, path
 
 
-def _read_file(path: Path, *, one_frame: bool) -> Picture:
-    with opened(path) as (image, file):
-        if is_deep(image):
-            return _decode_deep(image, file, str(path), one_frame=one_frame)
-        picture = _decode(image, str(path), one_frame=one_frame)
+def decode_opened(
+    image: Image.Image, file: IO[bytes], name: str, *, one_frame: bool = False
+) -> Picture:
+    """Decode what :func:`opened` yielded.
+
+    Raises:
+        ImageError: it is damaged or cut short; or has several frames and may have one.
+    """
+    if is_deep(image):
+        return _decode_deep(image, file, name, one_frame=one_frame)
+    picture = _decode(image, name, one_frame=one_frame)
     return replace(picture, is_owned=not picture.is_grey)
+
+
+def _open_bytes(image: EncodedImage, name: str) -> IO[bytes]:
+    if isinstance(image, str | Path):
+        return _open_file(Path(image))
+    try:
+        data = image if isinstance(image, bytes) else image.read()
+    except (OSError, ValueError) as error:  # closed, or not open for reading
+        raise FileError(f"{name}: cannot be read ({error})") from error
+    if not isinstance(data, bytes):
+        raise FileError(f"{name}: gives {type(data).__name__}, expected bytes; open it with 'rb'")
+    if not data:
+        raise ImageError(f"{name}: there are no bytes in it, or it was read to its end before")
+    return io.BytesIO(data)
 
 
 def _open_file(path: Path) -> IO[bytes]:

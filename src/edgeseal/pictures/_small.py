@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,8 @@ from edgeseal.pictures._png16 import is_deep
 from edgeseal.pictures._read_image import (
     ImageInput,
     check_header,
+    decode_opened,
+    is_encoded,
     opened,
     orientation,
     read_picture,
@@ -46,12 +47,10 @@ def read_small(image: ImageInput, size: int, *, exact: bool = False) -> NDArray[
     Raises:
         FileError, ImageError: the picture cannot be read.
     """
-    if isinstance(image, str | Path):
-        path = Path(image)
-        with opened(path) as (opened_image, _):
-            small = _read_plain(opened_image, str(path), size, exact=exact)
-        if small is not None:
-            return small
+    if is_encoded(image):
+        with opened(image) as (picture, file, name):
+            small = _read_plain(picture, name, size, exact=exact)
+            return decode_opened(picture, file, name).resized(size) if small is None else small
     return read_picture(image).resized(size)
 
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from edgeseal.errors import FileError, UsageError
-from edgeseal.pictures._read_image import ImageInput
+from edgeseal.pictures._read_image import ImageInput, name_of
 from edgeseal.pictures._small import read_small
 from edgeseal.pictures._workers import map_in_order
 from edgeseal.watermark.payload import PayloadReading, payload_code
@@ -148,7 +147,7 @@ class LiteRTDetector:
         antialiased bilinear filter; transparency is ignored.
 
         Args:
-            image: a path, PIL image or array; see :data:`edgeseal.watermark.runtime.ImageInput`.
+            image: a path, bytes or an array, for some; see :data:`edgeseal.pictures.ImageInput`.
             expect: the message that should be there, for the accuracy and the p-value.
             fpr: look for a payload, such that at most this share of unmarked pictures has one.
 
@@ -236,7 +235,8 @@ class LiteRTDetector:
     def _outcome(
         self, index: int, image: ImageInput, expected: Message | None, fpr: float | None
     ) -> DetectionOutcome:
-        source = _source(image)
+        name = name_of(image)
+        source = None if name is None else Path(name)
         try:
             return DetectionOutcome(index, source, detection=self._detect(image, expected, fpr))
         except FileError as error:
@@ -259,10 +259,3 @@ def load_detector(path: str | Path, *, threads: int = 1, exact: bool = False) ->
         RuntimeRefusalError: LiteRT cannot prepare it; the message has LiteRT's own words.
     """
     return LiteRTDetector(open_session(path, DETECTOR, threads=threads), exact=exact)
-
-
-def _source(image: ImageInput) -> Path | None:
-    if isinstance(image, str | Path):
-        return Path(image)
-    name = getattr(image, "filename", None) if isinstance(image, Image.Image) else None
-    return Path(name) if isinstance(name, str | Path) and str(name) else None

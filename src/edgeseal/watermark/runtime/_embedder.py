@@ -121,8 +121,8 @@ class LiteRTEmbedder:
         transparency and 16 bits are kept.
 
         Args:
-            image: a path, PIL image or array; see :data:`edgeseal.pictures.ImageInput`. A floating
-                point source gives a picture of 8 bits; see :meth:`embed_array`.
+            image: a path, bytes or an array, for some; see :data:`edgeseal.pictures.ImageInput`. A
+                floating point source gives a picture of 8 bits; see :meth:`embed_array`.
             message: hexadecimal text, a :class:`Message` or bits, of the model's length, or a
                 :class:`~edgeseal.watermark.payload.Payload`.
 
