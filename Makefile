@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 TORCH = 2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: demo test lint format docs clean
+.PHONY: demo test lint format docs dist dist-check clean
 
 demo: $(VENV)/.ready
 	$(BIN)/edgeseal demo -o edgeseal-demo --overwrite
@@ -26,6 +26,14 @@ format: $(VENV)/.ready
 
 docs: $(VENV)/.ready
 	$(BIN)/mkdocs build --strict
+
+dist: $(VENV)/.ready
+	rm -rf dist
+	$(BIN)/python -m build
+
+# The demo makes the models: an installation of the wheel alone converts none.
+dist-check: dist demo
+	$(BIN)/python tools/check_dist.py dist edgeseal-demo
 
 clean:
 	rm -rf $(VENV) edgeseal-demo dist build .pytest_cache .mypy_cache .ruff_cache

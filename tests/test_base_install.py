@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edgeseal._extras import install_command
+
 TFLITE = (
     "graph probe inputs metrics diagnosis repairs rewrites quantization calibration tuning targets "
     "comparison profiling reduction benchmark view"
@@ -41,7 +43,7 @@ def test_room_and_its_names_import_when_torch_is_missing(room: str) -> None:
 @pytest.mark.parametrize(("room", "extra"), [("convert", "convert"), ("prune", "prune")])
 def test_extra_is_named_when_a_room_needs_torch(room: str, extra: str) -> None:
     result = run(f"import edgeseal.watermark.{room}")
-    assert f"pip install 'edgeseal[{extra}]'" in result.stderr.splitlines()[-1]
+    assert install_command(extra) in result.stderr.splitlines()[-1]
 
 
 def test_missing_extra_is_one_clear_line_when_converting_without_torch(tmp_path: Path) -> None:
@@ -49,7 +51,7 @@ def test_missing_extra_is_one_clear_line_when_converting_without_torch(tmp_path:
     code = f"sys.argv = {arguments}\n"
     result = run(code + "from edgeseal.cli import main; sys.exit(main())")
     assert result.returncode == 2
-    assert "pip install 'edgeseal[convert]'" in result.stderr
+    assert install_command("convert") in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -23,6 +23,8 @@ prints it in one piece and exits with 2.
 
 from __future__ import annotations
 
+from edgeseal._extras import install_command
+
 __all__ = [
     "CheckpointError",
     "ConversionError",
@@ -54,7 +56,7 @@ class MissingExtraError(UsageError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(
-            f"{what} needs the extra [{extra}]: install it with `pip install 'edgeseal[{extra}]'`"
+            f"{what} needs the extra [{extra}]: install it with `{install_command(extra)}`"
         )
         self.extra = extra
 

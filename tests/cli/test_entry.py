@@ -13,6 +13,7 @@ import typer.main
 
 import edgeseal
 from cli.commands import Run
+from edgeseal._extras import install_command
 from edgeseal.cli import _models
 from edgeseal.cli._app import app
 
@@ -159,7 +160,7 @@ def test_all_but_conversion_works_when_torch_is_missing(
 ) -> None:
     done = spawn(BASE, detector, embedder, photos, tmp_path)
     assert done.status == 0, done.err
-    assert done.err.count("pip install 'edgeseal[convert]'") == 2
+    assert done.err.count(install_command("convert")) == 2
     assert "edgeseal demo needs" in done.err
     assert not (tmp_path / "made").exists()
     assert not (tmp_path / "demo").exists()

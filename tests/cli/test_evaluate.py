@@ -20,6 +20,7 @@ from PIL import Image
 
 from cli.commands import BITS, SIZE, Done, Run
 from cli.test_interrupt import SCRIPT
+from edgeseal._extras import install_command
 from edgeseal.data import photo_paths
 from edgeseal.tflite.graph import read_model, write_model
 from edgeseal.watermark.evaluate import (
@@ -424,7 +425,7 @@ sys.exit(main(sys.argv[1:]))
 """
     done = spawn(script, "evaluate", "--images", photos, "-o", tmp_path / "out")
     assert done.status == 2
-    assert "pip install 'edgeseal[evaluate]'" in done.err
+    assert install_command("evaluate") in done.err
     assert done.err.count("\n") == 1
 
 

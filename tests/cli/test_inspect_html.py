@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands import Run
+from edgeseal._extras import install_command
 
 
 def test_page_shows_findings_when_written(run: Run, refused_model: Path, tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_extra_is_named_when_the_library_is_missing(
     monkeypatch.setitem(sys.modules, "xstatic.pkg.dagre", None)
     output = tmp_path / "graph.html"
     error = run("inspect", refused_model, "--html", output).refused()
-    assert "pip install 'edgeseal[view]'" in error
+    assert install_command("view") in error
     assert not output.exists()
     monkeypatch.undo()
     assert run("inspect", refused_model).status == 0  # all else works without it

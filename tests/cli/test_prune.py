@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands import Run, save_checkpoint
+from edgeseal._extras import install_command
 from edgeseal.watermark.cards import Card, Part
 from edgeseal.watermark.models import read_checkpoint
 
@@ -59,4 +60,4 @@ def test_missing_extra_is_named_when_torch_pruning_is_not_installed(
         importlib.util, "find_spec", lambda name: None if "pruning" in name else find(name)
     )
     options = ["--random-weights", 1, *QUICK, "-o", tmp_path / "pruned.pth"]
-    assert "edgeseal[prune]" in run("prune", "tiny", *options).refused()
+    assert install_command("prune") in run("prune", "tiny", *options).refused()

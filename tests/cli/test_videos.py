@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cli.commands import Run
+from edgeseal._extras import install_command
 from pairs import Pair, write_pair
 
 
@@ -184,6 +185,7 @@ def test_option_is_refused_when_it_is_zero_or_empty(run: Run, pair96: Pair, movi
 NO_AV = """
 import sys
 sys.modules["av"] = None
+from edgeseal._extras import install_command
 from edgeseal.cli import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -192,5 +194,5 @@ sys.exit(main(sys.argv[1:]))
 def test_extra_is_named_when_pyav_is_missing(spawn: Run, pair96: Pair, movies: Path) -> None:
     done = spawn(NO_AV, "detect", movies / "a.mp4", "--model", pair96.detector)
     assert done.status == 2
-    assert "pip install 'edgeseal[video]'" in done.err
+    assert install_command("video") in done.err
     assert "Traceback" not in done.err

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from edgeseal._extras import install_command
 from edgeseal.watermark import models
 
 SCRIPT = """
@@ -36,7 +37,7 @@ def test_cards_and_cache_work_when_torch_is_missing(
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     state, message = done.stdout.splitlines()
     assert state == "absent"
-    assert "edgeseal[convert]" in message
+    assert install_command("convert") in message
 
 
 def test_every_public_name_is_there_when_torch_is_installed() -> None:
