@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "edgeseal"
 
 # Not for users: what runs the command line, and data.
-_INTERNAL = ("cli", "data", "demo")
+_INTERNAL = ("cli", "data", "watermark.demo")
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 _ROLE = re.compile(r":(attr|class|data|exc|func|meth|mod):(?=<)")
 
@@ -53,13 +53,11 @@ def public_names(package: str) -> list[str]:
 
 
 def packages() -> list[str]:
-    """Return the packages of the library, the everyday one first."""
-    rooms = sorted(
-        path.parent.name
-        for path in PACKAGE.glob("*/__init__.py")
-        if path.parent.name not in _INTERNAL
-    )
-    return ["edgeseal", *(f"edgeseal.{room}" for room in rooms), "edgeseal.errors"]
+    """Return the packages of the library, the everyday one first, then wings and rooms."""
+    found = (*PACKAGE.glob("*/__init__.py"), *PACKAGE.glob("*/*/__init__.py"))
+    rooms = sorted(".".join(path.parent.relative_to(PACKAGE).parts) for path in found)
+    public = (room for room in rooms if not room.startswith(_INTERNAL))
+    return ["edgeseal", *(f"edgeseal.{room}" for room in public), "edgeseal.errors"]
 
 
 def _pages() -> Iterator[tuple[str, str]]:

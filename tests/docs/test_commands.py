@@ -25,7 +25,7 @@ PROGRAMS = {
     # What a page converts may be there already, for the other pages.
     "edgeseal": '[ "$1" = convert ] && set -- "$@" --overwrite\n'
     f'{sys.executable} -m edgeseal "$@"; status=$?; [ $status = 1 ] || exit $status',
-    "pip": "exit 0",
+    "pip": f'{sys.executable} {Path(__file__).with_name("pip.py")} "$@"',
     "make": f'grep -q "^$1:" {ROOT}/Makefile',
     "python": f'[ -e "{ROOT}/$1" ]',
 }
@@ -59,6 +59,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "embedder.tflite": "embedder_float32",
     }.items():
         shutil.copy(folder / "models" / f"reference_{source}.tflite", folder / name)
+    shutil.copytree(folder / "models", folder / "edgeseal-demo")
+    stock = folder / "edgeseal-demo" / "stock_detector_dynamic-int8.tflite"
+    shutil.copy(folder / "model.tflite", stock)
     return folder
 
 

@@ -82,28 +82,78 @@ def test_bits_lost_are_those_recorded() -> None:
             assert row[column] == "" or float(row[column]) == float(lost[recipe]), recipe
 
 
+def readme_table() -> dict[str, dict[str, str]]:
+    """Return the rows of the README's table by recipe."""
+    [table] = shown(ROOT / "README.md")
+    return {re.sub("`([^`]*)`.*", r"\1", row[""]): row for row in table}
+
+
+def without_amx() -> list[dict[str, str]]:
+    """Return the times by recipe that were recorded without AMX, of 0.0's and 1.0's detector."""
+    tables = recorded(RESULTS / "recipes_without_amx.txt")
+    return [{row["recipe"]: row["time"] for row in table} for table in tables]
+
+
 def test_readme_shows_the_recipes_as_their_page_does() -> None:
+    rows = readme_table()
     pages = {row["recipe"].strip("`"): row for row in shown(ROOT / "docs" / "recipes.md")[0]}
-    [table] = [t for t in shown(ROOT / "README.md") if "bits lost (points)" in t[0]]
-    rows = {re.sub("`([^`]*)`.*", r"\1", row[""]): row for row in table}
     compared = rows.keys() & pages.keys()
     assert len(compared) >= 4
     for recipe in compared:
-        for column in ("MiB", "time", "NMSE(img)"):
+        assert rows[recipe]["time, AMX"] == pages[recipe]["time"], recipe
+        for column in ("MiB", "NMSE(img)"):
             assert rows[recipe][column] == pages[recipe][column], (recipe, column)
         lost = float(pages[recipe]["bits lost: full size"])
         assert is_rounded(rows[recipe]["bits lost (points)"], str(lost)), recipe
 
 
+def test_readme_shows_times_without_amx_as_recorded() -> None:
+    rows, [found, _] = readme_table(), without_amx()
+    compared = rows.keys() & found.keys()
+    assert len(compared) >= 3
+    for recipe in compared:
+        assert is_rounded(rows[recipe]["time, without"], found[recipe]), recipe
+
+
+def test_readme_shows_the_stock_recipe_as_recorded() -> None:
+    row = readme_table()["the same with BATCH_MATMUL left float"]
+    stock = "stock INT8, BATCH_MATMUL float"
+    costs = recorded(RESULTS / "dynamic_int8_random.txt")[-1]
+    [cost] = [one for one in costs if one["detector"] == stock]
+    [mean] = [
+        t for t in recorded(RESULTS / "dynamic_int8_trained.txt")[-1] if t["attack"] == "mean"
+    ]
+    lost = float(mean["Edgeseal float32"]) - float(mean[stock])
+    assert is_rounded(row["MiB"], cost["MiB"])
+    assert is_rounded(row["NMSE(img)"], cost["NMSE(img)"])
+    assert is_rounded(row["bits lost (points)"], f"{lost:.2f}")
+
+
+def test_speed_is_shown_as_recorded() -> None:
+    with_amx = [
+        {row["recipe"]: row["time"] for row in table}
+        for table in recorded(RESULTS / "recipes_random.txt")
+    ]
+    table = shown(ROOT / "docs" / "speed.md")[0]
+    cards = {"0.0": 0, "1.0": 1}
+    compared = 0
+    for row in table:
+        card, _, recipe = row[""].replace("`", "").partition(", ")
+        if recipe in with_amx[0]:
+            compared += 1
+            assert is_rounded(row["AMX"], with_amx[cards[card]][recipe]), row
+            assert is_rounded(row["without"], without_amx()[cards[card]][recipe]), row
+    assert compared >= 8
+
+
 def test_broken_detectors_are_shown_as_recorded() -> None:
     found = {row["stock recipe"]: row for row in recorded(RESULTS / "broken_detectors.txt")[0]}
     names = {"the same, `repair --float`": "dynamic INT8, --float"}
-    for page in (ROOT / "README.md", ROOT / "docs" / "broken-models.md"):
-        [table] = [t for t in shown(page) if "stock recipe" in t[0]]
-        for row in table:
-            exact = found[names.get(row["stock recipe"], row["stock recipe"])]
-            for column in ("sign", "NMSE(img)", "time"):
-                assert is_rounded(row[column], exact[column]), (row, column)
+    [table] = [t for t in shown(ROOT / "docs" / "broken-models.md") if "stock recipe" in t[0]]
+    for row in table:
+        exact = found[names.get(row["stock recipe"], row["stock recipe"])]
+        for column in ("sign", "NMSE(img)", "time"):
+            assert is_rounded(row[column], exact[column]), (row, column)
 
 
 def test_pruned_detectors_are_shown_as_recorded() -> None:
