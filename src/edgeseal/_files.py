@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and told apart by their checksums."""
+"""Outputs are checked before any work, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from edgeseal.errors import FileError, OutputExistsError
+from edgeseal.errors import FileError, OutputExistsError, UsageError
 
-__all__ = ["check_output", "make_folder", "replacing", "sha256_of"]
+__all__ = [
+    "check_apart",
+    "check_output",
+    "check_outputs",
+    "check_sources",
+    "make_folder",
+    "output_folder",
+    "replacing",
+    "sha256_of",
+]
 
 _BLOCK_BYTES = 1 << 20
+_SHOWN = 10
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
@@ -29,14 +40,101 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
         raise FileError(f"{path}: is a link or a device, no regular file; choose another output")
     if path.exists() and not overwrite:
-        raise OutputExistsError(
-            f"{path}: exists already; use --overwrite (overwrite=True) to replace it"
-        )
+        raise OutputExistsError(f"{path}: exists already; use `overwrite` to replace it")
     parent = path.parent
     if not parent.is_dir():
         raise FileError(f"{path}: the folder {parent} does not exist; create it first")
     if not os.access(parent, os.W_OK):
         raise FileError(f"{path}: the folder {parent} is not writable; choose another output")
+
+
+def check_outputs(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
+    """Refuse outputs in a folder, which need not exist yet, that could not be written later.
+
+    Raises:
+        OutputExistsError: files exist and ``overwrite`` is False; all are listed.
+        FileError: the folder cannot be made or written, or folders are in the way.
+    """
+    parent = _existing(folder)
+    if not parent.is_dir():
+        raise FileError(f"{folder}: cannot be made: {parent} is no folder; choose another output")
+    if parent != folder:
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise FileError(f"{folder}: the folder {parent} is not writable; choose another output")
+        return
+    failures: list[FileError] = []
+    for name in names:
+        try:
+            check_output(folder / name, overwrite=overwrite)
+        except FileError as failure:
+            failures.append(failure)
+    if not failures:
+        return
+    exist = all(isinstance(failure, OutputExistsError) for failure in failures)
+    lines = [str(failure) for failure in failures]
+    if len(lines) > _SHOWN:
+        lines[_SHOWN:] = [f"and {len(lines) - _SHOWN} more"]
+    raise (OutputExistsError if exist else FileError)("\n  ".join(lines))
+
+
+def check_apart(inputs: Iterable[Path | str | None], outputs: Iterable[Path | None]) -> None:
+    """Refuse outputs that would replace an input, or each other.
+
+    Args:
+        inputs: files that the command reads; None, addresses and names of no file are passed over.
+        outputs: files that it is to write; None is passed over.
+
+    Raises:
+        UsageError: listing all such outputs.
+    """
+    named = [path for path in outputs if path is not None]
+    given = [Path(path) for path in inputs if path is not None]
+    places = Counter(os.path.normcase(os.path.abspath(path)) for path in named)  # noqa: PTH100
+    twice = [path for path, count in places.items() if count > 1]
+    problems = [f"{path}: would be written twice; give each output its own name" for path in twice]
+    problems += _replaced(given, named)
+    if problems:
+        raise UsageError("\n  ".join(problems))
+
+
+def check_sources(outputs: Mapping[Path, Path]) -> None:
+    """Refuse outputs that fall together or on a source.
+
+    Args:
+        outputs: the output of each source.
+
+    Raises:
+        UsageError: listing all such outputs.
+    """
+    sources: defaultdict[str, list[Path]] = defaultdict(list)
+    for source, output in outputs.items():
+        sources[os.path.normcase(output)].append(source)
+    problems = [
+        f"{Path(output).name}: would be written for {' and for '.join(map(str, several))}; "
+        "rename one, or give them in separate runs with other folders"
+        for output, several in sources.items()
+        if len(several) > 1
+    ]
+    problems += _replaced(outputs, outputs.values())
+    if problems:
+        raise UsageError("\n  ".join(problems))
+
+
+@contextlib.contextmanager
+def output_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder for the body's files; folders that are empty after it go again.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    make_folder(folder)
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):  # not empty, or gone
+            for path in made:
+                path.rmdir()
 
 
 def make_folder(path: Path) -> Path:
@@ -96,3 +194,28 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def _existing(path: Path) -> Path:
+    """Return the path, or the nearest one above that exists."""
+    candidates = (path, *path.absolute().parents)
+    return next((candidate for candidate in candidates if os.path.lexists(candidate)), path)
+
+
+def _replaced(inputs: Iterable[Path], outputs: Iterable[Path]) -> list[str]:
+    """Return what is wrong with outputs that are inputs, whatever names they go by."""
+    known = {_identity(path) for path in inputs} - {None}
+    return [
+        f"{path}: is an input itself; choose another output"
+        for path in outputs
+        if _identity(path) in known
+    ]
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others, or None if there is none of that name."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # no such file, or no name for one
+        return None
+    return status.st_dev, status.st_ino

@@ -195,8 +195,9 @@ def bad_photos(photos: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keep downloads of this machine's user out of the tests."""
+    """Keep downloads and the terminal of this machine's user out of the tests."""
     monkeypatch.setenv("EDGESEAL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("COLUMNS", raising=False)
     yield
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +34,7 @@ from edgeseal.cli._repair import repair
 from edgeseal.cli._sensitivity import sensitivity
 from edgeseal.cli._shared._console import error, open_stderr
 from edgeseal.cli._shared._interrupt import heeding_interrupts
+from edgeseal.cli._shared._text import in_options, option_names
 from edgeseal.cli._tune import tune
 from edgeseal.errors import EdgesealError
 
@@ -49,8 +50,13 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the verb that was parsed."""
         open_stderr()
-        with _reporting_failures(), heeding_interrupts():
+        with _reporting_failures(lambda text: self._in_options(ctx, text)), heeding_interrupts():
             return super().invoke(ctx)
+
+    def _in_options(self, ctx: Any, text: str) -> str:
+        """Say a message of the library in the options of the verb that runs."""
+        verb = self.get_command(ctx, ctx.invoked_subcommand or "")
+        return text if verb is None else in_options(text, option_names(verb))
 
 
 # Plain help and usage errors: boxes would break long paths apart.
@@ -107,8 +113,11 @@ for _verb in (
 
 
 @contextlib.contextmanager
-def _reporting_failures() -> Iterator[None]:
+def _reporting_failures(in_words: Callable[[str], str]) -> Iterator[None]:
     """Print an expected failure in one piece and exit with 2.
+
+    Args:
+        in_words: says what the library says as the command line does.
 
     Raises:
         typer.Exit: after a failure, or as the verb asks for.
@@ -119,7 +128,7 @@ def _reporting_failures() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except EdgesealError as failure:
-        _fail(str(failure))
+        _fail(in_words(str(failure)))
     except KeyboardInterrupt:
         _fail("interrupted", prefix="")
     except BrokenPipeError:  # the reader, such as `head`, has seen enough

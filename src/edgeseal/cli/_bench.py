@@ -13,7 +13,6 @@ import typer
 
 from edgeseal.cli._shared._console import busy
 from edgeseal.cli._shared._options import JsonOption
-from edgeseal.cli._shared._pictures import list_pictures
 from edgeseal.data import photo_paths
 from edgeseal.errors import UsageError
 
@@ -156,6 +155,7 @@ class _PeerSource:
         seed: int,
         show: Callable[[str], None],
     ) -> list[Engine]:
+        from edgeseal.pictures import list_pictures
         from edgeseal.watermark.peers import calibration_inputs, prepare_peers
 
         pictures = None if calibration is None else list_pictures(calibration)
@@ -207,6 +207,8 @@ def _pictures(
     """Read pictures, and mark them where an embedder is given."""
     if not images:
         return _Pictures(None)
+    from edgeseal.pictures import list_pictures
+
     paths = list_pictures(images)
     if embedder is None:
         return _Pictures(paths)

@@ -16,7 +16,6 @@ from edgeseal.cli._shared._console import (
     print_json,
     print_table,
     print_text,
-    printable,
 )
 
 if TYPE_CHECKING:
@@ -122,13 +121,13 @@ def print_report(
     has_bits = any(a.bits_read is not None for a in agreements)
     numbers = ["MiB", "x first", "median ms", "p90", "first run", "load", "per s", "memory", "NMSE"]
     numbers += ["sign"] * has_signs + ["bits read"] * has_bits
-    table = new_table("model", "engine", *numbers, right=tuple(numbers))
+    table = new_table("model", "engine", *numbers, right=numbers, names=("model",), keys=2)
     for one, agreement in zip(found, agreements, strict=True):
         size = "" if one.size_bytes is None else f"{one.size_bytes / 2**20:.2f}"
         cells = ["cannot run"] if one.timings is None else _cells(one, agreement)
         cells += [_share(agreement.sign_agreement, 4)] * has_signs
         cells += [_share(agreement.bits_read, 2, percent=True)] * has_bits
-        table.add_row(printable(one.model), one.engine, size, *cells[: len(numbers) - 1])
+        table.add_row(one.model, one.engine, size, *cells[: len(numbers) - 1])
     print_table(table)
     plural = "s" * (conditions.threads != 1)
     print_text(

@@ -9,10 +9,10 @@ import typer
 
 from edgeseal.cli._shared._console import busy, mib, new_table, print_json, print_table, print_text
 from edgeseal.cli._shared._options import (
+    ImagesOption,
     JsonOption,
     MemoryLimitOption,
-    RunImagesOption,
-    RunSeedOption,
+    SeedOption,
     TimeoutOption,
 )
 from edgeseal.cli._targets import check_targets
@@ -41,7 +41,7 @@ def _print_codes(value: bool) -> None:
 
 def check(
     path: Annotated[Path, typer.Argument(metavar="MODEL", help="Any .tflite file.")],
-    images: RunImagesOption = None,
+    images: ImagesOption = None,
     targets: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,8 +60,8 @@ def check(
         bool, typer.Option("--prepare-only", help="Prepare the operators without running them.")
     ] = False,
     timeout_s: TimeoutOption = 60.0,
-    memory_limit_gib: MemoryLimitOption = None,
-    seed: RunSeedOption = 0,
+    memory_limit_mib: MemoryLimitOption = None,
+    seed: SeedOption = 0,
     as_json: JsonOption = False,
     _codes: Annotated[
         bool,
@@ -80,7 +80,7 @@ def check(
     from edgeseal.tflite.probe import Prober
 
     _check_options(targets, macs=macs, images=images, prepare_only=prepare_only)
-    limit_bytes = None if memory_limit_gib is None else int(memory_limit_gib * 2**30)
+    limit_bytes = None if memory_limit_mib is None else int(memory_limit_mib * 2**20)
     if targets:
         check_targets(
             path,
@@ -126,7 +126,7 @@ def samples_of(model: Model, images: list[Path] | None) -> list[dict[str, NDArra
     """Return what to run a model on: pictures, or one sample whose inputs are drawn."""
     if not images:
         return [{}]
-    from edgeseal.cli._shared._pictures import list_pictures
+    from edgeseal.pictures import list_pictures
     from edgeseal.tflite.inputs import picture_input, picture_samples
 
     return picture_samples(list_pictures(images), picture_input(model))
@@ -189,7 +189,7 @@ def _show(report: CheckReport) -> None:
     print_text(_verdict(report))
     if not report.findings:
         return
-    table = new_table("code", "level", "where", "what", "repair", right=("where",))
+    table = new_table("code", "level", "where", "what", "repair", right=("where",), texts=("what",))
     for finding in report.findings:
         count = len(finding.nodes) or len(finding.tensors)
         where = f"{count} {'node' if finding.nodes else 'tensor'}{'s' * (count != 1)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal._outputs import check_apart
+from edgeseal._files import check_apart
 from edgeseal.cli._shared._console import (
     busy,
     new_table,
@@ -17,9 +17,8 @@ from edgeseal.cli._shared._console import (
     print_json,
     print_table,
     print_text,
-    printable,
 )
-from edgeseal.cli._shared._options import JsonOption, RunSeedOption
+from edgeseal.cli._shared._options import JsonOption, SeedOption
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def compare(
             f"{_DEFAULT_DRAWS}.",
         ),
     ] = None,
-    seed: RunSeedOption = 0,
+    seed: SeedOption = 0,
     sort: Annotated[
         ComparisonOrder, typer.Option("--sort", help="Error to sort by.")
     ] = ComparisonOrder.own,
@@ -114,7 +113,7 @@ def _samples(
     draws: int | None,
     seed: int,
 ) -> tuple[int, Iterator[Sample]]:
-    from edgeseal.cli._shared._pictures import list_pictures
+    from edgeseal.pictures import list_pictures
     from edgeseal.tflite.inputs import drawn_samples, samples_from_pictures
 
     models = reference.model, candidate.model
@@ -167,7 +166,7 @@ def _show(comparison: Comparison, sort: ComparisonOrder, limit: int | None) -> N
     if not shown:
         return
     parts = [part.value for part in ComparedPart]
-    table = new_table("#", "operator", *parts, "module", right=("#", *parts))
+    table = new_table("#", "operator", *parts, "module", right=("#", *parts), names=("module",))
     for found in shown:
         table.add_row(*_row(found))
     print_table(table)
@@ -181,7 +180,7 @@ def _row(found: OperatorError) -> list[str]:
     errors = (found.part(part) for part in ComparedPart)
     numbers = ["-" if error is None else str(error) for error in errors]
     kind = found.operator.kind + (" (did not run)" if found.reading.message else "")
-    return [str(found.number), printable(kind), *numbers, printable(found.module)]
+    return [str(found.number), kind, *numbers, found.module]
 
 
 def _judge(comparison: Comparison, max_nmse: float | None) -> None:

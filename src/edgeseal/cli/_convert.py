@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal._outputs import check_apart, check_outputs, output_folder
+from edgeseal._files import check_apart, check_outputs, output_folder
 from edgeseal.cli._embedder_gate import is_acceptable, watermark_error_db
 from edgeseal.cli._shared._console import (
     busy,
@@ -23,7 +23,6 @@ from edgeseal.cli._shared._console import (
     note,
     print_json,
     print_table,
-    printable,
 )
 from edgeseal.cli._shared._converter import load_converter, require_conversion
 from edgeseal.cli._shared._options import (
@@ -280,11 +279,11 @@ def _show(card: Card, written: list[_Written], *, as_json: bool) -> None:
         print_json("convert", {"card": card.name, "files": [asdict(file) for file in written]})
         return
     numbers = "size", "rewritten - plain", "LiteRT - PyTorch", "watermark error"
-    table = new_table("file", *numbers, "runs", right=numbers)
+    table = new_table("file", *numbers, "runs", right=numbers, texts=("file",))
     for file in written:
         differences = file.rewrite_difference, file.runtime_difference
         texts = ("" if value is None else f"{value:.1e}" for value in differences)
         error_db = file.watermark_error_db
         row = [mib(file.size_bytes), *texts, "" if error_db is None else f"{error_db:.1f} dB"]
-        table.add_row(printable(file.path), *row, "yes" if file.refusal is None else "NO")
+        table.add_row(file.path, *row, "yes" if file.refusal is None else "NO")
     print_table(table)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from edgeseal._outputs import check_outputs
-from edgeseal.cli._shared._console import note, print_json, print_table
+from edgeseal._files import check_outputs
+from edgeseal.cli._shared._console import new_table, note, print_json, print_table
 from edgeseal.cli._shared._converter import load_converter, require_conversion
 from edgeseal.cli._shared._options import JsonOption
 
@@ -37,7 +37,11 @@ def demo(
     if as_json:
         print_json("demo", result.to_json())
     else:
-        print_table(result.table())
+        head, *rows = result.cells()
+        table = new_table(*head, right=head[1:])
+        for row in rows:
+            table.add_row(*row)
+        print_table(table)
     if not result.passed:
         for failure in result.failures():
             note(f"gate failed: {failure}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal._outputs import check_apart
+from edgeseal._files import check_apart
 from edgeseal.cli._shared._console import (
     new_table,
     note,
@@ -23,7 +23,6 @@ from edgeseal.cli._shared._pictures import (
     PicturesArgument,
     RecursiveOption,
     exit_after_pictures,
-    list_files,
     note_done,
 )
 from edgeseal.cli._videos import (
@@ -99,6 +98,8 @@ def detect(
     sources, are_videos = list_inputs(
         images, recursive=recursive, for_videos=for_videos, for_pictures={"--exact": exact}
     )
+    from edgeseal.pictures import list_files
+
     check_apart([model, *list_files(images), *sources], [lines.file])
     if are_videos:
         VideoDetect(
@@ -181,7 +182,7 @@ def payload_rate(bits: int, fpr: float | None) -> float | None:
 def _show(outcomes: list[DetectionOutcome]) -> None:
     found = [(o.source, o.detection) for o in outcomes if o.detection is not None]
     columns = detection_columns(found[0][1])  # the same for all
-    table = new_table("picture", "message", *columns, right=columns[-3:])
+    table = new_table("picture", "message", *columns, right=columns[-3:], texts=("picture",))
     for source, detection in found:
         table.add_row(printable(str(source)), detection.hex, *detection_cells(detection))
     print_table(table)

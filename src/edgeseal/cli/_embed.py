@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeseal._outputs import check_apart, check_outputs, check_sources, output_folder
+from edgeseal._files import check_apart, check_outputs, check_sources, output_folder
 from edgeseal.cli._shared._console import (
     new_table,
     note,
@@ -25,7 +25,6 @@ from edgeseal.cli._shared._pictures import (
     PicturesArgument,
     RecursiveOption,
     exit_after_pictures,
-    list_files,
     note_done,
 )
 from edgeseal.cli._videos import (
@@ -125,6 +124,8 @@ def embed(
         return
     outputs = _outputs(sources, output)
     check_sources(outputs)
+    from edgeseal.pictures import list_files
+
     inputs = (model, *list_files(images), *outputs)
     check_apart(inputs, [*outputs.values(), lines.file])
     if not resume:
@@ -192,7 +193,7 @@ def _collect(
 
 
 def _show(results: list[dict[str, Any]]) -> None:
-    table = new_table("picture", "message", "PSNR", right=("PSNR",))
+    table = new_table("picture", "message", "PSNR", right=("PSNR",), texts=("picture",))
     for result in results:
         embedding = result["embedding"]
         if embedding is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal._outputs import check_apart, check_outputs
+from edgeseal._files import check_apart, check_outputs
 from edgeseal.cli._evaluate_models import choose_models, make_reference_pair
 from edgeseal.cli._shared._console import (
     busy,
@@ -27,7 +27,7 @@ from edgeseal.cli._shared._console import (
     printable,
 )
 from edgeseal.cli._shared._options import JsonOption
-from edgeseal.cli._shared._pictures import exit_after_pictures, list_pictures
+from edgeseal.cli._shared._pictures import exit_after_pictures
 from edgeseal.errors import EdgesealError, UsageError
 
 if TYPE_CHECKING:
@@ -170,6 +170,8 @@ def evaluate(
 
 def _list_sources(paths: list[Path], suffixes: tuple[str, ...] | None) -> list[Path]:
     """Return pictures, or videos where their endings are given."""
+    from edgeseal.pictures import list_pictures
+
     if suffixes is None:
         return list_pictures(paths)
     return list_pictures(paths, suffixes=suffixes, kind="videos")
@@ -316,7 +318,7 @@ def _show(
 def _print_models(report: EvaluationReport) -> None:
     rates = (f"found at {rate.threshold.rate:g}" for rate in report.results[0].rates)
     columns = ("size", "clean", "all attacks", "against reference", *rates)
-    table = new_table("model", *columns, right=columns)
+    table = new_table("model", *columns, right=columns, names=("model",))
     differences = {one.model: one.points for one in report.differences if one.attack == "all"}
     for model, result in zip(report.models, report.results, strict=True):
         clean = next((one for one in result.attacks if one.attack == "identity"), None)

@@ -16,7 +16,6 @@ from edgeseal.cli._shared._console import (
     print_json,
     print_table,
     print_text,
-    printable,
 )
 from edgeseal.cli._shared._options import JsonOption
 from edgeseal.cli._shared._page import GraphPage, PageLayers, require_page, write_graph
@@ -145,7 +144,7 @@ def _show_counts(summary: ModelSummary) -> None:
     kinds = new_table("operator", "count", "version", right=("count", "version"))
     for kind in summary.kinds:
         name = f"{kind.kind} (custom)" if kind.is_custom else kind.kind
-        kinds.add_row(printable(name), str(kind.count), str(kind.version))
+        kinds.add_row(name, str(kind.count), str(kind.version))
     print_table(kinds)
     types = new_table(
         "type", "tensors", "constants", "size", right=("tensors", "constants", "size")
@@ -165,13 +164,15 @@ def _show_counts(summary: ModelSummary) -> None:
 
 
 def _show_operators(summary: ModelSummary) -> None:
-    table = new_table("#", "operator", "inputs", "outputs", right=("#",))
+    table = new_table(
+        "#", "operator", "inputs", "outputs", right=("#",), texts=("inputs", "outputs")
+    )
     for operator in summary.operators:
         place = str(operator.index)
         if summary.subgraphs > 1:
             place = f"{operator.subgraph}:{operator.index}"
         sides = (", ".join(map(_operand, s)) for s in (operator.inputs, operator.outputs))
-        table.add_row(place, printable(operator.kind), *sides)
+        table.add_row(place, operator.kind, *sides)
     print_table(table)
 
 

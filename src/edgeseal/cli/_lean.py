@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal._outputs import check_apart
+from edgeseal._files import check_apart
 from edgeseal.cli._shared._console import (
     busy,
     mib,
@@ -18,7 +18,7 @@ from edgeseal.cli._shared._console import (
     print_table,
     print_text,
 )
-from edgeseal.cli._shared._options import JsonOption, OverwriteFileOption, TimeoutOption
+from edgeseal.cli._shared._options import JsonOption, OverwriteOption, TimeoutOption
 
 if TYPE_CHECKING:
     from edgeseal.tflite.rewrites import Sameness
@@ -42,7 +42,7 @@ def lean(
         int, typer.Option("--seed", metavar="N", min=0, help="For the inputs to compare on.")
     ] = 0,
     timeout_s: TimeoutOption = 60.0,
-    overwrite: OverwriteFileOption = False,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model in cheaper operators: same function, less time.
@@ -104,7 +104,9 @@ def _show(source: Path, output: Path, counts: dict[str, int], same: Sameness) ->
     if not any(counts.values()):
         print_text("nothing to rewrite: the file is lean already")
         return
-    table = new_table("pass", "operators", "what was done", right=("operators",))
+    table = new_table(
+        "pass", "operators", "what was done", right=("operators",), texts=("what was done",)
+    )
     for step in PASSES:
         if counts[step.name]:
             table.add_row(step.name, str(counts[step.name]), step.summary)

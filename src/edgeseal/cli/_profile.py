@@ -16,7 +16,6 @@ from edgeseal.cli._shared._console import (
     print_json,
     print_table,
     print_text,
-    printable,
 )
 from edgeseal.cli._shared._options import JsonOption, TimeoutOption
 
@@ -155,7 +154,7 @@ def _show_kinds(kinds: list[KindTime], total_macs: int) -> None:
     table = new_table("operators", *numbers, right=numbers)
     for kind in kinds:
         table.add_row(
-            printable(kind.kind),
+            kind.kind,
             str(kind.count),
             str(kind.on_delegate),
             f"{kind.latency_ms:.3f}",
@@ -168,17 +167,17 @@ def _show_kinds(kinds: list[KindTime], total_macs: int) -> None:
 def _show_operators(operators: list[OperatorTime]) -> None:
     numbers = ("latency ms", "share", "M MACs")
     columns = ("operator", "place", *numbers, "arithmetic", "module")
-    table = new_table("#", *columns, right=("#", *numbers))
+    table = new_table("#", *columns, right=("#", *numbers), names=("module",))
     for found in operators:
         table.add_row(
             str(found.number),
-            printable(found.operator.kind),
+            found.operator.kind,
             found.placement.value,
             "-" if found.latency_ms is None else f"{found.latency_ms:.3f}",
             _percent(found.share),
             "-" if found.macs is None else f"{found.macs.count / 1e6:.3g}",
             "-" if found.macs is None else found.macs.arithmetic.value,
-            printable(found.module),
+            found.module,
         )
     print_table(table)
 

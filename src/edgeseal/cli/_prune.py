@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal._outputs import check_apart
+from edgeseal._files import check_apart
 from edgeseal.cli._shared._console import (
     busy,
     download_bar,
@@ -22,7 +22,7 @@ from edgeseal.cli._shared._options import (
     CardArgument,
     CheckpointOption,
     JsonOption,
-    OverwriteFileOption,
+    OverwriteOption,
     RandomWeightsOption,
 )
 from edgeseal.errors import CheckpointError, MissingExtraError, UsageError
@@ -53,7 +53,7 @@ def prune(
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", min=0, help="Of everything random.")
     ] = 0,
-    overwrite: OverwriteFileOption = False,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Cut heads and channels out of a detector, and let it recover.
@@ -151,7 +151,9 @@ def _show(pruned: Pruned, output: Path, *, as_json: bool) -> None:
         }
         print_json("prune", record)
         return
-    table = new_table("group", "kind", "before", "after", right=("before", "after"))
+    table = new_table(
+        "group", "kind", "before", "after", right=("before", "after"), names=("group",)
+    )
     for width in pruned.widths:
         table.add_row(width.name, width.kind, str(width.before), str(width.after))
     print_table(table)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal._outputs import check_apart
+from edgeseal._files import check_apart
 from edgeseal.cli._embedder_gate import is_acceptable, watermark_error_db
 from edgeseal.cli._shared._console import mib, note, print_json, print_text
-from edgeseal.cli._shared._options import FloatArgument, JsonOption, OverwriteFileOption
+from edgeseal.cli._shared._options import FloatArgument, JsonOption, OverwriteOption
 from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def quantize(
             help="What the model takes and gives; integers where all of it is quantized.",
         ),
     ] = "float32",
-    overwrite: OverwriteFileOption = False,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Quantize a float model; needs no PyTorch.

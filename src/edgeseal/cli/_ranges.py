@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgeseal.cli._shared._console import new_table, print_json, print_table, print_text, printable
+from edgeseal.cli._shared._console import new_table, print_json, print_table, print_text
 from edgeseal.cli._shared._options import JsonOption
 
 __all__ = ["ranges"]
@@ -47,10 +47,9 @@ def ranges(
     source = "the bundled photographs" if saved.inputs.is_bundled else "pictures"
     print_text(f"{path}: {saved.inputs.count} inputs from {saved.inputs.pictures} of {source}")
     columns = "graph", "tensor", "lowest", "highest", method.value, "clipped"
-    table = new_table(*columns, right=("lowest", "highest", method.value, "clipped"))
+    table = new_table(*columns, right=columns[2:], names=("tensor",))
     for row in rows:
         bounds = f"{row['low']:.4g} .. {row['high']:.4g}"
         ends = f"{row['lowest']:.4g}", f"{row['highest']:.4g}"
-        name = printable(str(row["tensor"]))
-        table.add_row(str(row["graph"]), name, *ends, bounds, f"{row['clipped']:.2%}")
+        table.add_row(row["graph"], row["tensor"], *ends, bounds, f"{row['clipped']:.2%}")
     print_table(table)

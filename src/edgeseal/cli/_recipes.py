@@ -35,7 +35,7 @@ def recipes(
     if as_json:
         print_json("recipes", {"recipes": [json.loads(recipe_to_json(one)) for one in known]})
         return
-    table = new_table("recipe", "calibration", "what it does", right=())
+    table = new_table("recipe", "calibration", "what it does", texts=("what it does",))
     for recipe in known:
         table.add_row(recipe.name, "needed" if recipe.needs_calibration else "", recipe.summary)
     print_table(table)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal._outputs import check_apart
+from edgeseal._files import check_apart
 from edgeseal.cli._check import samples_of
 from edgeseal.cli._shared._console import busy, note, print_json, print_text
 from edgeseal.cli._shared._options import JsonOption, TimeoutOption

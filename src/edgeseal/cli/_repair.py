@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal._outputs import check_apart
+from edgeseal._files import check_apart
 from edgeseal.cli._check import report_record, samples_of
 from edgeseal.cli._shared._console import (
     busy,
@@ -20,11 +20,11 @@ from edgeseal.cli._shared._console import (
     print_text,
 )
 from edgeseal.cli._shared._options import (
+    ImagesOption,
     JsonOption,
     MemoryLimitOption,
-    OverwriteFileOption,
-    RunImagesOption,
-    RunSeedOption,
+    OverwriteOption,
+    SeedOption,
     TimeoutOption,
 )
 from edgeseal.errors import UsageError
@@ -63,11 +63,11 @@ def repair(
             "fastest; or first those that compute in integers, such as hybrid kernels.",
         ),
     ] = "accuracy",
-    images: RunImagesOption = None,
+    images: ImagesOption = None,
     timeout_s: TimeoutOption = 60.0,
-    memory_limit_gib: MemoryLimitOption = None,
-    seed: RunSeedOption = 0,
-    overwrite: OverwriteFileOption = False,
+    memory_limit_mib: MemoryLimitOption = None,
+    seed: SeedOption = 0,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Mend what `check` finds in a .tflite file, as far as it can be mended.
@@ -85,7 +85,7 @@ def repair(
     check_output(output, overwrite=overwrite)
     model = read_model(source)
     samples = samples_of(model, images)
-    limit_bytes = None if memory_limit_gib is None else int(memory_limit_gib * 2**30)
+    limit_bytes = None if memory_limit_mib is None else int(memory_limit_mib * 2**20)
     with (
         busy(f"repairing {source.name}"),
         Prober(timeout_s=timeout_s, memory_limit_bytes=limit_bytes) as prober,
@@ -155,7 +155,7 @@ def _show(result: RepairResult, source: Path, output: Path) -> None:
     before, after = source.stat().st_size, output.stat().st_size
     print_text(f"{output}: {mib(before)} -> {mib(after)}, {_state(result)}")
     if result.changes:
-        table = new_table("code", "finding", "what was done")
+        table = new_table("code", "finding", "what was done", texts=("finding", "what was done"))
         for change in result.changes:
             table.add_row(change.code or "-", change.title, change.text)
         print_table(table)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal._outputs import check_apart
+from edgeseal._files import check_apart
 from edgeseal.cli._shared._console import new_table, print_json, print_table
 from edgeseal.cli._shared._options import (
     FloatArgument,
+    ImagesOption,
     JsonOption,
     MarkedOption,
     MarkerOption,
-    TaskImagesOption,
-    TaskSeedOption,
+    SeedOption,
 )
 from edgeseal.cli._task import TaskChoice
 
@@ -27,7 +27,7 @@ __all__ = ["sensitivity"]
 
 def sensitivity(
     source: FloatArgument,
-    images: TaskImagesOption = None,
+    images: ImagesOption = None,
     embedder: MarkerOption = None,
     message: MarkedOption = None,
     recipe_name: Annotated[
@@ -37,7 +37,7 @@ def sensitivity(
     every: Annotated[
         bool, typer.Option("--exact", help="Measure every precision of every layer.")
     ] = False,
-    seed: TaskSeedOption = 0,
+    seed: SeedOption = 0,
     plot: Annotated[
         Path | None, typer.Option(metavar="OUT.png|OUT.svg", help="Draw the costs.")
     ] = None,
@@ -90,7 +90,7 @@ def sensitivity(
 
 def _show(costs: list[LayerCost], metric: str) -> None:
     columns = ("layer", "precision", "saved MiB", "own error", "error", metric, "time")
-    table = new_table(*columns, right=columns[2:])
+    table = new_table(*columns, right=columns[2:], names=("layer",), keys=2)
     for cost in costs:
         drop = "" if cost.drop_points is None else f"{-cost.drop_points:+.2f}"
         ratio = "" if cost.time_ratio is None else f"{cost.time_ratio:.2f}"

@@ -85,7 +85,13 @@ def _show(report: TargetReport) -> None:
     if report.estimate is not None:
         _show_estimate(report.estimate)
     if report.fallbacks:
-        table = new_table("operator", "count", "falls back because", right=("count",))
+        table = new_table(
+            "operator",
+            "count",
+            "falls back because",
+            right=("count",),
+            texts=("falls back because",),
+        )
         for kind, reason, count in report.groups():
             table.add_row(kind, str(count), reason)
         print_table(table)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeseal.cli._shared._console import busy, note
-from edgeseal.cli._shared._pictures import list_pictures
 from edgeseal.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -52,6 +51,8 @@ class TaskChoice:
             UsageError: they do.
             FileError: there are no pictures in what was named.
         """
+        from edgeseal.pictures import list_pictures
+
         if embedder is not None and message is not None:
             raise UsageError("--embedder marks pictures, --message reads marked ones; give one")
         if message is not None and not images:

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal._outputs import check_apart
+from edgeseal._files import check_apart
 from edgeseal.cli._shared._console import new_table, note, print_json, print_table, print_text
 from edgeseal.cli._shared._options import (
     FloatArgument,
+    ImagesOption,
     JsonOption,
     MarkedOption,
     MarkerOption,
-    TaskImagesOption,
-    TaskSeedOption,
+    SeedOption,
 )
-from edgeseal.cli._shared._pictures import list_pictures
 from edgeseal.cli._task import TaskChoice
 from edgeseal.errors import ModelError, UsageError
 
@@ -46,7 +45,7 @@ def tune(
         float | None,
         typer.Option(metavar="R", help="Longest time of a run, by the float model's."),
     ] = None,
-    images: TaskImagesOption = None,
+    images: ImagesOption = None,
     embedder: MarkerOption = None,
     message: MarkedOption = None,
     calibration: Annotated[
@@ -61,7 +60,7 @@ def tune(
         str,
         typer.Option("--recipe", metavar="NAME|FILE.json", help="What to start from."),
     ] = "dynamic-int8",
-    seed: TaskSeedOption = 0,
+    seed: SeedOption = 0,
     plot: Annotated[
         Path | None, typer.Option(metavar="OUT.png|OUT.svg", help="Draw size against drop.")
     ] = None,
@@ -78,6 +77,7 @@ def tune(
     with 1 if the budget cannot be met, and says by how much. After an interruption the same command
     goes on from OUT.tflite.part.
     """
+    from edgeseal.pictures import list_pictures
     from edgeseal.tflite.calibration import inputs_from
     from edgeseal.tflite.graph import read_model
     from edgeseal.tflite.quantization import find_recipe
@@ -201,7 +201,7 @@ def _write_report(record: dict[str, object], path: Path, *, overwrite: bool) -> 
 
 def _show(found: TuneResult, metric: str, files: _Files) -> None:
     columns = ("candidate", "MB", "drop (points)", "x float time", "front", "")
-    table = new_table(*columns, right=columns[1:4])
+    table = new_table(*columns, right=columns[1:4], names=("candidate",))
     front = {one.name for one in found.front}
     for one in (*found.fixed, *found.mixes):
         table.add_row(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from edgeseal._outputs import check_apart, check_outputs, check_sources, output_folder
+from edgeseal._files import check_apart, check_outputs, check_sources, output_folder
 from edgeseal.cli._shared._console import (
     frame_bar,
     new_table,
@@ -21,7 +21,7 @@ from edgeseal.cli._shared._console import (
     printable,
 )
 from edgeseal.cli._shared._jsonl import JsonLines, Lines, left_over
-from edgeseal.cli._shared._pictures import exit_after_pictures, list_pictures, note_done
+from edgeseal.cli._shared._pictures import exit_after_pictures, note_done
 from edgeseal.errors import FileError, UsageError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def list_inputs(
         FileError: there are none, or a folder or list cannot be read.
         UsageError: videos and others were named together, or an option of the one for the other.
     """
-    from edgeseal.pictures import PICTURE_SUFFIXES
+    from edgeseal.pictures import PICTURE_SUFFIXES, list_pictures
     from edgeseal.watermark.video import VIDEO_SUFFIXES, is_video
 
     suffixes = (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)
@@ -307,7 +307,9 @@ def _reported(result: dict[str, Any]) -> Iterator[None]:
 
 
 def _show_embedding(path: Path, done: VideoEmbedding) -> None:
-    table = new_table("video", "message", "frames", "PSNR", right=("frames", "PSNR"))
+    table = new_table(
+        "video", "message", "frames", "PSNR", right=("frames", "PSNR"), texts=("video",)
+    )
     psnr = "unchanged" if done.psnr_db == float("inf") else f"{done.psnr_db:.2f} dB"
     table.add_row(printable(str(path)), done.message.hex, str(done.frames), psnr)
     print_table(table)
@@ -318,7 +320,9 @@ def _show_detection(source: Path, found: VideoDetection) -> None:
 
     detection = found.detection
     columns = detection_columns(detection)
-    table = new_table("video", "message", "frames", *columns, right=("frames", *columns[-3:]))
+    table = new_table(
+        "video", "message", "frames", *columns, right=("frames", *columns[-3:]), texts=("video",)
+    )
     frames = (
         str(found.frames)
         if found.expected_frames is None

@@ -18,6 +18,8 @@ from edgeseal.pictures._save import (
 )
 from edgeseal.pictures._sources import (
     find_sources,
+    list_files,
+    list_pictures,
 )
 from edgeseal.pictures._workers import (
     map_in_order,
@@ -30,6 +32,8 @@ __all__ = [
     "ImageInput",
     "find_pictures",
     "find_sources",
+    "list_files",
+    "list_pictures",
     "map_in_order",
     "read_image",
     "resize",

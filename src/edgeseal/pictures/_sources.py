@@ -12,7 +12,7 @@ from typing import TextIO
 from edgeseal.errors import FileError
 from edgeseal.pictures._folder import PICTURE_SUFFIXES, find_pictures
 
-__all__ = ["find_sources"]
+__all__ = ["find_sources", "list_files", "list_pictures"]
 
 _STDIN = "-"
 _LIST_MARK = "@"
@@ -43,6 +43,39 @@ def find_sources(
     paths = (path for name in names for path in _expanded(str(name), stdin))
     found = find_pictures(paths, recursive=recursive, suffixes=suffixes)
     return list(dict.fromkeys(found))
+
+
+def list_pictures(
+    names: Iterable[str | Path],
+    *,
+    recursive: bool = True,
+    suffixes: tuple[str, ...] = PICTURE_SUFFIXES,
+    kind: str = "pictures",
+) -> list[Path]:
+    """Return the pictures that were named, those of folders, patterns and lists included.
+
+    Args:
+        names: what was named; see :func:`find_sources`.
+        recursive: whether to search folders in folders.
+        suffixes: endings, in lower case, of the files to take from folders.
+        kind: what messages call files of these endings.
+
+    Raises:
+        FileError: there are none, or a folder or list cannot be read.
+    """
+    names = list(names)
+    found = find_sources(names, recursive=recursive, suffixes=suffixes)
+    if not found:
+        listed = ", ".join(map(str, names))
+        raise FileError(
+            f"{listed}: no {kind} in there; files with these endings are: {' '.join(suffixes)}"
+        )
+    return found
+
+
+def list_files(names: Iterable[str | Path]) -> list[Path]:
+    """Return the files of paths (@LIST) among names of pictures."""
+    return [Path(str(name)[1:]) for name in names if str(name).startswith(_LIST_MARK)]
 
 
 def _expanded(name: str, stdin: TextIO | None) -> Iterator[Path]:

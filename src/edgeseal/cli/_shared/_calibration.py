@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeseal.cli._shared._console import busy, note
-from edgeseal.cli._shared._pictures import list_pictures
 from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +53,7 @@ def calibrating(
     Raises:
         FileError, ModelError, UsageError: the pictures or the ranges cannot be used.
     """
+    from edgeseal.pictures import list_pictures
     from edgeseal.tflite.calibration import Calibration, inputs_from
 
     if ranges is not None:

@@ -10,18 +10,21 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+import typer
 
 from edgeseal.cli._shared._interrupt import stop_if_interrupted
+from edgeseal.cli._shared._table import Table, lines_of, new_table, width_of_output
+from edgeseal.cli._shared._text import mib, printable
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress import Progress, ProgressColumn
-    from rich.table import Table
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Result",
     "busy",
     "download_bar",
     "error",
@@ -32,6 +35,7 @@ __all__ = [
     "open_stderr",
     "picture_bar",
     "print_json",
+    "print_result",
     "print_table",
     "print_text",
     "printable",
@@ -39,6 +43,18 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 """Of everything that ``--json`` prints."""
+
+
+class Result(Protocol):
+    """What the function of a verb returns."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the command ends with 0."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return all of it, for ``--json``."""
+
 
 _stderr_copy: TextIO | None = None
 _shown: Progress | None = None  # what is drawn on the terminal now
@@ -55,28 +71,53 @@ def print_text(text: str) -> None:
     _write(sys.stdout, printable(text) + "\n")
 
 
-def new_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    """Return an empty table whose cells are not markup; ``right`` names columns of numbers."""
-    from rich import box
-    from rich.table import Table
+def print_table(table: Table, *, of: int | None = None, rest: str = "") -> None:
+    """Print a table, which fits the terminal.
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
-        is_number = column in right
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
-    return table
+    Args:
+        table: the table.
+        of: number of rows that there would be; how many more there are is said below.
+        rest: what lists them all.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    rule = "\N{BOX DRAWINGS LIGHT HORIZONTAL}" if encoding.lower().startswith("utf") else "-"
+    lines = list(lines_of(table, width_of_output(), rule=rule))
+    more = (of or 0) - len(table.rows)
+    if more > 0:
+        lines.append(f"and {more} more; {rest}")
+    _write(sys.stdout, "\n".join(lines) + "\n")
 
 
-def print_table(table: Table) -> None:
-    """Print a table as wide as it needs to be: paths and messages stay whole, to be copied."""
-    from rich.console import Console
+def print_result(
+    command: str,
+    result: Result,
+    *,
+    as_json: bool,
+    show: Callable[[], None] | None = None,
+    notes: Iterable[str] = (),
+) -> None:
+    """Print what a verb gave, and end the command.
 
-    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
-    console.width = max(20, console.measure(table, options=_unlimited(console)).maximum)
-    with console.capture() as captured:
-        console.print(table)
-    lines = (line.rstrip() for line in captured.get().splitlines())
-    _write(sys.stdout, "\n".join(line for line in lines if line) + "\n")
+    Args:
+        command: the verb.
+        result: what its function returned.
+        as_json: whether to print that for programs.
+        show: prints it for people, if not as it describes itself.
+        notes: lines for stderr, after it.
+
+    Raises:
+        typer.Exit: with 1 if the result is not good.
+    """
+    if as_json:
+        print_json(command, result.to_json())
+    elif show is not None:
+        show()
+    else:
+        print_text(str(result))
+    for line in notes:
+        note(line)
+    if not result.is_good:
+        raise typer.Exit(1)
 
 
 def note(text: str) -> None:
@@ -199,21 +240,6 @@ def download_bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
         yield report
 
 
-def mib(size_bytes: int) -> str:
-    """Return a size for people."""
-    return f"{size_bytes / 2**20:.2f} MiB"
-
-
-def printable(text: str) -> str:
-    """Return text in which nothing steers a terminal: file names may hold any character."""
-    return "".join(
-        letter
-        if letter.isprintable() or letter == "\n"
-        else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
-
-
 @contextlib.contextmanager
 def _downloading(what: str, total: int | None) -> Iterator[Callable[[int, int | None], None]]:
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
@@ -259,10 +285,6 @@ def _progress(text: str, *columns: ProgressColumn) -> Iterator[Progress | None]:
             yield progress
         finally:
             _shown = before
-
-
-def _unlimited(console: Console) -> Any:
-    return console.options.update(width=100_000, max_width=100_000)
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Options that several commands have, each said once."""
+"""Options that several verbs have, each said once and meaning one thing."""
 
 from __future__ import annotations
 
@@ -7,30 +7,18 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = [
-    "CardArgument",
-    "CheckpointOption",
-    "FloatArgument",
-    "JsonOption",
-    "MarkedOption",
-    "MarkerOption",
-    "MemoryLimitOption",
-    "OverwriteFileOption",
-    "RandomWeightsOption",
-    "RunImagesOption",
-    "RunSeedOption",
-    "TaskImagesOption",
-    "TaskSeedOption",
-    "TimeoutOption",
+# What a verb works on.
+ModelArgument: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="Any .tflite file.")
 ]
-
-JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-OverwriteFileOption: TypeAlias = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the file.")
-]
-
 FloatArgument: TypeAlias = Annotated[
     Path, typer.Argument(metavar="FLOAT.tflite", help="A float32 model, from any converter.")
+]
+FloatOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--float", metavar="FLOAT.tflite", help="The float model it came from, to compare with."
+    ),
 ]
 CardArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="CARD", help="Model card; `edgeseal models` lists them.")
@@ -38,9 +26,7 @@ CardArgument: TypeAlias = Annotated[
 CheckpointOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--checkpoint",
-        metavar="PATH|URL",
-        help="Weights; without it the card's own are fetched.",
+        "--checkpoint", metavar="PATH|URL", help="Weights; without it the card's own are fetched."
     ),
 ]
 RandomWeightsOption: TypeAlias = Annotated[
@@ -48,40 +34,37 @@ RandomWeightsOption: TypeAlias = Annotated[
     typer.Option("--random-weights", metavar="SEED", help="Random weights, for trying out."),
 ]
 
-# check, repair and others that run a model in a worker process
-TimeoutOption: TypeAlias = Annotated[
-    float, typer.Option("--timeout", metavar="S", min=0.1, help="Longest time for one trial.")
+# What it writes.
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+OutputOption: TypeAlias = Annotated[
+    Path, typer.Option("-o", "--output", metavar="OUT.tflite", help="File to write.")
 ]
-MemoryLimitOption: TypeAlias = Annotated[
-    float | None,
-    typer.Option(
-        "--memory-limit",
-        metavar="GIB",
-        min=1,
-        help="For the process that tries; default: half of the machine's.",
-    ),
+OutputFolderOption: TypeAlias = Annotated[
+    Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")
 ]
-RunImagesOption: TypeAlias = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--images", metavar="IMAGE|DIR", help="Pictures to run it on, instead of drawn values."
-    ),
+OverwriteOption: TypeAlias = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that exist.")
 ]
-RunSeedOption: TypeAlias = Annotated[
-    int, typer.Option("--seed", metavar="N", min=0, help="For inputs that are drawn.")
+PlotOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE", help="Draw what was measured.")
 ]
 
-# sensitivity and tune, which measure on a task
-TaskImagesOption: TypeAlias = Annotated[
+# What a model is run on.
+ImagesOption: TypeAlias = Annotated[
     list[Path] | None,
-    typer.Option("--images", metavar="IMAGE|DIR", help="Pictures; default: bundled ones."),
+    typer.Option("--images", metavar="IMAGE|DIR", help="Pictures to run on; may be repeated."),
+]
+DrawsOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--draws", metavar="N", min=1, help="Run on so many drawn inputs instead."),
+]
+SeedOption: TypeAlias = Annotated[
+    int, typer.Option("--seed", metavar="N", min=0, help="For all that is drawn.")
 ]
 MarkerOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        "--embedder",
-        metavar="EMBEDDER.tflite",
-        help="Mark the pictures; count the bits read.",
+        "--embedder", metavar="EMBEDDER.tflite", help="Mark the pictures; count the bits read."
     ),
 ]
 MarkedOption: TypeAlias = Annotated[
@@ -90,6 +73,72 @@ MarkedOption: TypeAlias = Annotated[
         "--message", metavar="HEX", help="The pictures are marked with this; count the bits read."
     ),
 ]
-TaskSeedOption: TypeAlias = Annotated[
-    int, typer.Option("--seed", metavar="N", min=0, help="Of messages and attacks.")
+
+# How it is run.
+ThreadsOption: TypeAlias = Annotated[
+    int, typer.Option("--threads", metavar="N", min=1, help="Threads that a model may use.")
 ]
+WorkersOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, help="Pictures at the same time."),
+]
+RoundsOption: TypeAlias = Annotated[
+    int, typer.Option("--rounds", metavar="N", min=1, help="Timed runs of each, in turn.")
+]
+TimeoutOption: TypeAlias = Annotated[
+    float, typer.Option("--timeout", metavar="S", min=0.1, help="Longest time for one trial.")
+]
+MemoryLimitOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--memory-limit",
+        metavar="MIB",
+        min=1024,
+        help="For the process that tries. [default: half of the machine's]",
+    ),
+]
+
+# How it is quantized.
+RecipeOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--recipe",
+        metavar="NAME|FILE.json",
+        help="How to quantize, such as dynamic-int8; `edgeseal recipes` lists them.",
+    ),
+]
+CalibrationOption: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--calibration",
+        metavar="IMAGE|DIR",
+        help="Pictures to observe the model on; may be repeated. [default: the bundled "
+        "photographs, where some are needed]",
+    ),
+]
+RangesOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--ranges", metavar="FILE.json", help="Use ranges that were saved, no pictures."),
+]
+SaveRangesOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--save-ranges",
+        metavar="FILE.json",
+        help="Save what was observed; an interrupted run continues where it was.",
+    ),
+]
+EndsOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--io",
+        metavar="float32|int8|uint8",
+        help="What the model takes and gives; integers where all of it is quantized.",
+    ),
+]
+
+# What is listed.
+TopOption: TypeAlias = Annotated[
+    int, typer.Option("--top", metavar="N", min=1, help="Rows to list.")
+]
+AllOption: TypeAlias = Annotated[bool, typer.Option("--all", help="List every row.")]

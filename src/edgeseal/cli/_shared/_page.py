@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeseal._files import check_output
-from edgeseal._outputs import check_apart
+from edgeseal._files import check_apart, check_output
 from edgeseal.cli._shared._console import busy
 
 if TYPE_CHECKING:

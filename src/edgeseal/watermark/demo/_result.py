@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.table import Table
-
 __all__ = ["DemoResult", "DemoRow"]
 
 MIN_PSNR_DB = 40.0
@@ -79,23 +77,16 @@ class DemoResult:
         if ratio > MAX_SIZE_RATIO:
             yield f"INT8 takes {ratio:.0%} of the float file, more than {MAX_SIZE_RATIO:.0%}"
 
-    def table(self) -> Table:
-        """Return the comparison as a table for the terminal."""
-        head, *body = self._cells()
-        table = Table(*head, title="Bits read by each detector")
-        for cells in body:
-            table.add_row(*cells)
-        return table
-
     def markdown(self) -> str:
         """Return the comparison as a Markdown table."""
-        head, *body = self._cells()
+        head, *body = self.cells()
         lines = [head, ["---"] * len(head), *body]
         table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
         errors = [f"\n{row.name}: `{row.error}`\n" for row in self.rows if row.error]
         return table + "".join(errors)
 
-    def _cells(self) -> Iterator[list[str]]:
+    def cells(self) -> Iterator[list[str]]:
+        """Yield the comparison as the cells of a table, the headings first."""
         attacks = list(self.rows[0].bits or {})
         yield ["detector", "MiB", "x stock", "ms", "PSNR (dB)", *attacks]
         psnr_db = f"{min(self.psnr_db.values()):.1f}..{max(self.psnr_db.values()):.1f}"
