@@ -25,9 +25,16 @@ def tensor_keys(subgraph: Subgraph) -> dict[Tensor, str]:
     """Return a name for each tensor that no other has: its own, numbered where it repeats."""
     seen: dict[str, int] = {}
     keys: dict[Tensor, str] = {}
+    taken: set[str] = set()
     for tensor in subgraph.tensors():
-        count = seen[tensor.name] = seen.get(tensor.name, 0) + 1
-        keys[tensor] = tensor.name if count == 1 else f"{tensor.name}#{count}"
+        name, count = tensor.name, seen.get(tensor.name, 0) + 1
+        key = name if count == 1 else f"{name}#{count}"
+        while key in taken:  # another tensor's own name may look like a number of ours
+            count += 1
+            key = f"{name}#{count}"
+        keys[tensor] = key
+        seen[name] = count
+        taken.add(key)
     return keys
 
 

@@ -70,6 +70,8 @@ class Histogram:
         self._make_room(low, high)
         numbers = flat / np.float32(self.width)
         np.floor(numbers, out=numbers)
+        if low < 0 and self.exponent > 0:  # the quotient of a tiny value is 0, without its sign
+            numbers[(numbers == 0) & (flat < 0)] = -1
         bins = numbers.astype(np.int64)
         bins -= self.first
         self.counts += np.bincount(bins, minlength=self.counts.size)

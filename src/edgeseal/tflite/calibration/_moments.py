@@ -141,7 +141,7 @@ def _groups(layers: Sequence[Operator], limit_bytes: int) -> Iterator[list[Opera
     for layer in layers:
         view = _view(layer)
         size = 0 if view in views else _empty_bytes(view)
-        if group and held + size > limit_bytes:
+        if group and size and held + size > limit_bytes:
             yield group
             group, views, held = [], set(), 0
             size = _empty_bytes(view)
