@@ -339,9 +339,35 @@ def test_attention_is_the_same_when_its_weights_stay_unnormalised() -> None:
     model = model_of([s, v], [y], operators)
     arrays = [RNG.normal(0, 3, t.shape).astype(np.float32) for t in (s, v)]
     (expected,) = run(model, *arrays)
-    assert rewrite_softmaxes(model.main)
+    narrow, ranges = rewrite_softmaxes(model.main)
+    assert narrow
+    assert ranges[p] == (0, 1)
     (got,) = run(model, *arrays)
     np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_weights_of_attention_fill_int8_when_every_operator_is_an_integer_one(
+    detectors: dict[str, Path],
+) -> None:
+    model = quantized(detectors["vit"], "full-int8")
+    makers = model.main.producers()
+    assert not any(o.kind in ("EXP", "SOFTMAX") for o in model.main.operators)
+    lowered = [o for o in model.main.operators if o.kind == "ELU"]
+    assert len(lowered) == 3  # one per block
+    for total in (o for o in model.main.operators if makers.get(o.inputs[0]) in lowered):
+        exact = total.outputs[0].quantization
+        assert exact is not None
+        assert (exact.scale[0], exact.zero_point[0]) == (np.float32(1 / 255), -128)
+
+
+def test_elu_has_no_wide_form_when_all_is_wide() -> None:
+    x, y = value("x", [1, 4]), value("y", [1, 4])
+    model = model_of([x], [y], [new_operator("ELU", [x], [y])])
+    with pytest.raises(ModelError, match="1 x ELU"):
+        integerize(model, lambda _: (-1.0, 1.0), Prepared(), all_wide=True)
+    integerize(model, lambda _: (-1.0, 1.0), Prepared())
+    (got,) = run(model, np.array([[-1.0, -0.5, 0.0, 0.9]], np.float32))
+    np.testing.assert_allclose(got, [[np.expm1(-1.0), np.expm1(-0.5), 0, 0.9]], atol=0.02)
 
 
 @pytest.mark.parametrize("activation", [0, 3])  # none, RELU6

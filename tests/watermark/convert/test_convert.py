@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from conversions import loaded_part
 from edgeseal.errors import ConversionError
+from edgeseal.tflite.graph import new_operator
 from edgeseal.watermark.cards import Part
 from edgeseal.watermark.convert import (
     Conversion,
@@ -15,6 +17,7 @@ from edgeseal.watermark.convert import (
     stock_conversion,
     structural_problems,
 )
+from graphs import constant, model_of, value
 
 
 @pytest.fixture(scope="module", params=list(Part), ids=lambda part: part.value)
@@ -47,6 +50,14 @@ def test_structural_problems_name_rank_and_left_constants_when_stock() -> None:
     problems = list(structural_problems(stock_conversion(loaded_part(Part.DETECTOR))))
     assert sum("constant on the left" in problem for problem in problems) == 6  # 2 per block
     assert any("has rank 6" in problem for problem in problems)
+
+
+def test_structural_problems_name_a_constant_matrix_when_it_is_added_to_rows() -> None:
+    x, y = value("x", [4, 3]), value("y", [4, 3])
+    table = constant("table", np.ones((4, 3), np.float32))
+    sums = [new_operator("ADD", [x, table], [y], fusedActivationFunction=0)]
+    (problem,) = structural_problems(model_of([x], [y], sums))
+    assert "constant matrix" in problem
 
 
 def test_conversion_is_refused_when_exported_form_differs() -> None:

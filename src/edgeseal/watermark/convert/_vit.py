@@ -10,6 +10,7 @@ What differs from :class:`edgeseal.watermark.models.ViTDetector`, each exact in 
 - The relative-position tables stand on the right of their products, which are batched over the
   query's own coordinate. Stock conversion puts these constants on the left, which the hybrid
   INT8 kernel of BATCH_MATMUL refuses.
+- Positions are added before the patches become rows of a matrix.
 - The position terms are added to the scores as broadcast rank-4 maps, not as rank-5 ones.
 """
 
@@ -43,7 +44,7 @@ class ExportableViTDetector(nn.Module):
         encoder = detector.image_encoder
         self.grid_size = encoder.grid_size
         self.patch_embed = of_pixels(encoder.patch_embed.proj)
-        self.pos_embed = nn.Parameter(encoder.pos_embed.detach().reshape(self.grid_size**2, -1))
+        self.pos_embed = nn.Parameter(encoder.pos_embed.detach())
         blocks: Any = encoder.blocks
         self.blocks = nn.ModuleList(_Block(block, self.grid_size) for block in blocks)
         neck: Any = encoder.neck
@@ -52,8 +53,9 @@ class ExportableViTDetector(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits float32 [1, 1 + bits] for ``images`` float32 [1, H, W, C], RGB, 0..1."""
-        patches = convolve(self.patch_embed, images)
-        x = patches.reshape(self.grid_size**2, -1) + self.pos_embed
+        # in rank 4: GPU and NPU compilers take the sum of two matrices and compute something else
+        patches = convolve(self.patch_embed, images) + self.pos_embed
+        x = patches.reshape(self.grid_size**2, -1)
         window_size = self.grid_size  # one window: raster order
         blocks: Any = self.blocks
         for block in blocks:

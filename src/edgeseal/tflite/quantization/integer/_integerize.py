@@ -18,6 +18,7 @@ __all__ = ["integerize", "wide_operators"]
 
 _LEADING = ("ADD", "SUB", "MUL", "SUM", "MEAN", "RESHAPE", "TRANSPOSE")
 _FOLLOWING = ("ADD", "SUB", "MUL")
+_INT8_ALONE = ("ELU",)  # the kernel has no INT16
 
 
 def integerize(
@@ -42,7 +43,7 @@ def integerize(
         ModelError: an operator has no integer form; names all of them.
     """
     main = model.main
-    _refuse_unknown(main)
+    _refuse_unknown(main, all_wide)
     sums: set[Operator] = set()
     wide = set(main.operators)
     if not all_wide:
@@ -115,8 +116,8 @@ def _right_operands(subgraph: Subgraph) -> set[Tensor]:
     return found
 
 
-def _refuse_unknown(subgraph: Subgraph) -> None:
-    unknown = Counter(form for o in subgraph.operators if (form := _unknown_form(o)))
+def _refuse_unknown(subgraph: Subgraph, all_wide: bool) -> None:
+    unknown = Counter(form for o in subgraph.operators if (form := _unknown_form(o, all_wide)))
     if unknown:
         listed = ", ".join(f"{count} x {kind}" for kind, count in sorted(unknown.items()))
         raise ModelError(
@@ -125,9 +126,10 @@ def _refuse_unknown(subgraph: Subgraph) -> None:
         )
 
 
-def _unknown_form(operator: Operator) -> str:
+def _unknown_form(operator: Operator, all_wide: bool) -> str:
     """Return what an operator is, if it has no integer form; else nothing."""
-    if operator.is_custom or operator.kind not in FORMS:
+    is_too_narrow = all_wide and operator.kind in _INT8_ALONE
+    if operator.is_custom or operator.kind not in FORMS or is_too_narrow:
         return operator.kind
     weights = operator.inputs[WEIGHTS_INPUT] if operator.kind in CHANNEL_AXES else None
     return "" if weights is None or weights.is_constant else f"{operator.kind} of computed weights"

@@ -253,7 +253,7 @@ def _copy(
 
 FORMS: dict[str, Callable[[Operator, IntegerBuilder, str], None]] = {
     **dict.fromkeys(("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"), _layer),
-    **dict.fromkeys(("ADD", "MUL", "GELU"), _elementwise),
+    **dict.fromkeys(("ADD", "MUL", "GELU", "ELU", "EXP"), _elementwise),
     **dict.fromkeys(("SUM", "MEAN"), _reduction),
     **dict.fromkeys(
         (
@@ -277,7 +277,6 @@ FORMS: dict[str, Callable[[Operator, IntegerBuilder, str], None]] = {
     "RSQRT": _root,
     "REDUCE_MAX": _maximum,
     "SUB": _difference,
-    "EXP": _fixed(1 / 255, -128),
     "SOFTMAX": _fixed(1 / 256, -128),
     "LOGISTIC": _fixed(1 / 256, -128),
     "TANH": _fixed(1 / 128, 0),

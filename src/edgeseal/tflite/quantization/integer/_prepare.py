@@ -10,6 +10,7 @@ import numpy as np
 from edgeseal.tflite.calibration import TensorStatistics
 from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor
 from edgeseal.tflite.quantization._weighted_layers import add_missing_options, input_layers
+from edgeseal.tflite.quantization.integer._integer_builder import Span
 from edgeseal.tflite.quantization.integer._norms import rewrite_norms
 from edgeseal.tflite.quantization.integer._picture_layers import split_input_layer
 from edgeseal.tflite.quantization.integer._roots import rewrite_roots
@@ -33,11 +34,13 @@ class Prepared:
     Attributes:
         narrow: operators that INT8 is enough for, though they lead to or follow a root.
         spans: tensors whose values that count are those of another.
+        ranges: of tensors that have one whatever the picture.
         sources: what norms read.
     """
 
     narrow: set[Operator] = field(default_factory=set)
     spans: dict[Tensor, Tensor] = field(default_factory=dict)
+    ranges: dict[Tensor, Span] = field(default_factory=dict)
     sources: list[Tensor] = field(default_factory=list)
 
 
@@ -52,11 +55,14 @@ def prepare(model: Model, observe: Observe, *, all_wide: bool = False) -> Prepar
     lean(model)
     add_missing_options(model.main)
     _split_inputs(model, observe)
-    narrow = rewrite_softmaxes(model.main)
+    narrow: set[Operator] = set()
+    ranges: dict[Tensor, Span] = {}
+    if not all_wide:  # SOFTMAX gives INT16 in steps that are fine enough
+        narrow, ranges = rewrite_softmaxes(model.main)
     norms = rewrite_norms(model.main, all_wide=all_wide)
     narrow |= norms.narrow | rewrite_roots(model.main)
     model.main.remove_unread()
-    return Prepared(narrow | _narrow(model.main), norms.spans, norms.sources)
+    return Prepared(narrow | _narrow(model.main), norms.spans, ranges, norms.sources)
 
 
 def _split_inputs(model: Model, observe: Observe) -> None:

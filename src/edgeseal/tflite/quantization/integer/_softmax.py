@@ -2,7 +2,9 @@
 
 SOFTMAX gives INT8 in steps of 1/256. Spread over 256 keys, that is one step or two. So the weights
 stay unnormalised, softmax(s) V = (exp(s - max s) V) / sum exp(s - max s): each row uses the whole
-range of INT8, whatever the number of keys, and a table takes the exponential.
+range of INT8, whatever the number of keys, and a table takes the exponential: that of ELU, as
+exp(x) = ELU(x) + 1 for x <= 0. Compilers for NPUs have it, where they refuse a quantized EXP; the
+sum is exact: both sides have steps of 1/255.
 """
 
 from __future__ import annotations
@@ -10,23 +12,27 @@ from __future__ import annotations
 import numpy as np
 
 from edgeseal.tflite.graph import Buffer, Operator, Subgraph, Tensor, new_operator
+from edgeseal.tflite.quantization.integer._integer_builder import Span
+from edgeseal.tflite.quantization.rewrite._terms import float_constant
 
 __all__ = ["rewrite_softmaxes"]
 
 
-def rewrite_softmaxes(subgraph: Subgraph) -> set[Operator]:
+def rewrite_softmaxes(subgraph: Subgraph) -> tuple[set[Operator], dict[Tensor, Span]]:
     """Rewrite every softmax whose result a BATCH_MATMUL weights values with, and nothing else.
 
     Returns:
-        Operators that INT8 is enough for, though they stand beside a root.
+        Operators that INT8 is enough for, though they stand beside a root, and the ranges of
+        tensors that have one whatever the picture.
     """
     narrow: set[Operator] = set()
+    ranges: dict[Tensor, Span] = {}
     for softmax in [o for o in subgraph.operators if o.kind == "SOFTMAX"]:
         product = _product(subgraph, softmax)
         is_plain = softmax.options is None or softmax.options.beta == 1
         if product is not None and is_plain:
-            narrow |= _rewrite(subgraph, softmax, product)
-    return narrow
+            narrow |= _rewrite(subgraph, softmax, product, ranges)
+    return narrow, ranges
 
 
 def _product(subgraph: Subgraph, softmax: Operator) -> Operator | None:
@@ -50,20 +56,26 @@ def _weights_rows(operator: Operator, weights: Tensor) -> bool:
     return operator.inputs[1] is not weights and not is_transposed
 
 
-def _rewrite(subgraph: Subgraph, softmax: Operator, product: Operator) -> set[Operator]:
+def _rewrite(
+    subgraph: Subgraph, softmax: Operator, product: Operator, ranges: dict[Tensor, Span]
+) -> set[Operator]:
     scores, name = softmax.inputs[0], softmax.outputs[0].name
     assert scores is not None
     column = (*scores.shape[:-1], 1)
     axis = Tensor("axis", (1,), "INT32", Buffer.of(np.array([scores.rank - 1], np.int32)))
-    largest, below, total = (
+    one = float_constant(f"{name}/one", np.ones((1,) * scores.rank, np.float32))
+    whole = scores.shape
+    largest, below, lowered, total = (
         Tensor(f"{name}/{part}", shape, "FLOAT32")
-        for part, shape in (("max", column), ("below", scores.shape), ("sum", column))
+        for part, shape in (("max", column), ("below", whole), ("elu", whole), ("sum", column))
     )
     weights = softmax.outputs[0]
+    ranges |= {lowered: (-1.0, 0.0), weights: (0.0, 1.0)}
     made = [
         new_operator("REDUCE_MAX", [scores, axis], [largest], keepDims=True),
         new_operator("SUB", [scores, largest], [below], fusedActivationFunction=0),
-        new_operator("EXP", [below], [weights]),
+        new_operator("ELU", [below], [lowered]),
+        new_operator("ADD", [lowered, one], [weights], fusedActivationFunction=0),
         new_operator("SUM", [weights, axis], [total], keepDims=True),
     ]
     place = subgraph.operators.index(softmax)

@@ -39,6 +39,7 @@ def make_integer_graph(work: Work) -> None:
     ranges = {t: choose_range(s, work.recipe.methods.ranges) for t, s in seen.items()}
     for tensor, other in prepared.spans.items():
         ranges[tensor] = ranges[other]
+    ranges |= prepared.ranges
     made = integerize(work.model, ranges.__getitem__, prepared, all_wide=is_wide)
     _tell_plan(work, made)
 
