@@ -30,7 +30,7 @@ from rich.table import Table
 from bare_layers import bare_layers
 from edgeseal.tflite.graph import Model, read_model, write_model
 from edgeseal.tflite.quantization import find_recipe, quantize
-from edgeseal.tflite.rewrites import PASSES, lean
+from edgeseal.tflite.rewrites import LEAN, lean
 from edgeseal.watermark.cards import Part, load_card
 from edgeseal.watermark.convert import exportable, lower, sample_inputs, stock_conversion
 from edgeseal.watermark.models import random_weights
@@ -69,17 +69,17 @@ def main() -> None:
 
 def _variants(raw: Path, folder: Path) -> dict[str, Path]:
     """Write the conversion without rewrites, with all, with all but one; float and INT8."""
-    used = [step for step in PASSES if step.apply(read_model(raw))]
+    used = [rewrite for rewrite in LEAN if rewrite.apply(read_model(raw))]
     chosen = {"no rewrites": (), "all rewrites": tuple(used)}
     if len(used) > 1:
         for left_out in used:
-            rest = tuple(step for step in used if step is not left_out)
+            rest = tuple(rewrite for rewrite in used if rewrite is not left_out)
             chosen[f"{left_out.name} left out"] = rest
     files: dict[str, Path] = {}
     for recipe in ("float32", "dynamic-int8"):
-        for name, steps in chosen.items():
+        for name, rewrites in chosen.items():
             model = read_model(raw)
-            lean(model, steps)
+            lean(model, rewrites)
             files[f"{recipe}, {name}"] = _written(model, recipe, folder / f"{len(files)}.tflite")
         bare = bare_layers(read_model(raw))
         files[f"{recipe}, bare layers"] = _written(bare, recipe, folder / f"bare_{recipe}.tflite")

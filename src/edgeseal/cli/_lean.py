@@ -21,7 +21,7 @@ from edgeseal.cli._shared._console import (
 from edgeseal.cli._shared._options import JsonOption, OverwriteOption, TimeoutOption
 
 if TYPE_CHECKING:
-    from edgeseal.tflite.rewrites import Sameness
+    from edgeseal.tflite.rewrites import ModelChange, Sameness
 
 __all__ = ["lean"]
 
@@ -61,7 +61,7 @@ def lean(
     check_apart([source], [output])
     check_output(output, overwrite=overwrite)
     before, model = read_model(source), read_model(source)
-    counts = make_lean(model)
+    changes = make_lean(model)
     with (
         tempfile.TemporaryDirectory() as folder,
         busy(f"comparing {source.name} before and after"),
@@ -74,16 +74,16 @@ def lean(
     if is_good:
         write_model(model, output, overwrite=overwrite)
     if as_json:
-        print_json("lean", _record(source, output if is_good else None, counts, same))
+        print_json("lean", _record(source, output if is_good else None, changes, same))
     elif is_good:
-        _show(source, output, counts, same)
+        _show(source, output, changes, same)
     if not is_good:
         note(f"{output}: not written: {_words(same)}")
         raise typer.Exit(1)
 
 
 def _record(
-    source: Path, output: Path | None, counts: dict[str, int], same: Sameness
+    source: Path, output: Path | None, changes: list[ModelChange], same: Sameness
 ) -> dict[str, object]:
     difference = same.difference
     return {
@@ -91,25 +91,20 @@ def _record(
         "path": None if output is None else str(output),
         "size_bytes_before": source.stat().st_size,
         "size_bytes": None if output is None else output.stat().st_size,
-        "rewritten": counts,
+        "changes": [change.to_json() for change in changes],
         "difference": None if difference is None or math.isinf(difference) else difference,
         "time_ratio": same.time_ratio,
     }
 
 
-def _show(source: Path, output: Path, counts: dict[str, int], same: Sameness) -> None:
-    from edgeseal.tflite.rewrites import PASSES
-
+def _show(source: Path, output: Path, changes: list[ModelChange], same: Sameness) -> None:
     print_text(f"{output}: {mib(source.stat().st_size)} -> {mib(output.stat().st_size)}")
-    if not any(counts.values()):
+    if not changes:
         print_text("nothing to rewrite: the file is lean already")
         return
-    table = new_table(
-        "pass", "operators", "what was done", right=("operators",), texts=("what was done",)
-    )
-    for step in PASSES:
-        if counts[step.name]:
-            table.add_row(step.name, str(counts[step.name]), step.summary)
+    table = new_table("rewrite", "what was done", texts=("what was done",))
+    for change in changes:
+        table.add_row(change.rewrite, change.text)
     print_table(table)
     print_text(_words(same))
 

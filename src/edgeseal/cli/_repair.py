@@ -31,7 +31,6 @@ from edgeseal.errors import UsageError
 
 if TYPE_CHECKING:
     from edgeseal.tflite.repairs import (
-        ModelChange,
         OutputAgreement,
         Preference,
         RepairResult,
@@ -125,8 +124,8 @@ def _record(result: RepairResult, source: Path, output: Path) -> dict[str, objec
         "path": str(output),
         "size_bytes_before": source.stat().st_size,
         "size_bytes": output.stat().st_size,
-        "changes": [_item_record(change) for change in result.changes],
-        "unmended": [_item_record(item) for item in result.unmended],
+        "changes": [change.to_json() for change in result.changes],
+        "unmended": [_unmended_record(item) for item in result.unmended],
         "agreement": _agreement_record(result.agreement),
         "float_agreement_before": None
         if companion is None
@@ -137,7 +136,7 @@ def _record(result: RepairResult, source: Path, output: Path) -> dict[str, objec
     }
 
 
-def _item_record(item: ModelChange | Unmended) -> dict[str, object]:
+def _unmended_record(item: Unmended) -> dict[str, object]:
     return {"code": item.code, "title": item.title, "text": item.text, "names": list(item.names)}
 
 
@@ -155,9 +154,9 @@ def _show(result: RepairResult, source: Path, output: Path) -> None:
     before, after = source.stat().st_size, output.stat().st_size
     print_text(f"{output}: {mib(before)} -> {mib(after)}, {_state(result)}")
     if result.changes:
-        table = new_table("code", "finding", "what was done", texts=("finding", "what was done"))
+        table = new_table("rewrite", "mends", "what was done", texts=("what was done",))
         for change in result.changes:
-            table.add_row(change.code or "-", change.title, change.text)
+            table.add_row(change.rewrite, change.code or "accuracy", change.text)
         print_table(table)
     else:
         print_text("nothing was changed")

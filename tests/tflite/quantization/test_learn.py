@@ -32,7 +32,7 @@ from edgeseal.tflite.quantization.weights._gptq import (
 )
 from edgeseal.tflite.quantization.weights._integer_weights import symmetric_scale
 from edgeseal.tflite.quantization.weights._widen import diffused
-from edgeseal.tflite.rewrites import multiply_patches
+from edgeseal.tflite.rewrites import MULTIPLY_PATCHES
 from graphs import constant, model_of, run, value
 
 RNG = np.random.default_rng(0)
@@ -248,7 +248,7 @@ def test_half_precision_is_the_same_when_patches_are_multiplied() -> None:
         options = {**CONVOLUTION, **strides, "fusedActivationFunction": 0}
         convolution = new_operator("CONV_2D", [x, constant("w", weights), bias], [y], **options)
         model = model_of([x], [y], [convolution])
-        assert multiply_patches(model) == 1 if is_lean else True
+        assert MULTIPLY_PATCHES.apply(model) if is_lean else True
         quantize(model, find_recipe("float16"))
         (half,) = (t for t in model.main.tensors() if t.dtype == "FLOAT16" and t.rank != 1)
         assert half.buffer is not None

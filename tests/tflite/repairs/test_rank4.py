@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgeseal.tflite.graph import Model, Tensor, new_operator
-from edgeseal.tflite.repairs import lower_rank
+from edgeseal.tflite.repairs import LOWER_RANK
 from graphs import constant, kinds, model_of, reshape, run, value
 
 Array = Any
@@ -154,7 +154,7 @@ SUMMING = [
 @pytest.mark.parametrize("case", [*MOVING, *COMPUTING], ids=str)
 def test_result_is_the_same_to_the_bit_when_lowered(case: Case) -> None:
     model, x, expected = high_rank_model(case)
-    assert lower_rank(model)
+    assert LOWER_RANK.apply(model)
     assert highest_rank(model) <= 4
     for got, want in zip(run(model, x), expected, strict=True):
         np.testing.assert_array_equal(got, want)
@@ -163,7 +163,7 @@ def test_result_is_the_same_to_the_bit_when_lowered(case: Case) -> None:
 @pytest.mark.parametrize("case", SUMMING, ids=str)
 def test_result_is_the_same_up_to_rounding_when_sums_are_lowered(case: Case) -> None:
     model, x, expected = high_rank_model(case)
-    assert lower_rank(model)
+    assert LOWER_RANK.apply(model)
     assert highest_rank(model) <= 4
     for got, want in zip(run(model, x), expected, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-5)
@@ -173,7 +173,7 @@ def test_result_is_the_same_up_to_rounding_when_sums_are_lowered(case: Case) -> 
 def test_any_permutation_is_exact_when_lowered(order: tuple[int, ...]) -> None:
     case = Case("TRANSPOSE", (2, 3, 4, 5, 2), lambda x: x.transpose(order), [list(order)])
     model, x, [expected] = high_rank_model(case)
-    lower_rank(model)
+    LOWER_RANK.apply(model)
     assert highest_rank(model) <= 4
     assert kinds(model).count("TRANSPOSE") <= 2
     np.testing.assert_array_equal(run(model, x)[0], expected)
@@ -185,7 +185,7 @@ def test_permutation_of_seven_axes_is_exact_when_lowered(seed: int) -> None:
     order, shape = rng.permutation(7), rng.integers(1, 4, 7)
     case = Case("TRANSPOSE", tuple(shape), lambda x: x.transpose(order), [order.astype(np.int32)])
     model, x, [expected] = high_rank_model(case)
-    lower_rank(model)
+    LOWER_RANK.apply(model)
     assert highest_rank(model) <= 4
     np.testing.assert_array_equal(run(model, x)[0], expected)
 
@@ -206,7 +206,7 @@ def test_constant_keeps_its_scales_when_its_axis_moves() -> None:
             reshape(total, y),
         ],
     )
-    lower_rank(model)
+    LOWER_RANK.apply(model)
     assert highest_rank(model) <= 4
     floats = weights * np.array([0.5, 1, 2], np.float32)[:, None, None]
     np.testing.assert_array_equal(run(model, np.ones(x.shape, np.float32))[0], floats.ravel() + 1)
@@ -236,7 +236,7 @@ def test_operator_stays_when_it_needs_its_rank() -> None:
     model = stays_model()
     x = np.random.default_rng(0).normal(size=model.main.inputs[0].shape).astype(np.float32)
     before = run(model, x)[0]
-    [*_, last] = lower_rank(model)
+    [*_, last] = LOWER_RANK.apply(model)
     assert last.names == ("y",)
     assert kinds(model) == ["ABS", "CONV_3D", "RESHAPE", "NEG", "EXP", "RESHAPE"]
     np.testing.assert_array_equal(run(model, x)[0], before)
@@ -244,16 +244,16 @@ def test_operator_stays_when_it_needs_its_rank() -> None:
 
 def test_nothing_changes_when_lowered_again() -> None:
     for model in (stays_model(), high_rank_model(MOVING[1])[0]):
-        lower_rank(model)
+        LOWER_RANK.apply(model)
         before = kinds(model)
-        assert lower_rank(model) == []
+        assert LOWER_RANK.apply(model) == []
         assert kinds(model) == before
 
 
 def test_nothing_changes_when_all_ranks_are_low() -> None:
     x, y = value("x", (2, 3)), value("y", (3, 2))
     model = model_of([x], [y], [reshape(x, y)])
-    assert lower_rank(model) == []
+    assert LOWER_RANK.apply(model) == []
 
 
 def test_tensor_read_twice_is_reshaped_once_when_lowered() -> None:
@@ -264,5 +264,5 @@ def test_tensor_read_twice_is_reshaped_once_when_lowered() -> None:
     adds = [new_operator("ADD", [high, row], [s], fusedActivationFunction=0) for s in sums]
     ends = [reshape(s, y) for s, y in zip(sums, ys, strict=True)]
     model = model_of([x], ys, [reshape(x, high), *adds, *ends])
-    lower_rank(model)
+    LOWER_RANK.apply(model)
     assert kinds(model) == ["RESHAPE", "ADD", "ADD", "RESHAPE", "RESHAPE"]

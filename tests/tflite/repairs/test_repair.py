@@ -15,8 +15,9 @@ from edgeseal.tflite.graph import (
     serialize,
     write_model,
 )
-from edgeseal.tflite.repairs import ModelChange, repair_file
 from edgeseal.tflite.repairs import _repair as repair_module
+from edgeseal.tflite.repairs import repair_file
+from edgeseal.tflite.rewrites import ModelChange, ModelRewrite, Proof
 from graphs import constant, kinds, model_of, value
 from naive import naive_dynamic, naive_float, naive_int16
 
@@ -81,7 +82,7 @@ def test_rounding_is_given_back_when_a_float_companion_has_it(
     write_model(picture_model(weights, constant("w", rounded, scale), activation), quantized)
     write_model(picture_model(weights, constant("w", weights), activation), plain)
     result = repair_file(quantized, companion=plain)
-    assert [change.title for change in result.changes] == ["accuracy"]
+    assert [change.rewrite for change in result.changes] == ["rounding-rest"]
     assert kinds(result.model) == ["CONV_2D", "CONV_2D", "ADD"]
     assert result.companion is not None
     before, after = result.companion.before, result.companion.after
@@ -125,15 +126,16 @@ def double_abs() -> Model:
     return model_of([x], [y], [new_operator("ABS", [x], [y])])
 
 
-def test_pass_is_not_taken_over_when_it_changes_the_outputs(
+def test_rewrite_is_not_taken_over_when_it_changes_the_outputs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wrong(model: Model) -> list[ModelChange]:
         for operator in model.operators():
             operator.kind = "NEG"
-        return [ModelChange("ES024", "all made negative")]
+        return [ModelChange("all made negative", 1, code="ES024")]
 
-    monkeypatch.setattr(repair_module, "_EXACT_PASSES", (wrong,))
+    rewrite = ModelRewrite("wrong", "all made negative", Proof.EXACT, wrong)
+    monkeypatch.setattr(repair_module, "TIDY", (rewrite,))
     write_model(double_abs(), tmp_path / "model.tflite")
     result = repair_file(tmp_path / "model.tflite")
     assert result.changes == ()

@@ -14,17 +14,18 @@ from edgeseal.tflite.graph import (
     Tensor,
     new_operator,
 )
-from edgeseal.tflite.repairs import cancel_quantizes, remove_broadcasts, remove_dead
+from edgeseal.tflite.repairs import CANCEL_QUANTIZES, REMOVE_BROADCASTS, REMOVE_DEAD
+from edgeseal.tflite.rewrites import Rewrite
 from graphs import constant, kinds, model_of, run, value
 
 ADD = {"fusedActivationFunction": 0}
 
 
-def assert_same(model: Model, change: object, *arrays: np.ndarray) -> None:
+def assert_same(model: Model, rewrite: Rewrite, *arrays: np.ndarray) -> None:
     """Apply a repair, which has to change something once, and compare outputs."""
     before = run(model, *arrays)
-    assert change(model)
-    assert change(model) == []
+    assert rewrite.apply(model)
+    assert rewrite.apply(model) == []
     for one, other in zip(run(model, *arrays), before, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -43,7 +44,7 @@ def test_broadcast_goes_when_its_consumer_broadcasts() -> None:
     table = constant("table", floats(3, 4))
     add = new_operator("ADD", [wide, table], [y], **ADD)
     model = model_of([x], [y], [broadcast(x, wide), add])
-    assert_same(model, remove_broadcasts, floats(3, 1))
+    assert_same(model, REMOVE_BROADCASTS, floats(3, 1))
     assert kinds(model) == ["ADD"]
 
 
@@ -53,7 +54,7 @@ def test_broadcast_goes_when_it_is_the_batch_of_a_product(shape: tuple[int, ...]
     matrix, wide = constant("matrix", floats(*shape)), value("wide", (2, 3, 4, 5))
     product = new_operator("BATCH_MATMUL", [x, wide], [y], adjX=False)
     model = model_of([x], [y], [broadcast(matrix, wide), product])
-    assert_same(model, remove_broadcasts, floats(2, 3, 2, 4))
+    assert_same(model, REMOVE_BROADCASTS, floats(2, 3, 2, 4))
     assert kinds(model) == ["BATCH_MATMUL"]
 
 
@@ -61,7 +62,7 @@ def test_broadcast_goes_when_it_changes_no_shape() -> None:
     x, wide, y = value("x", (3, 4)), value("wide", (3, 4)), value("y", (3,))
     sums = new_operator("SUM", [wide, constant("axes", [1])], [y], keepDims=False)
     model = model_of([x], [y], [broadcast(x, wide), sums])
-    assert_same(model, remove_broadcasts, floats(3, 4))
+    assert_same(model, REMOVE_BROADCASTS, floats(3, 4))
     assert kinds(model) == ["SUM"]
 
 
@@ -75,7 +76,7 @@ def two_broadcasts() -> Model:
 
 def test_both_broadcasts_go_when_their_consumer_needs_neither() -> None:
     model = two_broadcasts()
-    assert_same(model, remove_broadcasts, floats(3, 1), floats(1, 4))
+    assert_same(model, REMOVE_BROADCASTS, floats(3, 1), floats(1, 4))
     assert kinds(model) == ["MUL"]
 
 
@@ -84,7 +85,7 @@ def test_one_broadcast_stays_when_the_result_needs_it() -> None:
     wide = [value("wide", (3, 4)), value("wide_too", (3, 4))]
     product = new_operator("MUL", list(wide), [y], **ADD)
     model = model_of([x], [y], [broadcast(x, wide[0]), broadcast(x, wide[1]), product])
-    assert_same(model, remove_broadcasts, floats(3, 1))
+    assert_same(model, REMOVE_BROADCASTS, floats(3, 1))
     assert kinds(model) == ["BROADCAST_TO", "MUL"]
 
 
@@ -98,7 +99,7 @@ def test_broadcast_stays_when_its_consumer_takes_what_it_gets(kind: str) -> None
         y = value("y", (3, 8))
         user = new_operator("CONCATENATION", [wide, wide], [y], axis=1)
     model = model_of([x], [y], [broadcast(x, wide), user])
-    assert remove_broadcasts(model) == []
+    assert REMOVE_BROADCASTS.apply(model) == []
 
 
 def test_broadcast_stays_when_it_widens_a_matrix() -> None:
@@ -106,7 +107,7 @@ def test_broadcast_stays_when_it_widens_a_matrix() -> None:
     left = constant("left", floats(2, 3))
     product = new_operator("BATCH_MATMUL", [left, wide], [y], adjX=False)
     model = model_of([x], [y], [broadcast(x, wide), product])
-    assert remove_broadcasts(model) == []
+    assert REMOVE_BROADCASTS.apply(model) == []
 
 
 def quantized(name: str, dtype: str = "INT8", scale: float = 0.1, zero: int = 3) -> Tensor:
@@ -135,7 +136,7 @@ def test_pair_goes_when_it_cancels(dtype: str, zero: int) -> None:
             new_operator("RESHAPE", [again, constant("shape", [64])], [y]),
         ],
     )
-    assert_same(model, cancel_quantizes, stored(dtype))
+    assert_same(model, CANCEL_QUANTIZES, stored(dtype))
     assert kinds(model) == ["RESHAPE"]
 
 
@@ -152,7 +153,7 @@ def test_dequantize_stays_when_others_read_it() -> None:
             new_operator("NEG", [real], [z]),
         ],
     )
-    assert_same(model, cancel_quantizes, stored("INT8"))
+    assert_same(model, CANCEL_QUANTIZES, stored("INT8"))
     assert kinds(model) == ["DEQUANTIZE", "RESHAPE", "NEG"]
 
 
@@ -166,7 +167,7 @@ def test_quantize_goes_when_nothing_changes() -> None:
             new_operator("DEQUANTIZE", [again], [y], version=2),
         ],
     )
-    assert_same(model, cancel_quantizes, stored("INT8"))
+    assert_same(model, CANCEL_QUANTIZES, stored("INT8"))
     assert kinds(model) == ["DEQUANTIZE"]
 
 
@@ -181,7 +182,7 @@ def test_output_keeps_its_name_when_its_quantize_goes() -> None:
             new_operator("QUANTIZE", [real], [y]),
         ],
     )
-    assert_same(model, cancel_quantizes, stored("INT8"))
+    assert_same(model, CANCEL_QUANTIZES, stored("INT8"))
     assert kinds(model) == ["RESHAPE"]
     assert model.main.outputs[0].name == "y"
 
@@ -199,7 +200,7 @@ def test_pair_stays_when_the_quantization_differs(ending: Tensor) -> None:
             new_operator("QUANTIZE", [real], [ending], version=2),
         ],
     )
-    assert cancel_quantizes(model) == []
+    assert CANCEL_QUANTIZES.apply(model) == []
 
 
 def test_pair_stays_when_it_joins_input_and_output() -> None:
@@ -212,7 +213,7 @@ def test_pair_stays_when_it_joins_input_and_output() -> None:
             new_operator("QUANTIZE", [real], [y]),
         ],
     )
-    assert cancel_quantizes(model) == []
+    assert CANCEL_QUANTIZES.apply(model) == []
     np.testing.assert_array_equal(run(model, stored("INT8"))[0], stored("INT8"))
 
 
@@ -237,14 +238,14 @@ def model_with_dead_parts() -> Model:
 
 def test_dead_parts_go_when_nothing_uses_them() -> None:
     model = model_with_dead_parts()
-    assert_same(model, remove_dead, floats(4))
+    assert_same(model, REMOVE_DEAD, floats(4))
     assert kinds(model) == ["ABS"]
     assert [tensor.name for tensor in model.main.tensors()] == ["x", "y"]
     assert model.extra_buffers == []
 
 
 def test_all_is_told_when_dead_parts_go() -> None:
-    told = {change.code: change.names for change in remove_dead(model_with_dead_parts())}
+    told = {change.code: change.names for change in REMOVE_DEAD.apply(model_with_dead_parts())}
     assert told == {"ES026": ("unused", "also"), "ES027": ("lost",), "ES028": ()}
 
 
@@ -252,7 +253,7 @@ def test_operator_stays_when_it_has_an_effect() -> None:
     x, y = value("x", (4,)), value("y", (4,))
     effect = Operator("Print", [x], [value("unused", (4,))], is_custom=True)
     model = model_of([x], [y], [effect, new_operator("ABS", [x], [y])])
-    assert remove_dead(model) == []
+    assert REMOVE_DEAD.apply(model) == []
 
 
 def test_runtime_takes_a_model_when_an_operator_that_it_only_declares_goes() -> None:
@@ -261,5 +262,5 @@ def test_runtime_takes_a_model_when_an_operator_that_it_only_declares_goes() -> 
     model.extra_codes.append(OperatorCode("ADD", version=99))
     with pytest.raises(ValueError, match="Didn't find op"):
         run(model, floats(4))
-    assert [change.names for change in remove_dead(model)] == [("ADD",)]
+    assert [change.names for change in REMOVE_DEAD.apply(model)] == [("ADD",)]
     np.testing.assert_array_equal(run(model, floats(4))[0], -floats(4))

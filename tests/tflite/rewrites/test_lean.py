@@ -11,13 +11,13 @@ from edgeseal.tflite.graph import Model, new_operator, read_model, write_model
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.profiling import Placement, profile
 from edgeseal.tflite.rewrites import (
-    PASSES,
+    MULTIPLY_COMPUTED_WEIGHTS,
+    MULTIPLY_PATCHES,
+    SPLIT_LARGE_DEPTHWISE,
+    SPLIT_WIDE_CONCATENATIONS,
+    UNFOLD_MIRROR_PADS,
+    Rewrite,
     lean,
-    multiply_computed_weights,
-    multiply_patches,
-    split_large_depthwise,
-    split_wide_concatenations,
-    unfold_mirror_pads,
 )
 from graphs import constant, kinds, model_of, run, value
 
@@ -25,6 +25,11 @@ RNG = np.random.default_rng(0)
 NONE, RELU = 0, 1
 REFLECT, SYMMETRIC = 0, 1
 SAME, VALID = 0, 1
+
+
+def applied(rewrite: Rewrite, model: Model) -> int:
+    """Apply a rewrite and return how many operators it rewrote."""
+    return sum(change.count for change in rewrite.apply(model))
 
 
 def mirror_pad_model(shape: tuple[int, ...], paddings: list[list[int]], mode: int) -> Model:
@@ -49,7 +54,7 @@ def test_mirror_pad_gives_the_same_values_when_unfolded(
     x = RNG.random((1, 5, 6, 3), np.float32)
     [expected] = run(mirror_pad_model(x.shape, paddings, mode), x)
     model = mirror_pad_model(x.shape, paddings, mode)
-    assert unfold_mirror_pads(model) == 1
+    assert applied(UNFOLD_MIRROR_PADS, model) == 1
     assert set(kinds(model)) == {"SLICE", "CONCATENATION"}
     [result] = run(model, x)
     np.testing.assert_array_equal(result, expected)
@@ -57,7 +62,7 @@ def test_mirror_pad_gives_the_same_values_when_unfolded(
 
 def test_mirror_pad_stays_when_its_border_is_wide() -> None:
     model = mirror_pad_model((1, 9, 9, 2), [[0, 0], [3, 3], [1, 1], [0, 0]], REFLECT)
-    assert unfold_mirror_pads(model) == 0
+    assert UNFOLD_MIRROR_PADS.apply(model) == []
     assert kinds(model) == ["MIRROR_PAD"]
 
 
@@ -72,7 +77,7 @@ def test_quantization_is_kept_when_a_quantized_mirror_pad_is_unfolded() -> None:
         pad = new_operator("MIRROR_PAD", [source, paddings], [result], version=2, mode=REFLECT)
         model = model_of([source], [result], [pad])
         if count:
-            assert unfold_mirror_pads(model) == count
+            assert applied(UNFOLD_MIRROR_PADS, model) == 1
         results.append(run(model, x)[0])
     np.testing.assert_array_equal(*results)
 
@@ -109,7 +114,7 @@ def test_large_depthwise_gives_the_same_when_split(
     x = RNG.normal(size=(1, 12, 12, 4)).astype(np.float32)
     [expected] = run(depthwise_model(kernel, activation=activation), x)
     model = depthwise_model(kernel, activation=activation)
-    assert split_large_depthwise(model) == 1
+    assert applied(SPLIT_LARGE_DEPTHWISE, model) == 1
     assert kinds(model).count("DEPTHWISE_CONV_2D") == parts
     [result] = run(model, x)
     np.testing.assert_allclose(result, expected, atol=2e-5)
@@ -128,7 +133,7 @@ def test_large_depthwise_gives_the_same_when_split(
 def test_depthwise_stays_when_it_is_small_or_cannot_be_split(
     kernel: tuple[int, int], changed: dict[str, int]
 ) -> None:
-    assert split_large_depthwise(depthwise_model(kernel, **changed)) == 0
+    assert SPLIT_LARGE_DEPTHWISE.apply(depthwise_model(kernel, **changed)) == []
 
 
 def patch_model(
@@ -163,7 +168,7 @@ def test_patch_convolution_gives_the_same_when_multiplied(batch: int, activation
     x = RNG.random((batch, 32, 48, 3), np.float32)
     [expected] = run(patch_model(batch=batch, activation=activation), x)
     model = patch_model(batch=batch, activation=activation)
-    assert multiply_patches(model) == 1
+    assert applied(MULTIPLY_PATCHES, model) == 1
     assert "CONV_2D" not in kinds(model)
     [result] = run(model, x)
     np.testing.assert_allclose(result, expected, atol=1e-4)
@@ -173,7 +178,7 @@ def test_patch_convolution_gives_the_same_when_multiplied(batch: int, activation
 def test_convolution_stays_when_patches_overlap_or_gain_nothing(
     changed: dict[str, int],
 ) -> None:
-    assert multiply_patches(patch_model(**changed)) == 0
+    assert MULTIPLY_PATCHES.apply(patch_model(**changed)) == []
 
 
 def fully_connected_model(
@@ -216,7 +221,7 @@ def test_layer_with_computed_weights_gives_the_same_when_multiplied(
 
     [expected] = run(make(), x, w)
     model = make()
-    assert multiply_computed_weights(model) == 1
+    assert applied(MULTIPLY_COMPUTED_WEIGHTS, model) == 1
     assert "FULLY_CONNECTED" not in kinds(model)
     [result] = run(model, x, w)
     assert result.shape == expected.shape
@@ -224,9 +229,10 @@ def test_layer_with_computed_weights_gives_the_same_when_multiplied(
 
 
 def test_layer_stays_when_its_weights_are_constant_or_its_activation_has_no_sum_to_join() -> None:
-    assert multiply_computed_weights(fully_connected_model((6,), bias=True, is_constant=True)) == 0
+    constant_weights = fully_connected_model((6,), bias=True, is_constant=True)
+    assert MULTIPLY_COMPUTED_WEIGHTS.apply(constant_weights) == []
     alone = fully_connected_model((6,), bias=False, activation=RELU)
-    assert multiply_computed_weights(alone) == 0
+    assert MULTIPLY_COMPUTED_WEIGHTS.apply(alone) == []
 
 
 def test_layer_stays_when_its_weights_are_computed_from_constants_alone() -> None:
@@ -236,16 +242,16 @@ def test_layer_stays_when_its_weights_are_computed_from_constants_alone() -> Non
     widened = value("widened", (5, 8))
     layer.inputs[1] = widened
     model.main.insert_before(layer, new_operator("DEQUANTIZE", [stored], [widened], version=3))
-    assert multiply_computed_weights(model) == 0
+    assert MULTIPLY_COMPUTED_WEIGHTS.apply(model) == []
 
 
 def test_product_of_computed_matrices_runs_on_the_delegate_when_multiplied(
     tmp_path: Path,
 ) -> None:
     places = []
-    for apply in (lambda model: 0, multiply_computed_weights):
+    for is_rewritten in (False, True):
         model = fully_connected_model((64,), bias=False)
-        apply(model)
+        assert MULTIPLY_COMPUTED_WEIGHTS.apply(model) if is_rewritten else True
         path = tmp_path / f"{len(places)}.tflite"
         write_model(model, path)
         with Prober() as prober:
@@ -266,7 +272,7 @@ def test_wide_concatenation_gives_the_same_values_when_split(
     parts, y = [value(f"x{i}", s) for i, s in enumerate(shapes)], value("y", expected.shape)
     join = new_operator("CONCATENATION", parts, [y], axis=axis, fusedActivationFunction=NONE)
     model = model_of(parts, [y], [join])
-    assert split_wide_concatenations(model) == 1
+    assert applied(SPLIT_WIDE_CONCATENATIONS, model) == 1
     assert kinds(model) == operators * ["CONCATENATION"]
     [result] = run(model, *arrays)
     np.testing.assert_array_equal(result, expected)
@@ -275,11 +281,10 @@ def test_wide_concatenation_gives_the_same_values_when_split(
 def test_concatenation_stays_when_the_delegate_takes_it() -> None:
     parts, y = [value(f"x{i}", (2, 3)) for i in range(5)], value("y", (10, 3))
     join = new_operator("CONCATENATION", parts, [y], axis=0, fusedActivationFunction=NONE)
-    assert split_wide_concatenations(model_of(parts, [y], [join])) == 0
+    assert SPLIT_WIDE_CONCATENATIONS.apply(model_of(parts, [y], [join])) == []
 
 
 def test_nothing_is_left_to_rewrite_when_a_model_is_lean() -> None:
     model = depthwise_model((7, 7))
-    assert {name for name, count in lean(model).items() if count} == {"depthwise"}
-    assert set(lean(model)) == {step.name for step in PASSES}
-    assert not any(lean(model).values())
+    assert {change.rewrite for change in lean(model)} == {"depthwise"}
+    assert lean(model) == []

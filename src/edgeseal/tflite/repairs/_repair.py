@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,18 +12,19 @@ from edgeseal.tflite.diagnosis import CheckReport, Finding, Level, Node, Samples
 from edgeseal.tflite.graph import Model, check_ends, read_model, write_model
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.repairs._agreement import OutputAgreement, Outputs, agreement
-from edgeseal.tflite.repairs._change import ModelChange, Unmended
 from edgeseal.tflite.repairs._clone import clone
+from edgeseal.tflite.repairs._unmended import Unmended
 from edgeseal.tflite.repairs._whole_runs import Run, complete, outputs_of, translated
-from edgeseal.tflite.repairs.mend._candidate import Preference
+from edgeseal.tflite.repairs.mend._choose_candidate import Preference
 from edgeseal.tflite.repairs.mend._mend import mend
 from edgeseal.tflite.repairs.mend._rounding_rest import restore_rest
-from edgeseal.tflite.repairs.rank._rank4 import lower_rank, unlowerable_reason
-from edgeseal.tflite.repairs.tidy._broadcasts import remove_broadcasts
-from edgeseal.tflite.repairs.tidy._cancelled_quantizes import cancel_quantizes
-from edgeseal.tflite.repairs.tidy._unused import remove_dead
+from edgeseal.tflite.repairs.rank._rank4 import LOWER_RANK, unlowerable_reason
+from edgeseal.tflite.repairs.tidy._broadcasts import REMOVE_BROADCASTS
+from edgeseal.tflite.repairs.tidy._cancelled_quantizes import CANCEL_QUANTIZES
+from edgeseal.tflite.repairs.tidy._unused import REMOVE_DEAD
+from edgeseal.tflite.rewrites import ModelChange, Rewrite
 
-__all__ = ["Companion", "RepairResult", "repair", "repair_file"]
+__all__ = ["TIDY", "Companion", "RepairResult", "repair", "repair_file"]
 
 _ROUNDS = 10  # a repair can uncover what was hidden behind it; more than two rounds are rare
 _TRIED_TOO = ("ES009", "ES029")  # operators that fail, though the file runs
@@ -31,8 +32,8 @@ _AT_THE_EDGE = "joins tensors that cannot change: the model's own, or another op
 _CLOSER = 0.8  # what a larger file has to be worth
 _EXACT_NMSE = 1e-8  # what adding up in another order may cost
 
-Pass = Callable[[Model], list[ModelChange]]
-_EXACT_PASSES: tuple[Pass, ...] = (lower_rank, remove_broadcasts, cancel_quantizes, remove_dead)
+TIDY: tuple[Rewrite, ...] = (LOWER_RANK, REMOVE_BROADCASTS, CANCEL_QUANTIZES, REMOVE_DEAD)
+"""Rewrites of operators that work, but could be simpler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +201,16 @@ class _Session:
         self._before = self._first.report
         self._changes: list[ModelChange] = []
         self._unmended: list[Unmended] = []
-        self._refused: dict[Pass, str] = {}
+        self._refused: dict[Rewrite, str] = {}  # with the finding that stays
         self._companion: Companion | None = None
 
     def mend_all(self, prefer: Preference) -> None:
         """Mend until nothing changes."""
         for _ in range(_ROUNDS):
             is_mended = self._mend(prefer)
-            is_tidied = self._tidy(self._passes()) or any(self._tidy([p]) for p in self._passes())
+            is_tidied = self._tidy(self._left_to_try()) or any(
+                self._tidy([rewrite]) for rewrite in self._left_to_try()
+            )
             if not is_mended and not is_tidied:
                 return
 
@@ -217,7 +220,7 @@ class _Session:
         expected = outputs_of(other, path, runs, self._trial.prober)
         now = _agreement(self._now.outputs, expected)
         draft = clone(self._now.model)
-        changes = restore_rest(draft, other) if now is not None else []
+        changes = restore_rest(other).apply(draft) if now is not None else []
         if now is not None and changes:
             state = self._written(draft)
             closer = _agreement(state.outputs, expected)
@@ -255,13 +258,13 @@ class _Session:
             self._now = self._written(draft)
         return bool(mending.changes)
 
-    def _passes(self) -> list[Pass]:
-        return [change for change in _EXACT_PASSES if change not in self._refused]
+    def _left_to_try(self) -> list[Rewrite]:
+        return [rewrite for rewrite in TIDY if rewrite not in self._refused]
 
-    def _tidy(self, passes: Sequence[Pass]) -> bool:
-        """Apply exact passes; take nothing over that does not prove exact."""
+    def _tidy(self, rewrites: Sequence[Rewrite]) -> bool:
+        """Apply rewrites; take nothing over that does not prove exact but for rounding."""
         draft = clone(self._now.model)
-        changes = [change for apply in passes for change in apply(draft)]
+        changes = [change for rewrite in rewrites for change in rewrite.apply(draft)]
         if not changes:
             return False
         state = self._written(draft)
@@ -269,8 +272,8 @@ class _Session:
             self._changes += changes
             self._now = state
             return True
-        if len(passes) == 1:
-            self._refused[passes[0]] = changes[0].code
+        if len(rewrites) == 1:
+            self._refused[rewrites[0]] = changes[0].code
         return False
 
     def _left(self) -> Iterator[Unmended]:

@@ -12,51 +12,46 @@ import dataclasses
 import math
 from collections.abc import Iterator
 
-from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor, new_operator
+from edgeseal.tflite.graph import Operator, Subgraph, Tensor, new_operator
 from edgeseal.tflite.rewrites._operators_of import like, reshape
+from edgeseal.tflite.rewrites._rewrite import OperatorRewrite, Proof, Replacement, Site
 
-__all__ = ["multiply_computed_weights"]
+__all__ = ["MULTIPLY_COMPUTED_WEIGHTS"]
 
 _DEFAULT_LAYOUT = 0  # FullyConnectedOptionsWeightsFormat
 _NO_ACTIVATION = 0
 
 
-def multiply_computed_weights(model: Model) -> int:
-    """Rewrite the FLOAT32 FULLY_CONNECTED whose weights are no constants; the same products.
-
-    Returns:
-        How many were rewritten.
-    """
-    found = [
-        (subgraph, operator)
-        for subgraph in model.subgraphs
-        for operator in _with_computed_weights(subgraph)
-    ]
-    for subgraph, operator in found:
-        _rewrite(subgraph, operator)
-    return len(found)
+def _find(site: Site) -> Iterator[Replacement]:
+    operator = site.operator
+    if _can_be_product(operator) and _varies(operator.inputs[1], site.subgraph):
+        made = _multiplied(operator)
+        yield Replacement("with computed weights written as BATCH_MATMUL", {operator: made})
 
 
-def _with_computed_weights(subgraph: Subgraph) -> Iterator[Operator]:
-    """Yield the layers whose weights depend on the model's inputs.
+def _varies(tensor: Tensor | None, subgraph: Subgraph) -> bool:
+    """Whether a value depends on the model's inputs.
 
     What depends on constants alone, such as FLOAT16 weights behind a DEQUANTIZE, is a constant to
     the delegate.
     """
-    varying = set(subgraph.inputs)
-    for operator in subgraph.operators:
-        if varying.isdisjoint(operator.inputs):
-            continue
-        varying.update(operator.outputs)
-        if _can_be_product(operator) and operator.inputs[1] in varying:
-            yield operator
+    producers, waiting = subgraph.producers(), [tensor]
+    seen: set[Tensor | None] = {None}
+    while waiting:
+        value = waiting.pop()
+        if value in subgraph.inputs:
+            return True
+        if value in producers and value not in seen:
+            waiting += producers[value].inputs
+        seen.add(value)
+    return False
 
 
 def _can_be_product(operator: Operator) -> bool:
     if operator.kind != "FULLY_CONNECTED" or operator.is_custom or operator.options is None:
         return False
     source, weights, result = operator.inputs[0], operator.inputs[1], operator.outputs[0]
-    if source is None or weights is None:
+    if source is None or weights is None or weights.is_constant:
         return False
     tensors = (source, weights, result)
     if any(tensor.dtype != "FLOAT32" or tensor.is_dynamic for tensor in tensors):
@@ -71,7 +66,7 @@ def _bias(operator: Operator) -> Tensor | None:
     return operator.inputs[2] if len(operator.inputs) > 2 else None
 
 
-def _rewrite(subgraph: Subgraph, operator: Operator) -> None:
+def _multiplied(operator: Operator) -> list[Operator]:
     source, weights, result = operator.inputs[0], operator.inputs[1], operator.outputs[0]
     assert source is not None and weights is not None
     bias = _bias(operator)
@@ -104,5 +99,12 @@ def _rewrite(subgraph: Subgraph, operator: Operator) -> None:
         made[-1] = dataclasses.replace(made[-1], outputs=[result])
     else:
         made.append(reshape(product, result))
-    subgraph.insert_before(operator, *made)
-    subgraph.operators.remove(operator)
+    return made
+
+
+MULTIPLY_COMPUTED_WEIGHTS = OperatorRewrite(
+    "computed-weights",
+    "FULLY_CONNECTED with computed weights as BATCH_MATMUL",
+    Proof.ROUNDING,
+    _find,
+)

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.tflite.graph import Buffer, Model, Operator, Subgraph, Tensor, new_operator
+from edgeseal.tflite.graph import Buffer, Operator, Tensor, new_operator
+from edgeseal.tflite.rewrites._rewrite import OperatorRewrite, Proof, Replacement, Site
 
-__all__ = ["split_large_depthwise"]
+__all__ = ["SPLIT_LARGE_DEPTHWISE"]
 
 _MOST_TAPS = 25  # of the delegate's depthwise kernels
 _MOST_PARTS = 6  # as many as 11 x 11 takes
@@ -28,21 +29,11 @@ _DILATED_VERSION = 2
 Float = NDArray[np.float32]
 
 
-def split_large_depthwise(model: Model) -> int:
-    """Split FLOAT32 depthwise convolutions of more than 25 taps; exact but for rounding.
-
-    Returns:
-        How many were split.
-    """
-    found = [
-        (subgraph, operator, weights)
-        for subgraph in model.subgraphs
-        for operator in subgraph.operators
-        if (weights := _large_weights(operator)) is not None
-    ]
-    for subgraph, operator, weights in found:
-        _split(subgraph, operator, weights)
-    return len(found)
+def _find(site: Site) -> Iterator[Replacement]:
+    weights = _large_weights(site.operator)
+    if weights is not None:
+        text = f"written as sums of those of {_MOST_TAPS} taps at most"
+        yield Replacement(text, {site.operator: _split(site.operator, weights)})
 
 
 def _large_weights(operator: Operator) -> Float | None:
@@ -63,7 +54,7 @@ def _large_weights(operator: Operator) -> Float | None:
     return weights.buffer.data.view(np.float32).reshape(weights.shape)
 
 
-def _split(subgraph: Subgraph, operator: Operator, weights: Float) -> None:
+def _split(operator: Operator, weights: Float) -> list[Operator]:
     result = operator.outputs[0]
     groups = list(_groups(weights.shape[1], weights.shape[2]))
     parts = [_part(operator, weights, *group, index=i) for i, group in enumerate(groups)]
@@ -73,8 +64,7 @@ def _split(subgraph: Subgraph, operator: Operator, weights: Float) -> None:
         made += [part, _sum(one, part.outputs[0], total)]
     made[-1].outputs = [result]
     made[-1].options.fusedActivationFunction = operator.options.fusedActivationFunction
-    subgraph.insert_before(operator, *made)
-    subgraph.operators.remove(operator)
+    return made
 
 
 def _part(
@@ -116,3 +106,11 @@ def _sum(one: Tensor, other: Tensor, result: Tensor) -> Operator:
 
 def _constant(name: str, values: Float) -> Tensor:
     return Tensor(name, values.shape, "FLOAT32", Buffer.of(values))
+
+
+SPLIT_LARGE_DEPTHWISE = OperatorRewrite(
+    "depthwise",
+    "depthwise convolutions of more than 25 taps as sums of smaller ones",
+    Proof.ROUNDING,
+    _find,
+)

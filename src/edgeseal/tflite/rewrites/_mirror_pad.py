@@ -7,33 +7,26 @@ the same values. `benchmarks/lean_graph.py` measures the gain.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from edgeseal.tflite.graph import Model, Operator, Subgraph
+from edgeseal.tflite.graph import Operator
 from edgeseal.tflite.rewrites._operators_of import concatenation, like, slice_along
+from edgeseal.tflite.rewrites._rewrite import OperatorRewrite, Proof, Replacement, Site
 
-__all__ = ["unfold_mirror_pads"]
+__all__ = ["UNFOLD_MIRROR_PADS"]
 
 _MOST_ROWS = 4  # on both sides of an axis together; each is an operator of its own
 _SYMMETRIC = 1  # MirrorPadMode: the border itself is repeated too
 _TYPES = ("FLOAT32", "INT8")
 
 
-def unfold_mirror_pads(model: Model) -> int:
-    """Rewrite the MIRROR_PADs with narrow borders; the same values.
-
-    Returns:
-        How many were rewritten.
-    """
-    found = [
-        (subgraph, operator, paddings)
-        for subgraph in model.subgraphs
-        for operator in subgraph.operators
-        if (paddings := _narrow_paddings(operator)) is not None
-    ]
-    for subgraph, operator, paddings in found:
-        _unfold(subgraph, operator, paddings)
-    return len(found)
+def _find(site: Site) -> Iterator[Replacement]:
+    paddings = _narrow_paddings(site.operator)
+    if paddings is not None:
+        made = _unfolded(site.operator, paddings)
+        yield Replacement("written as SLICE and CONCATENATION", {site.operator: made})
 
 
 def _narrow_paddings(operator: Operator) -> list[tuple[int, int, int]] | None:
@@ -52,7 +45,7 @@ def _narrow_paddings(operator: Operator) -> list[tuple[int, int, int]] | None:
     return padded if padded and is_narrow else None
 
 
-def _unfold(subgraph: Subgraph, operator: Operator, paddings: list[tuple[int, int, int]]) -> None:
+def _unfolded(operator: Operator, paddings: list[tuple[int, int, int]]) -> list[Operator]:
     source, result = operator.inputs[0], operator.outputs[0]
     assert source is not None
     skipped = 0 if operator.options.mode == _SYMMETRIC else 1
@@ -71,5 +64,9 @@ def _unfold(subgraph: Subgraph, operator: Operator, paddings: list[tuple[int, in
         parts += [source, *(borders[row].outputs[0] for row in last)]
         made += [*borders.values(), concatenation(parts, axis, padded)]
         source = padded
-    subgraph.insert_before(operator, *made)
-    subgraph.operators.remove(operator)
+    return made
+
+
+UNFOLD_MIRROR_PADS = OperatorRewrite(
+    "mirror-pads", "MIRROR_PAD by a few rows as SLICE and CONCATENATION", Proof.EXACT, _find
+)

@@ -8,32 +8,23 @@ picture; as FULLY_CONNECTED it runs on the fastest kernel there is, with a scale
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
-from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor, new_operator
+from edgeseal.tflite.graph import Operator, Tensor, new_operator
 from edgeseal.tflite.rewrites._operators_of import integers, reshape
+from edgeseal.tflite.rewrites._rewrite import OperatorRewrite, Proof, Replacement, Site
 
-__all__ = ["multiply_patches"]
+__all__ = ["MULTIPLY_PATCHES"]
 
 _MOST_CHANNELS = 4  # a picture; with more of them the convolution gathers long enough runs
 _LEAST_RUN = 32  # values in a row of a patch; shorter ones cost more to put in order
 _FULLY_CONNECTED_VERSION = 1
 
 
-def multiply_patches(model: Model) -> int:
-    """Rewrite the CONV_2Ds on pictures whose stride is their kernel; exact but for rounding.
-
-    Returns:
-        How many were rewritten.
-    """
-    found = [
-        (subgraph, operator)
-        for subgraph in model.subgraphs
-        for operator in subgraph.operators
-        if _is_patchwise(operator)
-    ]
-    for subgraph, operator in found:
-        _rewrite(subgraph, operator)
-    return len(found)
+def _find(site: Site) -> Iterator[Replacement]:
+    if _is_patchwise(site.operator):
+        made = _multiplied(site.operator)
+        yield Replacement("of patches written as FULLY_CONNECTED", {site.operator: made})
 
 
 def _is_patchwise(operator: Operator) -> bool:
@@ -57,7 +48,7 @@ def _is_patchwise(operator: Operator) -> bool:
     )
 
 
-def _rewrite(subgraph: Subgraph, operator: Operator) -> None:
+def _multiplied(operator: Operator) -> list[Operator]:
     source, weights, *bias = operator.inputs
     assert source is not None and weights is not None
     result = operator.outputs[0]
@@ -69,8 +60,7 @@ def _rewrite(subgraph: Subgraph, operator: Operator) -> None:
     patches = _named(result, "patches", (down * across, rows * run))
     products = _named(result, "products", (down * across, outputs))
     matrix = dataclasses.replace(weights, shape=(outputs, rows * run), raw=None)
-    subgraph.insert_before(
-        operator,
+    return [
         reshape(source, banded),
         new_operator("TRANSPOSE", [banded, integers("order", (0, 2, 1, 3))], [turned]),
         reshape(turned, patches),
@@ -83,9 +73,16 @@ def _rewrite(subgraph: Subgraph, operator: Operator) -> None:
             keepNumDims=False,
         ),
         reshape(products, result),
-    )
-    subgraph.operators.remove(operator)
+    ]
 
 
 def _named(result: Tensor, what: str, shape: tuple[int, ...]) -> Tensor:
     return Tensor(f"{result.name}/{what}", shape, "FLOAT32")
+
+
+MULTIPLY_PATCHES = OperatorRewrite(
+    "patches",
+    "convolutions of picture patches that do not overlap as FULLY_CONNECTED",
+    Proof.ROUNDING,
+    _find,
+)

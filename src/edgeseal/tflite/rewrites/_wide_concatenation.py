@@ -6,33 +6,23 @@ and cuts the graph in two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor
+from edgeseal.tflite.graph import Operator, Tensor
 from edgeseal.tflite.rewrites._operators_of import concatenation, like
+from edgeseal.tflite.rewrites._rewrite import OperatorRewrite, Proof, Replacement, Site
 
-__all__ = ["split_wide_concatenations"]
+__all__ = ["SPLIT_WIDE_CONCATENATIONS"]
 
 _MOST_INPUTS = 5  # of the delegate's CONCATENATION
 _TYPES = ("FLOAT32", "INT8")
 _NO_ACTIVATION = 0
 
 
-def split_wide_concatenations(model: Model) -> int:
-    """Split the CONCATENATIONs of more than five tensors; the same values.
-
-    Returns:
-        How many were split.
-    """
-    found = [
-        (subgraph, operator)
-        for subgraph in model.subgraphs
-        for operator in subgraph.operators
-        if _is_wide(operator)
-    ]
-    for subgraph, operator in found:
-        _split(subgraph, operator)
-    return len(found)
+def _find(site: Site) -> Iterator[Replacement]:
+    if _is_wide(site.operator):
+        text = f"split into those of {_MOST_INPUTS} tensors at most"
+        yield Replacement(text, {site.operator: _in_steps(site.operator)})
 
 
 def _is_wide(operator: Operator) -> bool:
@@ -48,7 +38,7 @@ def _is_wide(operator: Operator) -> bool:
     )
 
 
-def _split(subgraph: Subgraph, operator: Operator) -> None:
+def _in_steps(operator: Operator) -> list[Operator]:
     result = operator.outputs[0]
     axis = operator.options.axis % result.rank
     parts = [part for part in operator.inputs if part is not None]
@@ -57,8 +47,7 @@ def _split(subgraph: Subgraph, operator: Operator) -> None:
         groups = [parts[i : i + _MOST_INPUTS] for i in range(0, len(parts), _MOST_INPUTS)]
         parts = [_joined(group, axis, result, made) for group in groups]
     made.append(concatenation(parts, axis, result))
-    subgraph.insert_before(operator, *made)
-    subgraph.operators.remove(operator)
+    return made
 
 
 def _joined(group: Sequence[Tensor], axis: int, result: Tensor, made: list[Operator]) -> Tensor:
@@ -70,3 +59,8 @@ def _joined(group: Sequence[Tensor], axis: int, result: Tensor, made: list[Opera
     joined = like(result, f"{result.name}/part{len(made)}", shape)
     made.append(concatenation(group, axis, joined))
     return joined
+
+
+SPLIT_WIDE_CONCATENATIONS = OperatorRewrite(
+    "wide-concatenations", "CONCATENATION of more than five tensors in steps", Proof.EXACT, _find
+)

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edgeseal.tflite.repairs.mend._candidate import MendCandidate, Preference, Site
-from edgeseal.tflite.repairs.mend._float_islands import float_forms
-from edgeseal.tflite.repairs.mend._integer_edges import integer_forms
+from edgeseal.tflite.repairs.mend._float_islands import COMPUTE_IN_FLOAT
+from edgeseal.tflite.repairs.mend._integer_edges import UNIFY_TYPES
 from edgeseal.tflite.repairs.mend._measure_candidate import CandidateMeasurement
-from edgeseal.tflite.repairs.mend._off_zero import away_from_zero
-from edgeseal.tflite.repairs.mend._parameters import axis_inside, general_scales, one_scale
-from edgeseal.tflite.repairs.mend._swapped_matmul import exchanged_operands
+from edgeseal.tflite.repairs.mend._off_zero import KEEP_OFF_ZERO
+from edgeseal.tflite.repairs.mend._parameters import CLEAR_POT_SCALE, CORRECT_AXIS, UNIFY_SCALES
+from edgeseal.tflite.repairs.mend._swapped_matmul import EXCHANGE_OPERANDS
+from edgeseal.tflite.rewrites import OperatorRewrite, Replacement, Site
 
-__all__ = ["Choice", "Trials", "choose"]
+__all__ = ["MEND", "Choice", "Preference", "Trials", "candidates", "choose"]
 
 _WORST_NMSE = 0.1  # a result further off is no repair
 _MARGIN = 1.1  # what differs by less is equal
 _ROUNDING = 1e-7  # NMSE of float rounding and of INT16 steps
 
-Generator = Callable[[Site], Iterator[MendCandidate]]
-Trials = Callable[[MendCandidate], CandidateMeasurement]
+Trials = Callable[[Replacement], CandidateMeasurement]
 
-_TIERS: tuple[tuple[Generator, ...], ...] = (
-    (general_scales, axis_inside, one_scale),  # say right what was meant; nothing else changes
-    (float_forms, away_from_zero, exchanged_operands, integer_forms),
+MEND: tuple[tuple[OperatorRewrite, ...], ...] = (
+    (CLEAR_POT_SCALE, CORRECT_AXIS, UNIFY_SCALES),  # say right what was meant; nothing else changes
+    (COMPUTE_IN_FLOAT, KEEP_OFF_ZERO, EXCHANGE_OPERANDS, UNIFY_TYPES),
 )
-"""Candidates by how much they change; the first tier in which one works decides."""
+"""Rewrites by how much they change; the first tier in which one works decides."""
+
+
+class Preference(enum.Enum):
+    """What decides between candidates that all work."""
+
+    ACCURACY = "accuracy"  # then size, then speed
+    INTEGER = "integer"  # kernels that compute in integers, where there is a choice
 
 
 @dataclass(slots=True)
@@ -51,14 +58,14 @@ def choose(sites: Sequence[Site], trial: Callable[[Site], Trials], prefer: Prefe
         prefer: what counts first.
     """
     choice = Choice()
-    for tier in _TIERS:
+    for tier in MEND:
         found: dict[str, list[CandidateMeasurement]] = {}
         integer: dict[str, bool] = {}
         for site in sites:
             measure = trial(site)
-            for candidate in candidates(site, tier):
+            for _, candidate in candidates(site, [tier]):
                 found.setdefault(candidate.text, []).append(measure(candidate))
-                integer[candidate.text] = candidate.is_integer
+                integer[candidate.text] = not candidate.is_float
         working = dict(_working(found, len(sites), choice.refusals))
         if working:
             is_first = integer if prefer is Preference.INTEGER else {}
@@ -67,11 +74,13 @@ def choose(sites: Sequence[Site], trial: Callable[[Site], Trials], prefer: Prefe
     return choice
 
 
-def candidates(site: Site, tier: Sequence[Generator] | None = None) -> Iterator[MendCandidate]:
-    """Return the candidates of a tier, or of all."""
-    for generators in _TIERS if tier is None else (tier,):
-        for generate in generators:
-            yield from generate(site)
+def candidates(
+    site: Site, tiers: Sequence[Sequence[OperatorRewrite]] = MEND
+) -> Iterator[tuple[OperatorRewrite, Replacement]]:
+    """Return every way to mend an operator, and the rewrite that it is of."""
+    for tier in tiers:
+        for rewrite in tier:
+            yield from ((rewrite, candidate) for candidate in rewrite.find(site))
 
 
 def _working(

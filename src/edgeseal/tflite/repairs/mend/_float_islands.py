@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from edgeseal.tflite.graph import Operator, Subgraph, Tensor
 from edgeseal.tflite.probe import is_quantized
-from edgeseal.tflite.repairs.mend._candidate import MendCandidate, Site
 from edgeseal.tflite.repairs.mend._typed_edges import Edges
+from edgeseal.tflite.rewrites import OperatorRewrite, Proof, Replacement, Site
 
-__all__ = ["WEIGHTS_INPUT", "float_forms", "float_island"]
+__all__ = ["COMPUTE_IN_FLOAT", "WEIGHTS_INPUT", "float_island"]
 
 WEIGHTS_INPUT = {
     "FULLY_CONNECTED": 1,
@@ -21,7 +21,7 @@ WEIGHTS_INPUT = {
 """Where layers keep their weights, which may be INT8 when everything else is float."""
 
 
-def float_forms(site: Site) -> Iterator[MendCandidate]:
+def _float_forms(site: Site) -> Iterator[Replacement]:
     """Compute the operator in float; a layer also with its weights left as they are."""
     operator = site.operator
     text = "computed in float, quantized constants dequantized in place"
@@ -34,7 +34,7 @@ def float_forms(site: Site) -> Iterator[MendCandidate]:
 
 def float_island(
     subgraph: Subgraph, operators: Sequence[Operator], text: str, *, keep_weights: bool = False
-) -> Iterator[MendCandidate]:
+) -> Iterator[Replacement]:
     """Compute operators in float, if any of them is quantized.
 
     Args:
@@ -62,7 +62,7 @@ def float_island(
         twin = dataclasses.replace(operator, inputs=inputs, outputs=outputs)
         replaced[operator] = (*edges.before, twin, *behind)
     if any(len(new) > 1 for new in replaced.values()):
-        yield MendCandidate(text, replaced, is_integer=False)
+        yield Replacement(text, replaced, is_float=True)
 
 
 def _result(tensor: Tensor, edges: Edges) -> Tensor:
@@ -77,3 +77,11 @@ def _is_needed(
 ) -> bool:
     """Whether a quantized result is read outside of the island."""
     return tensor in subgraph.outputs or any(user not in inside for user in consumers[tensor])
+
+
+COMPUTE_IN_FLOAT = OperatorRewrite(
+    "float-island",
+    "operators in float between DEQUANTIZE and QUANTIZE",
+    Proof.MEASURED,
+    _float_forms,
+)

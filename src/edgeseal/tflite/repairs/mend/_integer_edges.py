@@ -9,17 +9,17 @@ import numpy as np
 
 from edgeseal.tflite.graph import Operator, Quantization, Tensor
 from edgeseal.tflite.probe import is_quantized
-from edgeseal.tflite.repairs.mend._candidate import MendCandidate, Site
 from edgeseal.tflite.repairs.mend._float_islands import WEIGHTS_INPUT
 from edgeseal.tflite.repairs.mend._typed_edges import Edges, real_values, stored, symmetric
+from edgeseal.tflite.rewrites import OperatorRewrite, Proof, Replacement, Site
 
-__all__ = ["integer_forms"]
+__all__ = ["UNIFY_TYPES"]
 
 _CHANNEL_AXIS = {"DEPTHWISE_CONV_2D": 3}  # of weights; 0 for other layers
 _BIAS = {"INT8": "INT32", "INT16": "INT64"}
 
 
-def integer_forms(site: Site) -> Iterator[MendCandidate]:
+def _integer_forms(site: Site) -> Iterator[Replacement]:
     """Compute the operator in INT8 or INT16, whichever is in use around it."""
     operator = site.operator
     dtypes = {tensor.dtype for tensor in _values(operator) if is_quantized(tensor)}
@@ -31,7 +31,7 @@ def integer_forms(site: Site) -> Iterator[MendCandidate]:
         twin = convert(operator, dtype, edges)
         if twin is not None and (edges.before or edges.behind or twin.inputs != operator.inputs):
             replaced = {operator: (*edges.before, twin, *edges.behind)}
-            yield MendCandidate(f"brought to {dtype} on all sides", replaced, is_integer=True)
+            yield Replacement(f"brought to {dtype} on all sides", replaced)
 
 
 def _values(operator: Operator) -> list[Tensor]:
@@ -95,3 +95,11 @@ def _wide_bias(bias: Tensor, source: Tensor, weights: Tensor, dtype: str) -> Ten
     scale = (source.quantization.scale * weights.quantization.scale).astype(np.float32)
     how = Quantization(scale, np.zeros(scale.shape, np.int64))
     return stored(f"{bias.name}/{dtype.lower()}", values, dtype, how)
+
+
+UNIFY_TYPES = OperatorRewrite(
+    "one-type",
+    "mixed operands brought to INT8 or INT16",
+    Proof.MEASURED,
+    _integer_forms,
+)

@@ -21,9 +21,9 @@ from edgeseal.tflite.probe import (
     is_quantized,
     run_alone,
 )
-from edgeseal.tflite.repairs.mend._candidate import MendCandidate
 from edgeseal.tflite.repairs.mend._off_zero import CHAIN_LENGTH
 from edgeseal.tflite.repairs.mend._seen_values import Observations, operands, real
+from edgeseal.tflite.rewrites import Replacement
 
 __all__ = ["CandidateMeasurement", "Context", "context_of", "measure", "nmse"]
 
@@ -85,7 +85,7 @@ def context_of(operator: Operator, subgraph: Subgraph, failing: Iterable[Operato
 
 
 def measure(
-    candidate: MendCandidate, context: Context, seen: Observations, prober: Prober
+    candidate: Replacement, context: Context, seen: Observations, prober: Prober
 ) -> CandidateMeasurement:
     """Run a candidate on what was seen, and compare it with the float twin of the original."""
     operators = [n for o in context.operators for n in candidate.replaced.get(o, (o,))]
@@ -112,7 +112,7 @@ def measure(
     return CandidateMeasurement(float(np.mean(errors)), added_bytes, latency_ms)
 
 
-def _floats_in_integers(candidate: MendCandidate, context: Context) -> list[Tensor]:
+def _floats_in_integers(candidate: Replacement, context: Context) -> list[Tensor]:
     """Return the float values that a candidate has where integers were, which are finite."""
     if not all(map(is_quantized, context.operator.outputs)):
         return []

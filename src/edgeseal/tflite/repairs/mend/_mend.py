@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +12,15 @@ import numpy as np
 from edgeseal.tflite.diagnosis import Finding, Node
 from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor
 from edgeseal.tflite.probe import Prober, cut, draw
-from edgeseal.tflite.repairs._change import ModelChange, Unmended
+from edgeseal.tflite.repairs._unmended import Unmended
 from edgeseal.tflite.repairs._whole_runs import Run
-from edgeseal.tflite.repairs.mend._candidate import MendCandidate, Preference, Site
-from edgeseal.tflite.repairs.mend._choose_candidate import Choice, Trials, candidates, choose
+from edgeseal.tflite.repairs.mend._choose_candidate import (
+    Choice,
+    Preference,
+    Trials,
+    candidates,
+    choose,
+)
 from edgeseal.tflite.repairs.mend._measure_candidate import (
     CandidateMeasurement,
     Context,
@@ -22,11 +28,14 @@ from edgeseal.tflite.repairs.mend._measure_candidate import (
     measure,
 )
 from edgeseal.tflite.repairs.mend._seen_values import Arrays, Observations, observe, operands
+from edgeseal.tflite.rewrites import ModelChange, Replacement, Site
 
 __all__ = ["Mending", "mend"]
 
 _MEASURED_NODES = 8  # of a group; the others get what proves best on these
 _UNKNOWN = ("ES005", "ES006")  # operators that the runtime does not have
+
+_Done = tuple[str, str]  # a rewrite's name and what it did, in words; both empty if nothing
 
 
 @dataclass(slots=True)
@@ -105,10 +114,9 @@ class _Workshop:
             else:
                 measured = [self._site(o) for o in operators if o in self._contexts]
                 choice = choose(measured, self._trials, self._prefer)
-            mended: defaultdict[str, list[Operator]] = defaultdict(list)
+            mended: defaultdict[_Done, list[Operator]] = defaultdict(list)
             for operator in operators:
-                text = self._apply_best(operator, choice)
-                mended[text].append(operator)
+                mended[self._apply_best(operator, choice)].append(operator)
             _record(mending, finding, mended, choice)
 
     def _observe(self, operators: Sequence[Operator], runs: Sequence[Arrays]) -> Observations:
@@ -122,24 +130,24 @@ class _Workshop:
     def _trials(self, site: Site) -> Trials:
         context: Context = self._contexts[site.operator]
 
-        def trial(candidate: MendCandidate) -> CandidateMeasurement:
+        def trial(candidate: Replacement) -> CandidateMeasurement:
             return measure(candidate, context, self._seen, self._prober)
 
         return trial
 
-    def _apply_best(self, operator: Operator, choice: Choice) -> str:
-        """Apply the first choice that fits here; return its text, or nothing."""
-        found = {candidate.text: candidate for candidate in candidates(self._site(operator))}
+    def _apply_best(self, operator: Operator, choice: Choice) -> _Done:
+        """Apply the first choice that fits here, and say which."""
+        found = {made.text: (rewrite, made) for rewrite, made in candidates(self._site(operator))}
         for text in choice.texts:
-            candidate = found.get(text)
-            if candidate is None or self._gone & set(candidate.replaced):
+            if text not in found or self._gone & set(found[text][1].replaced):
                 continue
+            rewrite, candidate = found[text]
             new = [operator for made in candidate.replaced.values() for operator in made]
             if self._prober.prepare(cut(new).model).is_prepared:
                 candidate.apply(self._subgraph)
                 self._gone |= set(candidate.replaced)
-                return text
-        return ""
+                return rewrite.name, text
+        return "", ""
 
 
 Groups = list[tuple[Finding, list[Node]]]
@@ -164,16 +172,15 @@ def _type(tensor: Tensor | None) -> object:
 
 
 def _record(
-    mending: Mending, finding: Finding, mended: dict[str, list[Operator]], choice: Choice
+    mending: Mending, finding: Finding, mended: dict[_Done, list[Operator]], choice: Choice
 ) -> None:
-    for text, operators in mended.items():
-        names = tuple(tensor.name for operator in operators for tensor in operator.outputs)
-        what = f"{len(operators)} {operators[0].kind}"
-        if text:
-            mending.changes.append(ModelChange(finding.code, f"{what} {text}", names))
+    for (rewrite, text), operators in mended.items():
+        change = ModelChange.of(operators, text, finding.code)
+        if rewrite:
+            mending.changes.append(dataclasses.replace(change, rewrite=rewrite))
         else:
-            reason = _reason(finding, choice)
-            mending.unmended.append(Unmended(finding.code, f"{what}: {reason}", names))
+            why = f"{change.text.strip()}: {_reason(finding, choice)}"
+            mending.unmended.append(Unmended(finding.code, why, change.names))
 
 
 def _reason(finding: Finding, choice: Choice) -> str:

@@ -10,10 +10,10 @@ import numpy as np
 from edgeseal.tflite.diagnosis import quantized_operand_at_zero
 from edgeseal.tflite.graph import Buffer, Operator, Tensor, new_operator
 from edgeseal.tflite.probe import is_quantized, numpy_type
-from edgeseal.tflite.repairs.mend._candidate import MendCandidate, Site
 from edgeseal.tflite.repairs.mend._float_islands import float_island
+from edgeseal.tflite.rewrites import OperatorRewrite, Proof, Replacement, Site
 
-__all__ = ["CHAIN_LENGTH", "away_from_zero"]
+__all__ = ["CHAIN_LENGTH", "KEEP_OFF_ZERO"]
 
 CHAIN_LENGTH = 8
 """Operators before the failing one that may be left float with it: a whole LayerNorm."""
@@ -21,7 +21,7 @@ CHAIN_LENGTH = 8
 _MAXIMUM_VERSIONS = {"INT8": 2, "INT16": 4}  # 1 for other types
 
 
-def away_from_zero(site: Site) -> Iterator[MendCandidate]:
+def _away_from_zero(site: Site) -> Iterator[Replacement]:
     """Clamp the operand, or leave the chain that computes it float: one operator, two, ..."""
     tensor = quantized_operand_at_zero(site.operator)
     if tensor is None or not is_quantized(tensor):
@@ -34,7 +34,7 @@ def away_from_zero(site: Site) -> Iterator[MendCandidate]:
         yield from float_island(site.subgraph, chain, text)
 
 
-def _clamped(operator: Operator, tensor: Tensor) -> MendCandidate:
+def _clamped(operator: Operator, tensor: Tensor) -> Replacement:
     """Raise the operand to its smallest positive step."""
     zero_point = 0 if tensor.quantization is None else int(tensor.quantization.zero_point[0])
     step = np.array([zero_point + 1], numpy_type(tensor))
@@ -53,7 +53,7 @@ def _clamped(operator: Operator, tensor: Tensor) -> MendCandidate:
         inputs[0] = clamped
     twin = dataclasses.replace(operator, inputs=inputs)
     text = "kept off zero by the smallest positive step"
-    return MendCandidate(text, {operator: (clamp, twin)}, is_integer=True)
+    return Replacement(text, {operator: (clamp, twin)})
 
 
 def _chain(site: Site, tensor: Tensor) -> Iterator[Operator]:
@@ -70,3 +70,11 @@ def _chain(site: Site, tensor: Tensor) -> Iterator[Operator]:
         if not sources:
             return
         tensor = sources[0]
+
+
+KEEP_OFF_ZERO = OperatorRewrite(
+    "off-zero",
+    "divisors and radicands kept off zero, or computed in float",
+    Proof.MEASURED,
+    _away_from_zero,
+)

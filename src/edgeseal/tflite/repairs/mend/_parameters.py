@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 from edgeseal.tflite.diagnosis import has_axis_outside
 from edgeseal.tflite.graph import Tensor
-from edgeseal.tflite.repairs.mend._candidate import MendCandidate, Site
 from edgeseal.tflite.repairs.mend._typed_edges import real_values, stored, symmetric
+from edgeseal.tflite.rewrites import OperatorRewrite, Proof, Replacement, Site
 
-__all__ = ["axis_inside", "general_scales", "one_scale"]
+__all__ = ["CLEAR_POT_SCALE", "CORRECT_AXIS", "UNIFY_SCALES"]
 
 
-def general_scales(site: Site) -> Iterator[MendCandidate]:
+def _general_scales(site: Site) -> Iterator[Replacement]:
     """Do not claim that scales are powers of two."""
     operator = site.operator
     if not getattr(operator.options, "potScaleInt16", False):
@@ -22,20 +22,20 @@ def general_scales(site: Site) -> Iterator[MendCandidate]:
     options = copy.copy(operator.options)
     options.potScaleInt16 = False
     twin = dataclasses.replace(operator, options=options)
-    yield MendCandidate("given pot_scale_int16 = false", {operator: (twin,)}, is_integer=True)
+    yield Replacement("given pot_scale_int16 = false", {operator: (twin,)})
 
 
-def axis_inside(site: Site) -> Iterator[MendCandidate]:
+def _axis_inside(site: Site) -> Iterator[Replacement]:
     """Give constants whose quantized axis does not exist the one that fits."""
     operator = site.operator
     inputs = [_with_axis_inside(tensor) for tensor in operator.inputs]
     if inputs != operator.inputs:
         twin = dataclasses.replace(operator, inputs=inputs)
         text = "given constants with the quantized axis that they have"
-        yield MendCandidate(text, {operator: (twin,)}, is_integer=True)
+        yield Replacement(text, {operator: (twin,)})
 
 
-def one_scale(site: Site) -> Iterator[MendCandidate]:
+def _one_scale(site: Site) -> Iterator[Replacement]:
     """Give constants of products one scale: the kernel does not heed a scale per channel."""
     operator = site.operator
     if operator.kind != "BATCH_MATMUL":
@@ -43,7 +43,7 @@ def one_scale(site: Site) -> Iterator[MendCandidate]:
     inputs = [_with_one_scale(tensor) for tensor in operator.inputs]
     if inputs != operator.inputs:
         twin = dataclasses.replace(operator, inputs=inputs)
-        yield MendCandidate("given constants with one scale", {operator: (twin,)}, is_integer=True)
+        yield Replacement("given constants with one scale", {operator: (twin,)})
 
 
 def _with_one_scale(tensor: Tensor | None) -> Tensor | None:
@@ -65,3 +65,27 @@ def _with_axis_inside(tensor: Tensor | None) -> Tensor | None:
         return tensor
     axis = fitting[0] if count > 1 else 0
     return dataclasses.replace(tensor, quantization=dataclasses.replace(quantization, axis=axis))
+
+
+CLEAR_POT_SCALE = OperatorRewrite(
+    "pot-scale",
+    "no claim that scales are powers of two",
+    Proof.MEASURED,
+    _general_scales,
+)
+
+
+CORRECT_AXIS = OperatorRewrite(
+    "quantized-axis",
+    "constants with a quantized axis that they have",
+    Proof.MEASURED,
+    _axis_inside,
+)
+
+
+UNIFY_SCALES = OperatorRewrite(
+    "one-scale",
+    "constants of BATCH_MATMUL with one scale",
+    Proof.MEASURED,
+    _one_scale,
+)

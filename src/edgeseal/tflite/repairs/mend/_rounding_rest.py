@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.tflite.graph import Buffer, Model, Operator, Subgraph, Tensor, new_operator
 from edgeseal.tflite.probe import is_quantized
-from edgeseal.tflite.repairs._change import ModelChange
 from edgeseal.tflite.repairs.mend._measure_candidate import nmse
 from edgeseal.tflite.repairs.mend._typed_edges import real_values, stored, symmetric
+from edgeseal.tflite.rewrites import ModelChange, ModelRewrite, Proof
 
 __all__ = ["restore_rest"]
 
@@ -29,17 +30,22 @@ _WEIGHTS, _BIAS = 1, 2
 _NO_ACTIVATION = 0
 
 
-def restore_rest(model: Model, companion: Model) -> list[ModelChange]:
-    """Add a second term to INT8 layers that read a picture and compute on float values.
+def restore_rest(companion: Model) -> ModelRewrite:
+    """Return what adds a second term to INT8 layers that read a picture and compute on floats.
 
     Args:
-        model: changed in place.
-        companion: the float model it came from; layers are matched by their results' names.
-
-    Returns:
-        What was changed.
+        companion: the float model they came from; layers are matched by their results' names.
     """
     floats = {t.name: operator for operator in companion.main.operators for t in operator.outputs}
+    return ModelRewrite(
+        "rounding-rest",
+        "layers that read a picture given what rounding cut off their weights",
+        Proof.MEASURED,
+        functools.partial(_restore_rest, floats=floats),
+    )
+
+
+def _restore_rest(model: Model, floats: Mapping[str, Operator]) -> Iterator[ModelChange]:
     names = []
     for operator in list(_picture_layers(model.main)):
         result = operator.outputs[0]
@@ -47,10 +53,9 @@ def restore_rest(model: Model, companion: Model) -> list[ModelChange]:
         if rest is not None:
             _add_term(model.main, operator, rest)
             names.append(result.name)
-    if not names:
-        return []
-    text = f"{len(names)} layers that read a picture given what rounding cut off their weights"
-    return [ModelChange("", text, tuple(names))]
+    if names:
+        text = f"{len(names)} layers that read a picture given what rounding cut off their weights"
+        yield ModelChange(text, len(names), tuple(names))
 
 
 def _picture_layers(subgraph: Subgraph) -> Iterator[Operator]:

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from edgeseal.tflite.graph import Buffer, Operator, Tensor, new_operator
-from edgeseal.tflite.repairs.mend._candidate import MendCandidate, Site
 from edgeseal.tflite.repairs.mend._typed_edges import real_values, stored, symmetric
+from edgeseal.tflite.rewrites import OperatorRewrite, Proof, Replacement, Site
 
-__all__ = ["exchanged_operands"]
+__all__ = ["EXCHANGE_OPERANDS"]
 
 
-def exchanged_operands(site: Site) -> Iterator[MendCandidate]:
+def _exchanged_operands(site: Site) -> Iterator[Replacement]:
     """Put an INT8 left operand on the right, and transpose the result."""
     operator = site.operator
     if operator.kind != "BATCH_MATMUL":
@@ -32,10 +32,9 @@ def exchanged_operands(site: Site) -> Iterator[MendCandidate]:
             return
         one_scale = symmetric(values, left.dtype)
         left = stored(f"{left.name}/one_scale", values, left.dtype, one_scale)
-    yield MendCandidate(
+    yield Replacement(
         "given its operands the other way round, its result transposed",
         {operator: _exchanged(operator, right, left)},
-        is_integer=True,
     )
 
 
@@ -59,3 +58,11 @@ def _exchanged(operator: Operator, left: Tensor, right: Tensor) -> tuple[Operato
     axes = Tensor("order", order.shape, "INT32", Buffer.of(order))
     version = {"INT8": 2, "INT16": 4}.get(result.dtype, 1)
     return multiply, new_operator("TRANSPOSE", [product, axes], [result], version=version)
+
+
+EXCHANGE_OPERANDS = OperatorRewrite(
+    "exchanged-operands",
+    "BATCH_MATMUL with its operands the other way round",
+    Proof.MEASURED,
+    _exchanged_operands,
+)

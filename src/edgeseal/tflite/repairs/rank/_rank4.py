@@ -14,29 +14,24 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor
-from edgeseal.tflite.repairs._change import ModelChange
 from edgeseal.tflite.repairs.rank._axes import MAX_RANK
 from edgeseal.tflite.repairs.rank._few_axes import Lowering
 from edgeseal.tflite.repairs.rank._lower_axis import AXIS_LOWERINGS
 from edgeseal.tflite.repairs.rank._lower_elementwise import ELEMENTWISE_LOWERINGS
 from edgeseal.tflite.repairs.rank._lower_ranges import RANGE_LOWERINGS
 from edgeseal.tflite.repairs.rank._views import UnlowerableError, Views
+from edgeseal.tflite.rewrites import ModelChange, ModelRewrite, Proof
 
-__all__ = ["lower_rank", "unlowerable_reason"]
+__all__ = ["LOWER_RANK", "unlowerable_reason"]
 
 _CODE = "ES022"
 _LOWERINGS: dict[str, Lowering] = {**AXIS_LOWERINGS, **ELEMENTWISE_LOWERINGS, **RANGE_LOWERINGS}
 
 
-def lower_rank(model: Model) -> list[ModelChange]:
-    """Rewrite operators so that no tensor has more than four axes, where that is possible.
-
-    Tensors that the model's callers see, or an operator that cannot be rewritten, stay.
-
-    Returns:
-        What was changed.
-    """
-    return [change for subgraph in model.subgraphs for change in _lower_subgraph(subgraph)]
+def _lower_rank(model: Model) -> Iterator[ModelChange]:
+    """Leave no tensor more than four axes, but those of callers and of operators that stay."""
+    for subgraph in model.subgraphs:
+        yield from _lower_subgraph(subgraph)
 
 
 def unlowerable_reason(operator: Operator) -> str | None:
@@ -96,10 +91,12 @@ def _changes(lowered: list[Operator]) -> Iterator[ModelChange]:
     by_kind: defaultdict[str, list[Operator]] = defaultdict(list)
     for operator in lowered:
         by_kind[operator.kind].append(operator)
-    for kind, operators in by_kind.items():
+    for operators in by_kind.values():
         ranks = {tensor.rank for o in operators for tensor in _high(_operands(o))}
-        names = tuple(tensor.name for operator in operators for tensor in operator.outputs)
         rank = " and ".join(map(str, sorted(ranks)))
-        yield ModelChange(
-            _CODE, f"{len(operators)} {kind} of rank {rank} rewritten to rank 4", names
-        )
+        yield ModelChange.of(operators, f"of rank {rank} rewritten to rank 4", _CODE)
+
+
+LOWER_RANK = ModelRewrite(
+    "rank", "operators on tensors of rank 5 and more in rank 4 or less", Proof.ROUNDING, _lower_rank
+)

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from edgeseal.tflite.diagnosis import needless_broadcasts
 from edgeseal.tflite.graph import Model
-from edgeseal.tflite.repairs._change import ModelChange
 from edgeseal.tflite.repairs.rank._few_axes import operand
+from edgeseal.tflite.rewrites import ModelChange, ModelRewrite, Proof
 
-__all__ = ["remove_broadcasts"]
+__all__ = ["REMOVE_BROADCASTS"]
 
 
-def remove_broadcasts(model: Model) -> list[ModelChange]:
-    """Feed consumers that broadcast by themselves directly; exact.
-
-    Returns:
-        What was changed.
-    """
-    changes = []
+def _remove_broadcasts(model: Model) -> Iterator[ModelChange]:
     for subgraph in model.subgraphs:
         removed = []
         while needless := needless_broadcasts(subgraph):  # two may meet in one consumer
             operator = needless[0]
             subgraph.replace_uses(operator.outputs[0], operand(operator, 0))
             subgraph.remove([operator])
-            removed.append(operator.outputs[0].name)
+            removed.append(operator)
         if removed:
-            text = f"{len(removed)} BROADCAST_TO removed"
-            changes.append(ModelChange("ES024", text, tuple(removed)))
-    return changes
+            yield ModelChange.of(removed, "removed", "ES024")
+
+
+REMOVE_BROADCASTS = ModelRewrite(
+    "broadcasts",
+    "BROADCAST_TO removed before consumers that broadcast by themselves",
+    Proof.EXACT,
+    _remove_broadcasts,
+)

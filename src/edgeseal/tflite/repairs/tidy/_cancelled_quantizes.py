@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from edgeseal.tflite.diagnosis import needless_quantizes
 from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor
-from edgeseal.tflite.repairs._change import ModelChange
+from edgeseal.tflite.rewrites import ModelChange, ModelRewrite, Proof
 
-__all__ = ["cancel_quantizes"]
+__all__ = ["CANCEL_QUANTIZES"]
 
 
-def cancel_quantizes(model: Model) -> list[ModelChange]:
-    """Remove DEQUANTIZE and QUANTIZE where nothing changes in between; exact.
-
-    Returns:
-        What was changed.
-    """
-    changes = []
+def _cancel_quantizes(model: Model) -> Iterator[ModelChange]:
     for subgraph in model.subgraphs:
         removed = []
         while needless := needless_quantizes(subgraph):
             _cancel(subgraph, *needless[0])
-            removed.append(needless[0][0].outputs[0].name)
+            removed.append(needless[0][0])
         if removed:
-            text = f"{len(removed)} QUANTIZE removed that gave back what was there"
-            changes.append(ModelChange("ES025", text, tuple(removed)))
-    return changes
+            yield ModelChange.of(removed, "removed that gave back what was there", "ES025")
 
 
 def _cancel(subgraph: Subgraph, quantize: Operator, source: Tensor) -> None:
@@ -49,3 +43,11 @@ def _let_make(subgraph: Subgraph, source: Tensor, result: Tensor, *, without: Op
 
 def _is_used(subgraph: Subgraph, tensor: Tensor | None) -> bool:
     return tensor in subgraph.outputs or any(tensor in o.inputs for o in subgraph.operators)
+
+
+CANCEL_QUANTIZES = ModelRewrite(
+    "quantize-pairs",
+    "DEQUANTIZE and QUANTIZE removed where nothing changes in between",
+    Proof.EXACT,
+    _cancel_quantizes,
+)
