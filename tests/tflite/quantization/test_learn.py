@@ -32,7 +32,7 @@ from edgeseal.tflite.quantization.weights._gptq import (
 )
 from edgeseal.tflite.quantization.weights._integer_weights import symmetric_scale
 from edgeseal.tflite.quantization.weights._widen import diffused
-from edgeseal.tflite.rewrites import MULTIPLY_PATCHES
+from edgeseal.tflite.rewrites._patches import MULTIPLY_PATCHES
 from graphs import constant, model_of, run, value
 
 RNG = np.random.default_rng(0)

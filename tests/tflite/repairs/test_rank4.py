@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgeseal.tflite.graph import Model, Tensor, new_operator
-from edgeseal.tflite.repairs import LOWER_RANK
+from edgeseal.tflite.repairs.rank._rank4 import LOWER_RANK
 from graphs import constant, kinds, model_of, reshape, run, value
 
 Array = Any

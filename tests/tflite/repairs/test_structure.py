@@ -14,7 +14,9 @@ from edgeseal.tflite.graph import (
     Tensor,
     new_operator,
 )
-from edgeseal.tflite.repairs import CANCEL_QUANTIZES, REMOVE_BROADCASTS, REMOVE_DEAD
+from edgeseal.tflite.repairs.tidy._broadcasts import REMOVE_BROADCASTS
+from edgeseal.tflite.repairs.tidy._cancelled_quantizes import CANCEL_QUANTIZES
+from edgeseal.tflite.repairs.tidy._unused import REMOVE_DEAD
 from edgeseal.tflite.rewrites import Rewrite
 from graphs import constant, kinds, model_of, run, value
 

@@ -10,33 +10,32 @@ import pytest
 from edgeseal.tflite.graph import Model, new_operator, read_model, write_model
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.profiling import Placement, profile
-from edgeseal.tflite.rewrites import (
-    MULTIPLY_COMPUTED_WEIGHTS,
-    MULTIPLY_PATCHES,
-    SPLIT_LARGE_DEPTHWISE,
-    SPLIT_WIDE_CONCATENATIONS,
-    UNFOLD_MIRROR_PADS,
-    Rewrite,
-    lean,
-)
+from edgeseal.tflite.rewrites import Rewrite, lean
+from edgeseal.tflite.rewrites._computed_weights import MULTIPLY_COMPUTED_WEIGHTS
+from edgeseal.tflite.rewrites._depthwise import SPLIT_LARGE_DEPTHWISE
+from edgeseal.tflite.rewrites._mirror_pad import UNFOLD_MIRROR_PADS
+from edgeseal.tflite.rewrites._patches import MULTIPLY_PATCHES
+from edgeseal.tflite.rewrites._wide_concatenation import SPLIT_WIDE_CONCATENATIONS
 from graphs import constant, kinds, model_of, run, value
+from tflite.rewrites.models import (
+    NONE,
+    REFLECT,
+    RELU,
+    SYMMETRIC,
+    VALID,
+    concatenation_model,
+    depthwise_model,
+    fully_connected_model,
+    mirror_pad_model,
+    patch_model,
+)
 
 RNG = np.random.default_rng(0)
-NONE, RELU = 0, 1
-REFLECT, SYMMETRIC = 0, 1
-SAME, VALID = 0, 1
 
 
 def applied(rewrite: Rewrite, model: Model) -> int:
     """Apply a rewrite and return how many operators it rewrote."""
     return sum(change.count for change in rewrite.apply(model))
-
-
-def mirror_pad_model(shape: tuple[int, ...], paddings: list[list[int]], mode: int) -> Model:
-    padded = [size + sum(pair) for size, pair in zip(shape, paddings, strict=True)]
-    x, y = value("x", shape), value("y", padded)
-    pad = new_operator("MIRROR_PAD", [x, constant("paddings", paddings)], [y], mode=mode)
-    return model_of([x], [y], [pad])
 
 
 @pytest.mark.parametrize("mode", [REFLECT, SYMMETRIC])
@@ -82,28 +81,6 @@ def test_quantization_is_kept_when_a_quantized_mirror_pad_is_unfolded() -> None:
     np.testing.assert_array_equal(*results)
 
 
-def depthwise_model(kernel: tuple[int, int], *, activation: int = NONE, **changed: int) -> Model:
-    channels = 4
-    options = {
-        "padding": SAME,
-        "strideH": 1,
-        "strideW": 1,
-        "dilationHFactor": 1,
-        "dilationWFactor": 1,
-        "depthMultiplier": 1,
-        "fusedActivationFunction": activation,
-    } | changed
-    rng = np.random.default_rng(1)
-    weights = rng.normal(size=(1, *kernel, channels)).astype(np.float32)
-    side = 12 // options["strideH"]
-    if options["padding"] == VALID:
-        side = 12 - kernel[0] + 1
-    x, y = value("x", (1, 12, 12, channels)), value("y", (1, side, side, channels))
-    bias = rng.normal(size=channels).astype(np.float32)
-    operands = [x, constant("w", weights), constant("b", bias)]
-    return model_of([x], [y], [new_operator("DEPTHWISE_CONV_2D", operands, [y], **options)])
-
-
 @pytest.mark.parametrize("activation", [NONE, RELU])
 @pytest.mark.parametrize(
     ("kernel", "parts"), [((7, 7), 3), ((9, 9), 5), ((11, 11), 6), ((3, 9), 4), ((9, 3), 2)]
@@ -136,32 +113,6 @@ def test_depthwise_stays_when_it_is_small_or_cannot_be_split(
     assert SPLIT_LARGE_DEPTHWISE.apply(depthwise_model(kernel, **changed)) == []
 
 
-def patch_model(
-    *,
-    kernel: int = 16,
-    channels: int = 3,
-    stride: int = 16,
-    batch: int = 2,
-    activation: int = NONE,
-) -> Model:
-    rng = np.random.default_rng(2)
-    weights = rng.normal(size=(6, kernel, kernel, channels)).astype(np.float32)
-    x, y = value("x", (batch, 32, 48, channels)), value("y", (batch, 32 // stride, 48 // stride, 6))
-    operands = [x, constant("w", weights), constant("b", rng.normal(size=6).astype(np.float32))]
-    conv = new_operator(
-        "CONV_2D",
-        operands,
-        [y],
-        padding=SAME,
-        strideH=stride,
-        strideW=stride,
-        dilationHFactor=1,
-        dilationWFactor=1,
-        fusedActivationFunction=activation,
-    )
-    return model_of([x], [y], [conv])
-
-
 @pytest.mark.parametrize("activation", [NONE, RELU])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_patch_convolution_gives_the_same_when_multiplied(batch: int, activation: int) -> None:
@@ -179,33 +130,6 @@ def test_convolution_stays_when_patches_overlap_or_gain_nothing(
     changed: dict[str, int],
 ) -> None:
     assert MULTIPLY_PATCHES.apply(patch_model(**changed)) == []
-
-
-def fully_connected_model(
-    rows: tuple[int, ...],
-    *,
-    bias: bool,
-    activation: int = NONE,
-    is_constant: bool = False,
-    keep_dims: bool = True,
-) -> Model:
-    """y = activation(x @ w.T + bias), whose weights are an input of the model or constant."""
-    rng = np.random.default_rng(2)
-    weights = rng.normal(size=(5, 8)).astype(np.float32)
-    shape = (*rows, 5) if keep_dims else (int(np.prod(rows)), 5)
-    x, y = value("x", (*rows, 8)), value("y", shape)
-    w = constant("w", weights) if is_constant else value("w", weights.shape)
-    b = constant("b", rng.normal(size=5).astype(np.float32)) if bias else None
-    layer = new_operator(
-        "FULLY_CONNECTED",
-        [x, w, b],
-        [y],
-        version=2,
-        fusedActivationFunction=activation,
-        keepNumDims=keep_dims,
-        weightsFormat=0,
-    )
-    return model_of([x] if is_constant else [x, w], [y], [layer])
 
 
 @pytest.mark.parametrize(("bias", "activation"), [(False, NONE), (True, NONE), (True, RELU)])
@@ -269,9 +193,7 @@ def test_wide_concatenation_gives_the_same_values_when_split(
     arrays = [RNG.random(shape, np.float32) for shape in shapes]
     expected = np.concatenate(arrays, axis=axis)
 
-    parts, y = [value(f"x{i}", s) for i, s in enumerate(shapes)], value("y", expected.shape)
-    join = new_operator("CONCATENATION", parts, [y], axis=axis, fusedActivationFunction=NONE)
-    model = model_of(parts, [y], [join])
+    model = concatenation_model(shapes, axis)
     assert applied(SPLIT_WIDE_CONCATENATIONS, model) == 1
     assert kinds(model) == operators * ["CONCATENATION"]
     [result] = run(model, *arrays)
@@ -279,9 +201,7 @@ def test_wide_concatenation_gives_the_same_values_when_split(
 
 
 def test_concatenation_stays_when_the_delegate_takes_it() -> None:
-    parts, y = [value(f"x{i}", (2, 3)) for i in range(5)], value("y", (10, 3))
-    join = new_operator("CONCATENATION", parts, [y], axis=0, fusedActivationFunction=NONE)
-    assert SPLIT_WIDE_CONCATENATIONS.apply(model_of(parts, [y], [join])) == []
+    assert SPLIT_WIDE_CONCATENATIONS.apply(concatenation_model([(2, 3)] * 5, 0)) == []
 
 
 def test_nothing_is_left_to_rewrite_when_a_model_is_lean() -> None:

@@ -109,8 +109,5 @@ def _constant(name: str, values: Float) -> Tensor:
 
 
 SPLIT_LARGE_DEPTHWISE = OperatorRewrite(
-    "depthwise",
-    "depthwise convolutions of more than 25 taps as sums of smaller ones",
-    Proof.ROUNDING,
-    _find,
+    "depthwise", "depthwise convolutions of over 25 taps as sums", Proof.ROUNDING, _find
 )

@@ -81,8 +81,5 @@ def _named(result: Tensor, what: str, shape: tuple[int, ...]) -> Tensor:
 
 
 MULTIPLY_PATCHES = OperatorRewrite(
-    "patches",
-    "convolutions of picture patches that do not overlap as FULLY_CONNECTED",
-    Proof.ROUNDING,
-    _find,
+    "patches", "convolutions of picture patches as FULLY_CONNECTED", Proof.ROUNDING, _find
 )

@@ -21,7 +21,7 @@ WEIGHTS_INPUT = {
 """Where layers keep their weights, which may be INT8 when everything else is float."""
 
 
-def _float_forms(site: Site) -> Iterator[Replacement]:
+def _find(site: Site) -> Iterator[Replacement]:
     """Compute the operator in float; a layer also with its weights left as they are."""
     operator = site.operator
     text = "computed in float, quantized constants dequantized in place"
@@ -80,8 +80,5 @@ def _is_needed(
 
 
 COMPUTE_IN_FLOAT = OperatorRewrite(
-    "float-island",
-    "operators in float between DEQUANTIZE and QUANTIZE",
-    Proof.MEASURED,
-    _float_forms,
+    "float-island", "float between DEQUANTIZE and QUANTIZE", Proof.MEASURED, _find
 )

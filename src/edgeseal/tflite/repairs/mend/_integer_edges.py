@@ -19,7 +19,7 @@ _CHANNEL_AXIS = {"DEPTHWISE_CONV_2D": 3}  # of weights; 0 for other layers
 _BIAS = {"INT8": "INT32", "INT16": "INT64"}
 
 
-def _integer_forms(site: Site) -> Iterator[Replacement]:
+def _find(site: Site) -> Iterator[Replacement]:
     """Compute the operator in INT8 or INT16, whichever is in use around it."""
     operator = site.operator
     dtypes = {tensor.dtype for tensor in _values(operator) if is_quantized(tensor)}
@@ -98,8 +98,5 @@ def _wide_bias(bias: Tensor, source: Tensor, weights: Tensor, dtype: str) -> Ten
 
 
 UNIFY_TYPES = OperatorRewrite(
-    "one-type",
-    "mixed operands brought to INT8 or INT16",
-    Proof.MEASURED,
-    _integer_forms,
+    "one-type", "mixed operands brought to INT8 or INT16", Proof.MEASURED, _find
 )

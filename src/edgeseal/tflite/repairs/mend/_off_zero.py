@@ -21,7 +21,7 @@ CHAIN_LENGTH = 8
 _MAXIMUM_VERSIONS = {"INT8": 2, "INT16": 4}  # 1 for other types
 
 
-def _away_from_zero(site: Site) -> Iterator[Replacement]:
+def _find(site: Site) -> Iterator[Replacement]:
     """Clamp the operand, or leave the chain that computes it float: one operator, two, ..."""
     tensor = quantized_operand_at_zero(site.operator)
     if tensor is None or not is_quantized(tensor):
@@ -73,8 +73,5 @@ def _chain(site: Site, tensor: Tensor) -> Iterator[Operator]:
 
 
 KEEP_OFF_ZERO = OperatorRewrite(
-    "off-zero",
-    "divisors and radicands kept off zero, or computed in float",
-    Proof.MEASURED,
-    _away_from_zero,
+    "off-zero", "divisors and radicands kept off zero, or float", Proof.MEASURED, _find
 )

@@ -68,24 +68,15 @@ def _with_axis_inside(tensor: Tensor | None) -> Tensor | None:
 
 
 CLEAR_POT_SCALE = OperatorRewrite(
-    "pot-scale",
-    "no claim that scales are powers of two",
-    Proof.MEASURED,
-    _general_scales,
+    "pot-scale", "no claim that scales are powers of two", Proof.MEASURED, _general_scales
 )
 
 
 CORRECT_AXIS = OperatorRewrite(
-    "quantized-axis",
-    "constants with a quantized axis that they have",
-    Proof.MEASURED,
-    _axis_inside,
+    "quantized-axis", "constants with a quantized axis that they have", Proof.MEASURED, _axis_inside
 )
 
 
 UNIFY_SCALES = OperatorRewrite(
-    "one-scale",
-    "constants of BATCH_MATMUL with one scale",
-    Proof.MEASURED,
-    _one_scale,
+    "one-scale", "constants of BATCH_MATMUL with one scale", Proof.MEASURED, _one_scale
 )

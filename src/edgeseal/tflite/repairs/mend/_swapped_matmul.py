@@ -18,7 +18,7 @@ from edgeseal.tflite.rewrites import OperatorRewrite, Proof, Replacement, Site
 __all__ = ["EXCHANGE_OPERANDS"]
 
 
-def _exchanged_operands(site: Site) -> Iterator[Replacement]:
+def _find(site: Site) -> Iterator[Replacement]:
     """Put an INT8 left operand on the right, and transpose the result."""
     operator = site.operator
     if operator.kind != "BATCH_MATMUL":
@@ -61,8 +61,5 @@ def _exchanged(operator: Operator, left: Tensor, right: Tensor) -> tuple[Operato
 
 
 EXCHANGE_OPERANDS = OperatorRewrite(
-    "exchanged-operands",
-    "BATCH_MATMUL with its operands the other way round",
-    Proof.MEASURED,
-    _exchanged_operands,
+    "exchanged-operands", "BATCH_MATMUL with its operands exchanged", Proof.MEASURED, _find
 )

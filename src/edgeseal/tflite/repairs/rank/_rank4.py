@@ -1,4 +1,4 @@
-"""Writes operators on tensors of rank 5 and more in rank 4 or less, exactly.
+"""Writes operators of rank 5 and more in rank 4 or less, exactly.
 
 NPU and GPU delegates refuse higher ranks. Such tensors come from window partition, from the
 reshapes and transposes of attention and from decomposed relative positions. Their axes need not
@@ -28,7 +28,7 @@ _CODE = "ES022"
 _LOWERINGS: dict[str, Lowering] = {**AXIS_LOWERINGS, **ELEMENTWISE_LOWERINGS, **RANGE_LOWERINGS}
 
 
-def _lower_rank(model: Model) -> Iterator[ModelChange]:
+def _change(model: Model) -> Iterator[ModelChange]:
     """Leave no tensor more than four axes, but those of callers and of operators that stay."""
     for subgraph in model.subgraphs:
         yield from _lower_subgraph(subgraph)
@@ -98,5 +98,5 @@ def _changes(lowered: list[Operator]) -> Iterator[ModelChange]:
 
 
 LOWER_RANK = ModelRewrite(
-    "rank", "operators on tensors of rank 5 and more in rank 4 or less", Proof.ROUNDING, _lower_rank
+    "rank", "operators of rank 5 and more in rank 4 or less", Proof.ROUNDING, _change
 )

@@ -12,7 +12,7 @@ from edgeseal.tflite.rewrites import ModelChange, ModelRewrite, Proof
 __all__ = ["REMOVE_BROADCASTS"]
 
 
-def _remove_broadcasts(model: Model) -> Iterator[ModelChange]:
+def _change(model: Model) -> Iterator[ModelChange]:
     for subgraph in model.subgraphs:
         removed = []
         while needless := needless_broadcasts(subgraph):  # two may meet in one consumer
@@ -25,8 +25,5 @@ def _remove_broadcasts(model: Model) -> Iterator[ModelChange]:
 
 
 REMOVE_BROADCASTS = ModelRewrite(
-    "broadcasts",
-    "BROADCAST_TO removed before consumers that broadcast by themselves",
-    Proof.EXACT,
-    _remove_broadcasts,
+    "broadcasts", "BROADCAST_TO removed where consumers broadcast", Proof.EXACT, _change
 )

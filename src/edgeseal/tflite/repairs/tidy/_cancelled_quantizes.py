@@ -11,7 +11,7 @@ from edgeseal.tflite.rewrites import ModelChange, ModelRewrite, Proof
 __all__ = ["CANCEL_QUANTIZES"]
 
 
-def _cancel_quantizes(model: Model) -> Iterator[ModelChange]:
+def _change(model: Model) -> Iterator[ModelChange]:
     for subgraph in model.subgraphs:
         removed = []
         while needless := needless_quantizes(subgraph):
@@ -46,8 +46,5 @@ def _is_used(subgraph: Subgraph, tensor: Tensor | None) -> bool:
 
 
 CANCEL_QUANTIZES = ModelRewrite(
-    "quantize-pairs",
-    "DEQUANTIZE and QUANTIZE removed where nothing changes in between",
-    Proof.EXACT,
-    _cancel_quantizes,
+    "quantize-pairs", "DEQUANTIZE and QUANTIZE removed that cancel out", Proof.EXACT, _change
 )

@@ -11,7 +11,8 @@ from edgeseal.tflite.rewrites import ModelChange, ModelRewrite, Proof
 __all__ = ["REMOVE_DEAD"]
 
 
-def _remove_dead(model: Model) -> Iterator[ModelChange]:
+def _change(model: Model) -> Iterator[ModelChange]:
+    """Remove all; operators that may do more than write their results stay."""
     yield from _dead_functions(model)
     yield from _dead_operators(model)
     yield from _dead_codes(model)
@@ -66,8 +67,5 @@ def _dead_buffers(model: Model) -> Iterator[ModelChange]:
 
 
 REMOVE_DEAD = ModelRewrite(
-    "dead-code",
-    "functions, operators, tensors and buffers removed that nothing uses",
-    Proof.EXACT,  # operators that may do more than write their results stay
-    _remove_dead,
+    "dead-code", "operators, tensors and buffers removed that nothing uses", Proof.EXACT, _change
 )
