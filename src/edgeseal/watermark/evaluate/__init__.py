@@ -2,7 +2,7 @@
 
 ::
 
-    plan = make_plan(models, embedder, pictures, Settings(find_attacks("quick")))
+    plan = make_plan(models, embedder, pictures, EvaluationSettings(find_attacks("quick")))
     report = summarize(plan, evaluate_pictures(plan), origin)
     write_page(report, Path("report.html"))
 """
