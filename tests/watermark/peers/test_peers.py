@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,7 @@ from edgeseal.watermark.peers import (
     weights_of,
 )
 from edgeseal.watermark.runtime import ModelInfo
+from patience import HANG_S
 from pink_noise import pink_noise
 
 REFERENCE = PeerWeights("reference", Part.DETECTOR, "package:reference.pth", None)
@@ -75,6 +79,44 @@ def test_peer_is_reported_when_it_cannot_be_prepared(tmp_path: Path) -> None:
     (found,) = bench(engines, [[]], rounds=1)
     assert found.failure is not None
     assert "could not be prepared" in found.failure
+
+
+WATCHED = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from edgeseal.watermark.cards import Part
+from edgeseal.watermark.peers import PeerWeights
+from edgeseal.watermark.peers._openvino import export_openvino, quantize_nncf
+
+def note(event, details):
+    if event == "os.fork" or event == "socket.connect":
+        print(event, details, flush=True)
+
+sys.addaudithook(note)
+folder = Path(sys.argv[1])
+weights = PeerWeights("reference", Part.DETECTOR, None, 1)
+export_openvino(weights, folder / "float32.xml")
+calibration = [(np.full((1, 256, 256, 3), 0.5, np.float32),)]
+quantize_nncf(folder / "float32.xml", folder / "int8.xml", calibration, transformer=True)
+"""
+
+
+def test_nobody_is_told_and_no_process_forked_when_openvino_files_are_made(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "intel").mkdir()
+    (tmp_path / "home" / "intel" / "openvino_telemetry").write_text("1")  # somebody agreed to it
+    signs = ("CI", "TF_BUILD", "JENKINS_URL", "NNCF_CI")
+    environment = {name: value for name, value in os.environ.items() if name not in signs}
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, str(tmp_path)],
+        env={**environment, "HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert (tmp_path / "int8.bin").stat().st_size < (tmp_path / "float32.bin").stat().st_size
 
 
 def test_unknown_peers_are_all_named() -> None:

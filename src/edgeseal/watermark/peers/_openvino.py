@@ -69,13 +69,13 @@ class OpenVinoEngine:
 
 def export_openvino(weights: PeerWeights, path: Path) -> None:
     """Write a part as OpenVINO IR in float32, pictures NHWC."""
-    import openvino
-
     from edgeseal.watermark.convert import ChannelsLast, sample_inputs
 
     loaded = weights.load()
     sample = sample_inputs(loaded)[0]
     with quiet():
+        import openvino
+
         model = openvino.convert_model(
             ChannelsLast(loaded.module).eval(),
             example_input=sample,
@@ -95,11 +95,11 @@ def quantize_nncf(
         calibration: inputs of the model.
         transformer: whether NNCF's preset for transformers fits.
     """
-    import nncf
-    import openvino
-
-    logging.getLogger("nncf").setLevel(logging.ERROR)
     with quiet():
+        import nncf
+        import openvino
+
+        logging.getLogger("nncf").setLevel(logging.ERROR)
         quantized = nncf.quantize(
             openvino.Core().read_model(source),
             nncf.Dataset(list(calibration)),
