@@ -5,14 +5,31 @@ BIN = $(VENV)/bin
 # A wheel that the machine has, else the index of PyTorch's CPU builds, else the plain package.
 TORCH = 2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# What pytest is told besides, such as `-p randomly` or a folder.
+ARGS ?=
+PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile
 
-.PHONY: demo test lint format docs dist dist-check clean
+.PHONY: demo test coverage pythons lint format docs dist dist-check clean
 
 demo: $(VENV)/.ready
 	$(BIN)/edgeseal demo -o edgeseal-demo --overwrite
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(PYTEST) $(ARGS)
+
+# The tests once, with the branches that they take counted, also in the processes that they start.
+coverage: $(VENV)/.ready
+	$(PYTEST) --cov --cov-report=term $(ARGS)
+
+# The tests on every Python that Edgeseal supports and this machine has.
+pythons:
+	@failed=; for version in 3.10 3.11 3.12 3.13; do \
+	  if python$$version -c '' 2> /dev/null; then \
+	    $(MAKE) test PYTHON=python$$version VENV=.venv-$$version || failed="$$failed $$version"; \
+	  else \
+	    echo "Python $$version: not installed"; \
+	  fi; \
+	done; test -z "$$failed" || { echo "failed on Python$$failed"; exit 1; }
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -36,7 +53,7 @@ dist-check: dist demo
 	$(BIN)/python tools/check_dist.py dist edgeseal-demo
 
 clean:
-	rm -rf $(VENV) edgeseal-demo dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-3.* edgeseal-demo dist build .coverage* .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/.ready: pyproject.toml constraints.txt requirements-oracle.txt
 	$(PYTHON) -m venv $(VENV)
