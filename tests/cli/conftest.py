@@ -30,6 +30,7 @@ from edgeseal.tflite.graph import (
 )
 from edgeseal.watermark import cards
 from edgeseal.watermark.cards import Card, CarrierSpec, ViTSpec
+from patience import HANG_S
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def spawn() -> Run:
 
     def spawn_script(script: str, *arguments: object) -> Done:
         command = [sys.executable, "-c", script, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
         return Done(done.returncode, done.stdout, done.stderr)
 
     return spawn_script
@@ -123,7 +124,7 @@ def conversion(tiny_card: Card, tmp_path_factory: pytest.TempPathFactory) -> Don
     options = ["--checkpoint", str(checkpoint), "--allow-unexpected", "--json"]
     command = [sys.executable, "-c", CONVERT, tiny_card.to_json(), "tiny", *options]
     command += ["-o", str(folder / "made" / "here")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode == 0, done.stderr
     return Done(done.returncode, done.stdout, done.stderr)
 

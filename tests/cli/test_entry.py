@@ -16,6 +16,7 @@ from cli.commands import Run
 from edgeseal._extras import install_command
 from edgeseal.cli import _models
 from edgeseal.cli._app import app
+from patience import HANG_S
 
 VERBS = tuple(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
@@ -50,7 +51,7 @@ def test_help_documents_every_option_when_asked_for(verb: str, run: Run) -> None
 
 def test_version_is_printed_when_run_as_a_module() -> None:
     command = [sys.executable, "-m", "edgeseal", "--version"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, check=True)
     assert done.stdout == f"edgeseal {edgeseal.__version__}\n"
 
 
@@ -112,14 +113,14 @@ def test_fault_is_reported_with_status_2_when_a_verb_is_broken(
 def test_nothing_is_said_when_the_reader_goes_away() -> None:
     command = f"{sys.executable} -m edgeseal models --json | true"
     for _ in range(3):
-        done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=HANG_S)
         assert done.stderr == ""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_full_disk_is_one_line_when_writing_results() -> None:
     command = f"{sys.executable} -m edgeseal models > /dev/full"
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode == 2
     assert done.stderr == "Error: No space left on device\n"
 

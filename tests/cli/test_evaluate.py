@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from edgeseal.watermark.evaluate import (
     make_plan,
 )
 from edgeseal.watermark.runtime import attach_info, read_info
+from patience import HANG_S, wait_until
 
 FAST = ("--no-time", "--no-layers", "--workers", "1")
 
@@ -178,15 +178,15 @@ def test_command_goes_on_when_it_was_interrupted(
     arguments += ["--no-time", "--no-layers", "--attacks", "full"]
     command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 100
-    while not list((tmp_path / "out").rglob("*.marked.json")):
-        assert process.poll() is None and time.monotonic() < end, process.communicate()
-        time.sleep(0.05)
+    wait_until(
+        lambda: list((tmp_path / "out").rglob("*.marked.json")) or process.poll() is not None
+    )
+    assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=HANG_S)
     assert (process.returncode, out, err) == (2, "", "interrupted\n")
     assert not (tmp_path / "out" / "report.html").exists()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode == 0, done.stderr
     assert "of an interrupted run" in done.stderr
     assert not (tmp_path / "out" / ".evaluation").exists()
@@ -458,7 +458,7 @@ def test_bundled_pair_is_evaluated_when_no_model_is_named(tmp_path: Path) -> Non
     output = tmp_path / "out"
     images = [text for path in photo_paths()[:2] for text in ("--images", path)]
     command = [sys.executable, "-m", "edgeseal", "evaluate", *images, "-o", output, *FAST]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=500)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode == 0, done.stderr
     assert [model["card"] for model in content(output)["models"]] == ["reference", "reference"]
     assert (output / "models" / "reference_embedder_float32.tflite").is_file()

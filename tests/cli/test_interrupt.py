@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from edgeseal.cli._shared import _interrupt
+from patience import HANG_S
 
 # In the background of a shell Ctrl-C is ignored, which a child would inherit.
 SCRIPT = """
@@ -36,7 +37,7 @@ def _interrupt_after(delay_s: float, sign: str, *arguments: object) -> tuple[int
             assert line, f"{sign!r} was never printed"
         time.sleep(delay_s)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=HANG_S)
         return process.returncode, out, err
 
 

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from PIL import Image
 
 from cli.commands import Run
 from cli.test_interrupt import SCRIPT
+from patience import HANG_S, wait_until
 
 MESSAGE = "8f01"
 
@@ -230,11 +230,13 @@ def test_lines_are_whole_when_interrupted(
     options = ["--model", str(detector), "--jsonl", str(out), "--workers", str(workers)]
     command = [sys.executable, "-c", SCRIPT, "detect", str(many), *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
-        while (not out.exists() or out.read_text().count("\n") < 5) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(
+            lambda: (
+                (out.exists() and out.read_text().count("\n") >= 5) or process.poll() is not None
+            )
+        )
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=HANG_S)
     assert process.returncode == 2
     lines = read_lines(out)
     assert len(lines) >= 5

@@ -15,6 +15,7 @@ from PIL import Image
 
 from docs.pages import ROOT, Block, blocks, pages, programs
 from edgeseal.data import photo_paths
+from patience import HANG_S
 
 # The reference pair has the message length of VideoSeal 0.0 and stands in for it: its checkpoint
 # comes with the package.
@@ -85,7 +86,7 @@ def test_programs_of_a_page_work(page: Path, workplace: Path, tmp_path: Path) ->
         shutil.copytree(workplace, folder)
         (folder / "program.py").write_text(program.replace(*STAND_IN))
         command = [sys.executable, "program.py"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANG_S)
         assert done.returncode == 0, done.stderr
 
 
@@ -118,6 +119,6 @@ def _run(block: Block, folder: Path) -> None:
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=HANG_S,
     )
     assert done.returncode == 0, f"{block.where}\n{script}\n{done.stdout}\n{done.stderr}"

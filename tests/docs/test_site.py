@@ -13,6 +13,7 @@ import yaml
 
 from docs.pages import ROOT
 from edgeseal.cli._app import app
+from patience import HANG_S
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANG_S,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,14 +10,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.tflite.benchmark import Run
+from edgeseal.tflite.benchmark import Run, _engine_worker
+from patience import HANG_S
+
+
+class Clock:
+    """Stands for the module ``time`` in the process of an engine: only its runs take time."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+    def process_time(self) -> float:
+        return self.now_s / 4
 
 
 @dataclass(frozen=True)
 class Doubling:
-    """Doubles its input after a pause, in the buffer that it used before."""
+    """Doubles its input, in the buffer that it used before.
 
-    seconds: float = 0.0
+    Attributes:
+        seconds: what each run takes by a clock of its own, on the processor for a quarter of
+            that; None leaves the machine's clock in place.
+    """
+
+    seconds: float | None = None
     model: str = "doubling"
     name: str = "test"
     libraries: tuple[str, ...] = ()
@@ -25,9 +44,12 @@ class Doubling:
 
     def load(self) -> Run:
         buffer = np.zeros((1, 2), np.float32)
+        clock = Clock()
+        if self.seconds is not None:
+            _engine_worker.time = clock  # type: ignore[assignment]
 
         def run(values: tuple[NDArray[Any], ...]) -> NDArray[Any]:
-            time.sleep(self.seconds)
+            clock.now_s += self.seconds or 0
             np.multiply(values[0], 2, out=buffer)
             return buffer
 
@@ -48,7 +70,7 @@ class Failing:
         if self.how == "load":
             raise ValueError("no such\nmodel")
         if self.how == "hang":
-            time.sleep(60)
+            time.sleep(HANG_S)
         if self.how == "hog":
             held = np.ones(2**26, np.uint8)
             return lambda values: values[0] + held[0]

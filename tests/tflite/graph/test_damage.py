@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -83,7 +82,6 @@ def test_file_is_read_or_refused_in_one_line_when_bytes_are_damaged() -> None:
     contents = [serialize(rich_model()), serialize(small_model())]
     rng = np.random.default_rng(0)
     refused = 0
-    started = time.perf_counter()
     tracemalloc.start()
     try:
         for trial in range(_MUTATIONS):
@@ -100,7 +98,6 @@ def test_file_is_read_or_refused_in_one_line_when_bytes_are_damaged() -> None:
         tracemalloc.stop()
     assert 0.3 * _MUTATIONS < refused < 0.95 * _MUTATIONS
     assert peak_bytes < 4e6
-    assert time.perf_counter() - started < 30
 
 
 def vector(builder: Any, offset: Any, count: int) -> Any:

@@ -29,12 +29,6 @@ RNG = np.random.default_rng(0)
 PICTURES = RNG.random((3, 256, 256, 3), np.float32)
 
 
-@pytest.fixture(autouse=True)
-def draws_of_its_own() -> None:
-    """Give every test the same draws, whichever ran before it."""
-    RNG.bit_generator.state = np.random.default_rng(0).bit_generator.state
-
-
 def convnext_card() -> Card:
     card = load_card("videoseal_1.0")
     spec = dataclasses.replace(card.detector, depths=(1, 1, 2, 1), dims=(8, 16, 24, 32))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import pytest
 from edgeseal.cli import main
 from edgeseal.tflite.graph import Model, new_operator, read_model, write_model
 from graphs import constant, model_of, value
+from patience import HANG_S, wait_until
 
 SCRIPT = """
 import signal, sys
@@ -158,7 +159,7 @@ def test_damaged_file_is_refused_when_it_cannot_be_read(
 
 def test_nothing_is_left_when_a_reduction_is_interrupted(good: Path, tmp_path: Path) -> None:
     started = tmp_path / "started"
-    code = f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep(60)"
+    code = f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep({HANG_S})"
     command = f'{sys.executable} -S -c "{code}" {{}}'
     arguments = ["reduce", str(good), "-o", str(tmp_path / "part.tflite"), "--command", command]
     with subprocess.Popen(
@@ -166,14 +167,11 @@ def test_nothing_is_left_when_a_reduction_is_interrupted(good: Path, tmp_path: P
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"TMPDIR": str(tmp_path), "PATH": ""},
+        env={**os.environ, "TMPDIR": str(tmp_path), "PATH": ""},
     ) as process:
-        deadline = time.monotonic() + 30
-        while not started.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(started.exists)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=HANG_S)
     assert (process.returncode, out) == (2, "")
     assert err.splitlines()[-1] == "interrupted"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["good.tflite", "started"]

@@ -16,6 +16,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from patience import HANG_S, wait_until
+
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS = (
     "--headless=new",
@@ -71,14 +73,11 @@ class Page:
 
     def run_until_done(self, script: str) -> Any:
         """Run a script that calls its last argument with the result."""
-        self._driver.set_script_timeout(10)
+        self._driver.set_script_timeout(HANG_S)
         return self._driver.execute_async_script(script)
 
-    def wait(self, condition: Callable[[], object], seconds: float = 20) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "the page does not get there"
-            time.sleep(0.02)
+    def wait(self, condition: Callable[[], object]) -> None:
+        wait_until(condition, pause_s=0.02)
 
     def settle(self) -> None:
         """Wait until nothing moves any more and nothing is being laid out."""

@@ -23,6 +23,7 @@ from edgeseal.watermark.cards import (
     card_names,
     load_card,
 )
+from patience import HANG_S
 
 
 def edited(change: Callable[[dict[str, Any]], object]) -> str:
@@ -226,5 +227,5 @@ def test_neither_torch_nor_litert_is_imported_when_cards_are_used() -> None:
         "print([n for n in sys.modules if n.partition('.')[0] in ('torch', 'ai_edge_litert')])"
     )
     command = [sys.executable, "-W", "error", "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=HANG_S)
     assert done.stdout.strip() == "[]"

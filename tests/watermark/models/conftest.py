@@ -17,12 +17,6 @@ from edgeseal.watermark.cards import Card, Part, UNetSpec, ViTSpec, load_card
 Saved = Callable[..., Path]
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> None:
-    """On a machine that is busy, threads that wait for each other made this 20 times slower."""
-    torch.set_num_threads(1)
-
-
 @pytest.fixture
 def card() -> Card:
     """VideoSeal 0.0 at small width: 8 bits, pictures of 64 pixels."""

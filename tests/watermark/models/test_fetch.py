@@ -19,6 +19,7 @@ from edgeseal.errors import CheckpointError, DownloadError, UsageError
 from edgeseal.watermark import models
 from edgeseal.watermark.cards import CheckpointSource, load_card
 from edgeseal.watermark.models import Where
+from patience import HANG_S
 
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -312,7 +313,7 @@ def test_cache_is_whole_when_processes_fetch_at_once(site: Site) -> None:
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    results = [process.communicate(timeout=60) for process in running]
+    results = [process.communicate(timeout=HANG_S) for process in running]
     assert results == [(SHA256 + "\n", "")] * 3
     assert site.requests == [None]
     assert files(models.cache_folder()) == ["", ".json"]

@@ -9,6 +9,7 @@ import pytest
 
 from edgeseal._extras import install_command
 from edgeseal.watermark import models
+from patience import HANG_S
 
 SCRIPT = """
 import sys
@@ -34,7 +35,7 @@ def test_cards_and_cache_work_when_torch_is_missing(
     monkeypatch.setenv("EDGESEAL_CACHE", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", ":".join(sys.path))
     command = [sys.executable, "-W", "error", "-c", SCRIPT]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=HANG_S)
     state, message = done.stdout.splitlines()
     assert state == "absent"
     assert install_command("convert") in message

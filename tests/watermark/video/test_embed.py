@@ -16,6 +16,7 @@ from edgeseal.watermark.payload import Payload
 from edgeseal.watermark.runtime import LiteRTDetector, LiteRTEmbedder
 from edgeseal.watermark.video import Encoding, detect_video, embed_video
 from pairs import Pair
+from patience import HANG_S
 from watermark.video.conftest import Clip
 
 HELLO = Payload.from_text("hello")
@@ -273,7 +274,7 @@ sys.exit(main(["embed", sys.argv[1], "--model", sys.argv[2], "--id", "1", "-o", 
 def test_nothing_is_left_when_the_disk_is_full(clip: Clip, pair96: Pair, tmp_path: Path) -> None:
     source, out = clip(frames=20, size=(240, 320)), tmp_path / "out"
     command = [sys.executable, "-c", FULL_DISK, str(source), str(pair96.embedder), str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode == 2
     assert "marked" not in done.stdout
     assert "cannot be written (File too large)" in done.stderr, done.stderr
@@ -347,6 +348,6 @@ def test_program_stops_and_leaves_nothing_when_interrupted(
     source, out = clip(frames=600, size=(96, 128)), tmp_path / "out"
     out.mkdir()
     command = [sys.executable, "-c", INTERRUPTED, str(source), str(pair96.embedder), str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
     assert (done.returncode, done.stderr) == (2, "interrupted\n")
     assert list(out.iterdir()) == []
