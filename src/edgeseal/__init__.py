@@ -1,13 +1,15 @@
 """INT8 watermark detectors that run.
 
-The everyday API: load a converted model and use it. :mod:`edgeseal.watermark` makes such models
-from PyTorch checkpoints; :mod:`edgeseal.tflite` works on any ``.tflite`` file.
+One function for each job of the command line, with the same arguments, and the models themselves
+for programs that use them. :mod:`edgeseal.tflite` has the jobs that work on any ``.tflite`` file.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
+from edgeseal._progress import Progress
 from edgeseal._version import __version__
 
 if TYPE_CHECKING:
@@ -20,23 +22,55 @@ if TYPE_CHECKING:
         load_detector,
         load_embedder,
     )
+    from edgeseal.watermark.verbs._convert import ConvertedFiles, convert
+    from edgeseal.watermark.verbs._demo import demo
+    from edgeseal.watermark.verbs._detect import DetectionResults, detect
+    from edgeseal.watermark.verbs._embed import EmbeddingResults, embed
+    from edgeseal.watermark.verbs._evaluate import EvaluationResult, evaluate
+    from edgeseal.watermark.verbs._models import KnownModels, models
+    from edgeseal.watermark.verbs._prune import PrunedCheckpoint, prune
 
 __all__ = [
+    "ConvertedFiles",
     "Detection",
+    "DetectionResults",
     "Embedding",
+    "EmbeddingResults",
+    "EvaluationResult",
+    "KnownModels",
     "LiteRTDetector",
     "LiteRTEmbedder",
     "Message",
+    "Progress",
+    "PrunedCheckpoint",
     "__version__",
+    "convert",
+    "demo",
+    "detect",
+    "embed",
+    "evaluate",
     "load_detector",
     "load_embedder",
+    "models",
+    "prune",
 ]
+
+_VERBS = "edgeseal.watermark.verbs._"
+_RUNTIME = "edgeseal.watermark.runtime"
+_MODULES = {
+    _VERBS + "convert": ("ConvertedFiles", "convert"),
+    _VERBS + "demo": ("demo",),
+    _VERBS + "detect": ("DetectionResults", "detect"),
+    _VERBS + "embed": ("EmbeddingResults", "embed"),
+    _VERBS + "evaluate": ("EvaluationResult", "evaluate"),
+    _VERBS + "models": ("KnownModels", "models"),
+    _VERBS + "prune": ("PrunedCheckpoint", "prune"),
+}
 
 
 def __getattr__(name: str) -> object:
-    """Import the runtime on first use (PEP 562), so that the command line starts quickly."""
+    """Import a name on first use (PEP 562), so that the command line starts quickly."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from edgeseal.watermark import runtime
-
-    return getattr(runtime, name)
+    module = next((module for module, names in _MODULES.items() if name in names), _RUNTIME)
+    return getattr(importlib.import_module(module), name)

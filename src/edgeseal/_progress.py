@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 __all__ = ["SILENT", "CountProgress", "Progress"]
 
@@ -21,25 +21,21 @@ class Progress:
     def note(self, text: str) -> None:
         """Take a line that people should read: a warning, or one source of many that failed."""
 
-    @contextlib.contextmanager
-    def busy(self, text: str) -> Iterator[Callable[[str], None]]:
+    def busy(self, text: str) -> AbstractContextManager[Callable[[str], None]]:
         """Hear of a step that takes a while; yields what takes a new text for it."""
-        yield lambda _text: None
+        return nullcontext(lambda _text: None)
 
-    @contextlib.contextmanager
-    def pictures(self, text: str, total: int) -> Iterator[Callable[[], None]]:
+    def pictures(self, text: str, total: int) -> AbstractContextManager[Callable[[], None]]:
         """Hear of work on many pictures; yields what is called after each."""
-        yield lambda: None
+        return nullcontext(lambda: None)
 
-    @contextlib.contextmanager
-    def frames(self, text: str) -> Iterator[CountProgress]:
+    def frames(self, text: str) -> AbstractContextManager[CountProgress]:
         """Hear of work on a video; yields what is called after each frame."""
-        yield lambda _done, _total: None
+        return nullcontext(lambda _done, _total: None)
 
-    @contextlib.contextmanager
-    def download(self, text: str) -> Iterator[CountProgress]:
+    def download(self, text: str) -> AbstractContextManager[CountProgress]:
         """Hear of a download, once there is one; yields what is called with bytes."""
-        yield lambda _done, _total: None
+        return nullcontext(lambda _done, _total: None)
 
 
 SILENT = Progress()

@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from rich.table import Table
 
 from cli.commands import Run
-from edgeseal.cli import _demo
+from edgeseal.watermark.demo import DemoResult
+from edgeseal.watermark.verbs import _demo
+from watermark.demo.test_result import GOOD
 
-
-class _Result:
-    def __init__(self, *failures: str) -> None:
-        self.passed = not failures
-        self._failures = failures
-
-    def failures(self) -> tuple[str, ...]:
-        return self._failures
-
-    def table(self) -> Table:
-        table = Table("detector")
-        table.add_row("tiny")
-        return table
-
-    def to_json(self) -> dict[str, Any]:
-        return {"passed": self.passed}
+Install = Callable[[DemoResult], None]
 
 
 @pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[_Result], None]:
+def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     """Puts a demo with a known result in the place of the real one."""
 
-    def put(result: _Result) -> None:
-        def run_demo(folder: Path, *, overwrite: bool, report: Callable[[str], None]) -> _Result:
-            report(f"{folder} {overwrite}")
+    def put(result: DemoResult) -> None:
+        def run_demo(folder: Path, *, report: Callable[[str], None]) -> DemoResult:
+            report(f"into {folder}")
             return result
 
         monkeypatch.setitem(
@@ -50,29 +36,31 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[_Result], None]:
 
 
 def test_table_and_progress_are_apart_when_all_gates_pass(
-    install: Callable[[_Result], None], run: Run
+    install: Install, run: Run, tmp_path: Path
 ) -> None:
-    install(_Result())
-    done = run("demo")
-    assert (done.status, done.err) == (0, "edgeseal-demo False\n")
-    assert "tiny" in done.out
-    done = run("demo", "-o", "x", "--overwrite", "--json")
-    assert (done.status, done.err) == (0, "x True\n")
-    assert done.json == {"schema_version": 1, "command": "demo", "passed": True}
+    install(GOOD)
+    done = run("demo", "-o", tmp_path / "x")
+    assert (done.status, done.err) == (0, f"into {tmp_path / 'x'}\n")
+    assert "99.90%" in done.out
+    (tmp_path / "file").write_text("mine")
+    assert f"{tmp_path}: is not empty" in run("demo", "-o", tmp_path).refused()
+    done = run("demo", "-o", tmp_path, "--overwrite", "--json")
+    assert (done.status, done.err) == (0, f"into {tmp_path}\n")
+    assert done.json == {"command": "demo", **GOOD.to_json()}
 
 
-def test_status_is_1_when_a_gate_fails(install: Callable[[_Result], None], run: Run) -> None:
-    install(_Result("too slow"))
-    done = run("demo")
+def test_status_is_1_when_a_gate_fails(install: Install, run: Run, tmp_path: Path) -> None:
+    install(dataclasses.replace(GOOD, psnr_db={"cat": 39.9}))
+    done = run("demo", "-o", tmp_path / "x")
     assert done.status == 1
-    assert "tiny" in done.out
-    assert done.err.endswith("gate failed: too slow\n")
+    assert "99.90%" in done.out
+    assert done.err.splitlines()[-1].startswith("gate failed: PSNR of cat is 39.90")
 
 
 def test_output_is_refused_before_anything_is_loaded_when_it_is_a_file(
-    install: Callable[[_Result], None], run: Run, tmp_path: Path
+    install: Install, run: Run, tmp_path: Path
 ) -> None:
-    install(_Result())
+    install(GOOD)
     (tmp_path / "file").write_text("mine")
     assert "file is no folder" in run("demo", "-o", tmp_path / "file").refused()
     assert (tmp_path / "file").read_text() == "mine"

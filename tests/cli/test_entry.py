@@ -82,7 +82,7 @@ def test_failure_is_one_line_when_the_system_refuses(
     def fail(*_: Any, **__: Any) -> None:
         raise failure
 
-    monkeypatch.setattr(_models, "print_text", fail)
+    monkeypatch.setattr(_models, "print_table", fail)
     done = run("models")
     assert done.status == 2
     assert message in done.err

@@ -8,37 +8,20 @@ from edgeseal.cli._shared._console import note
 
 __all__ = ["is_acceptable", "watermark_error_db"]
 
-_PICTURES = 3
-
 
 def watermark_error_db(float_path: Path, path: Path) -> float | None:
-    """Return how far an embedder's watermark is off, in dB, and say so if that is too much.
+    """Return how far an embedder's watermark is off, in dB, and say so if that is too much."""
+    from edgeseal.watermark import evaluate
 
-    Returns:
-        None if the files are no embedders, or the watermark is exactly the same.
-    """
-    from edgeseal.data import photo_paths
-    from edgeseal.pictures import read_image
-    from edgeseal.tflite.graph import read_model
-    from edgeseal.watermark.evaluate import MAX_WATERMARK_ERROR_DB, compare_embedders
-    from edgeseal.watermark.runtime import has_info, load_embedder, read_info
-
-    model = read_model(path)
-    if not has_info(model) or read_info(model).part != "embedder":
-        return None
-    pictures = [read_image(photo) for photo in photo_paths()[:_PICTURES]]
-    found = compare_embedders(load_embedder(float_path), load_embedder(path), pictures)
-    if not found.is_good:
-        note(
-            f"{path}: draws another watermark than the float model: the error is "
-            f"{found.error_db:.1f} dB of it, more than {MAX_WATERMARK_ERROR_DB:.0f} dB; choose a "
-            "more precise recipe"
-        )
-    return None if found.error_db == float("-inf") else found.error_db
+    error_db = evaluate.watermark_error_db(float_path, path)
+    problem = evaluate.watermark_problem(error_db)
+    if problem is not None:
+        note(f"{path}: {problem}")
+    return error_db
 
 
 def is_acceptable(error_db: float | None) -> bool:
     """Whether an error that :func:`watermark_error_db` returned leaves the watermark what it is."""
-    from edgeseal.watermark.evaluate import MAX_WATERMARK_ERROR_DB
+    from edgeseal.watermark.evaluate import watermark_problem
 
-    return error_db is None or error_db <= MAX_WATERMARK_ERROR_DB
+    return watermark_problem(error_db) is None

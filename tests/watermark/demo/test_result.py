@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 
 import pytest
 
@@ -27,7 +26,7 @@ def changed(**integer: object) -> DemoResult:
 
 
 def test_demo_passes_when_every_gate_is_held() -> None:
-    assert GOOD.passed
+    assert GOOD.is_good
     assert GOOD.to_json()["failures"] == []
 
 
@@ -42,16 +41,14 @@ def test_demo_passes_when_every_gate_is_held() -> None:
     ],
 )
 def test_demo_names_gate_when_it_is_missed(result: DemoResult, message: str) -> None:
-    assert not result.passed
+    assert not result.is_good
     assert any(message in failure for failure in result.failures())
 
 
 def test_table_says_cannot_run_when_a_detector_is_refused() -> None:
-    from rich.console import Console
-
-    console = Console(width=120, record=True, file=io.StringIO())
-    console.print(changed(runs=False, bits=None, error="div.cc").table())
-    assert "cannot run" in console.export_text()
+    refused = changed(runs=False, bits=None, error="div.cc")
+    assert "cannot run" in list(refused.cells())[-1]
+    assert "int8: cannot run" in str(refused)
 
 
 def test_markdown_has_a_row_per_detector_when_written() -> None:

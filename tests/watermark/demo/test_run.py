@@ -7,15 +7,20 @@ from pathlib import Path
 
 import pytest
 
+import edgeseal
 from edgeseal.errors import OutputExistsError
-from edgeseal.watermark.demo import run_demo
 
 
 @pytest.mark.slow
 def test_demo_passes_and_leaves_its_files_when_run(tmp_path: Path) -> None:
     steps: list[str] = []
-    result = run_demo(tmp_path / "demo", overwrite=False, report=steps.append)
-    assert result.passed, list(result.failures())
+
+    class Steps(edgeseal.Progress):
+        def note(self, text: str) -> None:
+            steps.append(text)
+
+    result = edgeseal.demo(tmp_path / "demo", progress=Steps())
+    assert result.is_good, list(result.failures())
     assert [row.name for row in result.rows if not row.runs] == ["stock dynamic INT8"]
     assert "BATCH_MATMUL" in (result.rows[2].error or "")
     assert any("ES010" in step for step in steps)
@@ -30,5 +35,5 @@ def test_demo_passes_and_leaves_its_files_when_run(tmp_path: Path) -> None:
 def test_folder_is_left_alone_when_it_is_not_empty(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(OutputExistsError, match="not empty"):
-        run_demo(tmp_path, overwrite=False, report=print)
+        edgeseal.demo(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

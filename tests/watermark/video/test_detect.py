@@ -108,8 +108,8 @@ def test_video_is_refused_when_it_has_no_frames(
     ("options", "message"),
     [
         ({"aggregation": "median"}, "expected one of avg, squared_avg"),
-        ({"every": 0}, "every: expected 1 or more"),
-        ({"workers": 0}, "workers: expected 1 or more"),
+        ({"every": 0}, "`every`: expected 1 or more"),
+        ({"workers": 0}, "`workers`: expected 1 or more"),
         ({"fpr": 2.0}, "above 0 and below 1"),
         ({"expect": "12"}, "24 hexadecimal digits"),
     ],

@@ -1,8 +1,9 @@
 """From a float ``.tflite`` graph to one with fewer bits, as a recipe says."""
 
+from edgeseal.tflite.quantization._calibration_source import CalibrationSource
 from edgeseal.tflite.quantization._outcome import LayerResult, QuantizationReport, Share
 from edgeseal.tflite.quantization._quantize import RECIPE_METADATA, bundled_calibration, quantize
-from edgeseal.tflite.quantization.integer import Ends, set_ends
+from edgeseal.tflite.quantization.integer import Ends, find_ends, set_ends
 from edgeseal.tflite.quantization.recipe._layer_plan import (
     LayerPlan,
     PlannedOperator,
@@ -25,6 +26,7 @@ from edgeseal.tflite.quantization.recipe._recipe_json import recipe_from_json, r
 __all__ = [
     "RECIPE_METADATA",
     "Activations",
+    "CalibrationSource",
     "Ends",
     "LayerPlan",
     "LayerResult",
@@ -39,6 +41,7 @@ __all__ = [
     "Share",
     "WeightType",
     "bundled_calibration",
+    "find_ends",
     "find_recipe",
     "make_plan",
     "named_operators",

@@ -8,6 +8,7 @@ from edgeseal.tflite.graph import Model, read_description, write_description
 from edgeseal.tflite.quantization._outcome import QuantizationReport, check_result, report
 from edgeseal.tflite.quantization._stages import STAGES
 from edgeseal.tflite.quantization._work import Work
+from edgeseal.tflite.quantization.integer import Ends, set_ends
 from edgeseal.tflite.quantization.recipe._layer_plan import make_plan, refuse_quantized
 from edgeseal.tflite.quantization.recipe._recipe import Recipe
 from edgeseal.tflite.quantization.recipe._recipe_json import recipe_to_json
@@ -19,7 +20,11 @@ RECIPE_METADATA = "edgeseal_recipe"
 
 
 def quantize(
-    model: Model, recipe: Recipe, *, calibration: Calibration | None = None
+    model: Model,
+    recipe: Recipe,
+    *,
+    calibration: Calibration | None = None,
+    ends: Ends = Ends.FLOAT32,
 ) -> QuantizationReport:
     """Quantize a float model in place and say so in its description, if it has one.
 
@@ -29,6 +34,7 @@ def quantize(
         calibration: what was seen of this model on pictures like those that it will see, or how
             to see it. Default: the bundled photographs, where the recipe cannot do without; others
             that take it do without, and say so.
+        ends: what the model is to take and give.
 
     Returns:
         What became of each layer.
@@ -36,11 +42,17 @@ def quantize(
     Raises:
         ModelError: the model is quantized already, or has nothing to quantize, or its weights
             cannot be used.
-        UsageError: the recipe does not fit the model, with all problems listed, or it needs
-            calibration and the model does not take a picture.
+        UsageError: the recipe does not fit the model, with all problems listed; or it needs
+            calibration and the model does not take a picture; or it leaves operators in float, and
+            the ends are to be integers.
         FileError, ImageError: a picture to calibrate with cannot be read.
     """
     plan = make_plan(model, recipe)
+    if ends is not Ends.FLOAT32 and not plan.is_integer:
+        raise UsageError(
+            f"`io` {ends.value} goes with recipes that make every operator an integer one, such as "
+            f"full-int8; {recipe.name} leaves some float"
+        )
     if recipe.needs_calibration and calibration is None:
         calibration = Calibration.on(model)
     work = Work(model, recipe, plan, calibration)
@@ -48,6 +60,7 @@ def quantize(
         for stage in STAGES:
             stage(work)
         check_result(work)
+        set_ends(model, ends)
     _describe(model, recipe)
     return report(work)
 

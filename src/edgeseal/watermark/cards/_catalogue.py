@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from importlib import resources
 
+from edgeseal._nearest import did_you_mean
 from edgeseal.errors import UsageError
 from edgeseal.watermark.cards._card import Card
 
@@ -32,12 +32,8 @@ def load_card(name: str) -> Card:
     """
     names = card_names()
     if name not in names:
-        raise UsageError(f"unknown card {name!r}{_suggestion(name, names)}")
+        raise UsageError(
+            f"unknown card {name!r}; {did_you_mean(name, names)}known cards: {', '.join(names)}"
+        )
     entry = resources.files(__package__) / "data" / (name + _SUFFIX)
     return Card.from_json(entry.read_text(encoding="utf-8"), origin=f"card {name}")
-
-
-def _suggestion(name: str, names: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(name.lower(), names, n=1)
-    question = f"did you mean {close[0]}? " if close else ""
-    return f"; {question}known cards: {', '.join(names)}"

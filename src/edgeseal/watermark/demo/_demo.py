@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from edgeseal._files import make_folder, replacing
 from edgeseal.data import photo_paths
-from edgeseal.errors import OutputExistsError
 from edgeseal.pictures import read_image
 from edgeseal.tflite.benchmark import measure_interleaved
 from edgeseal.tflite.diagnosis import Level
@@ -57,23 +56,17 @@ _ROWS = (_STOCK, _NAIVE, _REPAIRED, _FLOAT, _INTEGER)
 Report = Callable[[str], None]
 
 
-def run_demo(folder: Path, *, overwrite: bool, report: Report) -> DemoResult:
+def run_demo(folder: Path, *, report: Report) -> DemoResult:
     """Convert, quantize, mark, detect and compare; leave every file in a folder.
 
     Args:
-        folder: created if missing.
-        overwrite: replace the files of an earlier demo.
+        folder: created if missing; the files of an earlier demo are replaced.
         report: called with a line when a step begins.
 
     Raises:
-        OutputExistsError: the folder holds an earlier demo and ``overwrite`` is False.
         MissingExtraError: the extra for conversion is not installed.
         EdgesealError: a step fails.
     """
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise OutputExistsError(
-            f"{folder}: is not empty; give another folder, or --overwrite to replace a demo's files"
-        )
     card = load_card(_CARD)
     checkpoint = read_checkpoint(None, card)
     detector = checkpoint.load(card, Part.DETECTOR)

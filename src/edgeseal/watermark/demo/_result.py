@@ -54,7 +54,7 @@ class DemoResult:
     versions: dict[str, str]
 
     @property
-    def passed(self) -> bool:
+    def is_good(self) -> bool:
         """Whether every gate was passed."""
         return not list(self.failures())
 
@@ -76,6 +76,15 @@ class DemoResult:
         ratio = (integer.size_mib or 0) / (stock.size_mib or 1)
         if ratio > MAX_SIZE_RATIO:
             yield f"INT8 takes {ratio:.0%} of the float file, more than {MAX_SIZE_RATIO:.0%}"
+
+    def __str__(self) -> str:
+        """Return what each detector reads of clean pictures, and the gates that were missed."""
+        shares = ((row.name, (row.bits or {}).get("clean")) for row in self.rows)
+        lines = [
+            f"{name}: {'cannot run' if share is None else f'{share:.2%} of clean bits'}"
+            for name, share in shares
+        ]
+        return "\n".join([*lines, *(f"gate failed: {failure}" for failure in self.failures())])
 
     def markdown(self) -> str:
         """Return the comparison as a Markdown table."""
@@ -102,7 +111,7 @@ class DemoResult:
         """Return everything, for ``json.dumps``."""
         return {
             "schema_version": _SCHEMA_VERSION,
-            "passed": self.passed,
+            "passed": self.is_good,
             "failures": list(self.failures()),
             "rows": [asdict(row) for row in self.rows],
             "psnr_db": self.psnr_db,

@@ -8,6 +8,7 @@
 """
 
 from edgeseal.watermark.evaluate._bits import Detector, MarkedPicture, model_input, share_of_bits
+from edgeseal.watermark.evaluate._embedder_gate import watermark_error_db, watermark_problem
 from edgeseal.watermark.evaluate._engines import ENGINES, OpenDetector, open_detector
 from edgeseal.watermark.evaluate._evaluation_plan import (
     EvaluationPlan,
@@ -103,6 +104,8 @@ __all__ = [
     "sign_agreement",
     "summarize",
     "versions",
+    "watermark_error_db",
+    "watermark_problem",
     "write_page",
     "write_report",
 ]

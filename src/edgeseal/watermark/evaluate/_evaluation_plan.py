@@ -240,7 +240,7 @@ def _check_kinds(paths: Sequence[Path], settings: EvaluationSettings) -> None:
         )
     if encoders and not videos:
         raise UsageError(
-            f"attack {encoders[0]}: is for videos, but {paths[0]} is a picture; choose --attacks "
+            f"attack {encoders[0]}: is for videos, but {paths[0]} is a picture; choose `attacks` "
             "quick or full, or give videos"
         )
 

@@ -140,7 +140,7 @@ def _work(
     except BrokenProcessPool as error:
         raise ModelError(
             "a worker process died without a word: out of memory, or a crash in native code; try "
-            "fewer --workers; the pictures that are finished are kept"
+            "fewer `workers`; the pictures that are finished are kept"
         ) from error
     except BaseException:  # Ctrl-C too: pictures under way are given up
         for child in set(multiprocessing.active_children()) - before:

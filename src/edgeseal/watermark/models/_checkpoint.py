@@ -285,7 +285,7 @@ def _refusal(
         ]
     advice = "Check that the checkpoint and the card belong together"
     if only_unexpected:
-        advice = "Use --allow-unexpected (allow_unexpected=True) to leave unexpected tensors out"
+        advice = "Use `allow_unexpected` to leave unexpected tensors out"
     return CheckpointError("\n  ".join(lines) + f"\n{advice}")
 
 

@@ -23,7 +23,7 @@ from edgeseal.watermark.models._cache import Progress, write_record
 __all__ = ["download"]
 
 _BLOCK_BYTES = 1 << 18
-_BY_HAND = "or download it by hand and give its path"
+_BY_HAND = "or download it by hand and give its path: `checkpoint` PATH"
 
 
 @dataclass(frozen=True, slots=True)

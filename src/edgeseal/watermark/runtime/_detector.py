@@ -107,6 +107,11 @@ class DetectionOutcome:
     detection: Detection | None = None
     error: FileError | None = None
 
+    @property
+    def warning(self) -> str | None:
+        """What is wrong with the detection; nothing, for a picture."""
+        return None
+
     def to_json(self) -> dict[str, Any]:
         """Return the outcome for ``json.dumps``."""
         return {

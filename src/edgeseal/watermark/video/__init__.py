@@ -11,7 +11,12 @@
 """
 
 from edgeseal.watermark.video._aggregate import AGGREGATIONS
-from edgeseal.watermark.video._detect_video import VideoDetection, detect_video
+from edgeseal.watermark.video._detect_video import (
+    DEFAULT_AGGREGATION,
+    VideoDetection,
+    check_reading,
+    detect_video,
+)
 from edgeseal.watermark.video._embed_video import VideoEmbedding, embed_video, mark_frames
 from edgeseal.watermark.video._encoding import Encoding
 from edgeseal.watermark.video._frames import read_frames
@@ -19,10 +24,12 @@ from edgeseal.watermark.video._video_files import VIDEO_SUFFIXES, is_video
 
 __all__ = [
     "AGGREGATIONS",
+    "DEFAULT_AGGREGATION",
     "VIDEO_SUFFIXES",
     "Encoding",
     "VideoDetection",
     "VideoEmbedding",
+    "check_reading",
     "detect_video",
     "embed_video",
     "is_video",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.errors import UsageError
+from edgeseal._problems import Problems
 from edgeseal.pictures import map_in_order
 from edgeseal.watermark.payload import (
     DEFAULT_FPR,
@@ -37,7 +37,9 @@ from edgeseal.watermark.video._pixels import to_pixels
 from edgeseal.watermark.video._reader import VideoReader
 from edgeseal.watermark.video._video_files import import_av
 
-__all__ = ["VideoDetection", "detect_video"]
+__all__ = ["DEFAULT_AGGREGATION", "VideoDetection", "check_reading", "detect_video"]
+
+DEFAULT_AGGREGATION = "avg"
 
 _FIRST_LOOK = 8  # frames
 _AHEAD = 4
@@ -82,7 +84,7 @@ def detect_video(
     *,
     expect: MessageInput | None = None,
     fpr: float | None = None,
-    aggregation: str = "avg",
+    aggregation: str = DEFAULT_AGGREGATION,
     every: int = 1,
     all_frames: bool = False,
     workers: int | None = None,
@@ -114,14 +116,8 @@ def detect_video(
         FileError, VideoError: the file cannot be read, or has no frames.
         RuntimeRefusalError: LiteRT fails while running.
     """
-    if aggregation not in AGGREGATIONS:
-        raise UsageError(
-            f"aggregation: expected one of {', '.join(AGGREGATIONS)}, got {aggregation!r}"
-        )
     workers = detector.workers if workers is None else workers
-    for name, value in {"every": every, "workers": workers}.items():
-        if value < 1:
-            raise UsageError(f"{name}: expected 1 or more, got {value}")
+    check_reading(aggregation, every, workers)
     bits = detector.info.bits
     expected = None if expect is None else to_message(expect, bits)
     judge = _Judge(bits, expected, fpr, looks=not all_frames)
@@ -143,6 +139,21 @@ def detect_video(
             aggregation=aggregation,
             problem=reader.problem,
         )
+
+
+def check_reading(aggregation: str, every: int | None, workers: int | None = None) -> None:
+    """Refuse arguments of :func:`detect_video` before any work; None is not given.
+
+    Raises:
+        UsageError: saying all that is wrong.
+    """
+    problems = Problems()
+    if aggregation not in AGGREGATIONS:
+        problems.add(
+            f"`aggregation`: expected one of {', '.join(AGGREGATIONS)}, got {aggregation!r}"
+        )
+    problems.expect_at_least(1, every=every, workers=workers)
+    problems.check()
 
 
 class _Judge:

@@ -6,10 +6,12 @@ import enum
 
 import numpy as np
 
-from edgeseal.errors import ModelError
+from edgeseal.errors import ModelError, UsageError
 from edgeseal.tflite.graph import Model, Operator, Quantization, Tensor, new_operator
 
-__all__ = ["Ends", "set_ends"]
+__all__ = ["Ends", "find_ends", "set_ends"]
+
+_SHIFT = 128  # between INT8 and UINT8
 
 
 class Ends(enum.Enum):
@@ -20,7 +22,16 @@ class Ends(enum.Enum):
     UINT8 = "uint8"
 
 
-_SHIFT = 128  # between INT8 and UINT8
+def find_ends(name: str) -> Ends:
+    """Return the type of inputs and outputs of a name.
+
+    Raises:
+        UsageError: there is none such.
+    """
+    known = [ends.value for ends in Ends]
+    if name not in known:
+        raise UsageError(f"`io`: expected one of {', '.join(known)}, got {name!r}")
+    return Ends(name)
 
 
 def set_ends(model: Model, ends: Ends) -> None:

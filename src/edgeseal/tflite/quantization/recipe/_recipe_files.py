@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from pathlib import Path
 
+from edgeseal._nearest import did_you_mean
 from edgeseal.data import recipe_paths
 from edgeseal.errors import FileError, UsageError
 from edgeseal.tflite.quantization.recipe._recipe import Recipe
@@ -36,11 +36,9 @@ def find_recipe(name: str) -> Recipe:
     known = _built_in()
     if name in known:
         return known[name]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
     raise UsageError(
-        f"unknown recipe {name!r}; {hint}known recipes: {', '.join(known)}; or give a recipe file "
-        "(FILE.json)"
+        f"unknown recipe {name!r}; {did_you_mean(name, known)}known recipes: {', '.join(known)}; "
+        "or give a recipe file (FILE.json)"
     )
 
 

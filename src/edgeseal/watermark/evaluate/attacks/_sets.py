@@ -107,7 +107,7 @@ def find_attacks(choice: str) -> tuple[Attack, ...]:
         return ATTACK_SETS[choice]
     if not choice.lower().endswith(".json"):
         raise UsageError(
-            f"--attacks {choice}: no such set; choose {', '.join(ATTACK_SETS)}, or give a .json "
+            f"`attacks` {choice}: no such set; choose {', '.join(ATTACK_SETS)}, or give a .json "
             "file"
         )
     try:

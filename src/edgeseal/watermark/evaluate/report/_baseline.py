@@ -86,14 +86,14 @@ def _common(
     shared = [name for name in attacks if name in baseline.attack_names]
     problems = []
     if not max_drop >= 0:
-        problems.append(f"--max-drop: expected 0 or more, got {max_drop:g}")
+        problems.append(f"`max_drop`: expected 0 or more, got {max_drop:g}")
     if not common:
         listed = ", ".join(known)
-        problems.append(f"--baseline: has none of these models; it has {listed}; name them alike")
+        problems.append(f"`baseline`: has none of these models; it has {listed}; name them alike")
     if not shared:
-        problems.append("--baseline: has none of these attacks; use the same --attacks")
+        problems.append("`baseline`: has none of these attacks; use the same `attacks`")
     if not baseline.marked:
-        problems.append("--baseline: holds no picture that was marked and read; make it again")
+        problems.append("`baseline`: holds no picture that was marked and read; make it again")
     if problems:
         raise UsageError("\n  ".join(problems))
     return common, shared

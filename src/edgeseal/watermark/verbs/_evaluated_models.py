@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgeseal.cli._shared._console import busy, note
-from edgeseal.cli._shared._converter import load_converter, require_conversion
+from edgeseal._progress import Progress
 from edgeseal.errors import FileError, ModelError, UsageError
+from edgeseal.tflite.graph import read_model
+from edgeseal.tflite.probe import refusal
+from edgeseal.watermark.cards import Part
+from edgeseal.watermark.runtime import has_info, read_info
+from edgeseal.watermark.verbs._convert import convert
+from edgeseal.watermark.verbs._converter import require_packages
 
 __all__ = ["choose_models", "make_reference_pair"]
 
 _CARD = "reference"
-_RECIPES = ("float32", "dynamic-int8")
+_RECIPES = {Part.DETECTOR: ("float32", "dynamic-int8"), Part.EMBEDDER: ("float32",)}
 
 
-def choose_models(paths: Sequence[Path], embedder: Path | None) -> tuple[list[Path], Path]:
+def choose_models(
+    paths: Sequence[Path], embedder: Path | None, progress: Progress
+) -> tuple[list[Path], Path]:
     """Return detectors and the embedder: those named, and those in the folders that were named.
 
     Raises:
@@ -26,7 +33,7 @@ def choose_models(paths: Sequence[Path], embedder: Path | None) -> tuple[list[Pa
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            more, writers = _search(path)
+            more, writers = _search(path, progress)
             detectors += more
             found += writers
         elif _is_embedder(path):
@@ -42,65 +49,33 @@ def choose_models(paths: Sequence[Path], embedder: Path | None) -> tuple[list[Pa
         if len(candidates) != 1:
             names = ", ".join(map(str, candidates)) or "none"
             raise UsageError(
-                f"{listed}: needs one embedder to mark the pictures, found {names}; give "
-                "--embedder EMBEDDER.tflite"
+                f"{listed}: needs one embedder to mark the pictures, found {names}; give `embedder`"
             )
         embedder = candidates[0]
     return detectors, embedder
 
 
-def make_reference_pair(folder: Path) -> Path:
+def make_reference_pair(folder: Path, progress: Progress) -> Path:
     """Convert the bundled reference pair into a folder, unless it is there, and return that.
 
     Raises:
         MissingExtraError: the extra ``convert`` is not installed.
         EdgesealError: the conversion fails.
     """
-    from edgeseal._files import make_folder
-    from edgeseal.watermark.cards import Part
-
-    files = {
-        (part, recipe): folder / f"{_CARD}_{part.value}_{recipe}.tflite"
-        for part in Part
-        for recipe in _RECIPES
-        if part is Part.DETECTOR or recipe == _RECIPES[0]
-    }
-    if all(path.is_file() for path in files.values()):
+    names = [f"{_CARD}_{part.value}_{name}" for part in Part for name in _RECIPES[part]]
+    if all((folder / f"{name}.tflite").is_file() for name in names):
         return folder
-    require_conversion("edgeseal evaluate without a model")
-    note("no models given: evaluating the bundled reference pair, float32 and dynamic-int8")
-    load_converter()
-    make_folder(folder)
-    for part in Part:
-        _convert(part, {recipe: path for (one, recipe), path in files.items() if one is part})
+    require_packages("edgeseal evaluate without a model")
+    progress.note(
+        "no models given: evaluating the bundled reference pair, float32 and dynamic-int8"
+    )
+    for part, recipes in _RECIPES.items():
+        convert(_CARD, folder, part=part.value, recipes=recipes, overwrite=True, progress=progress)
     return folder
-
-
-def _convert(part: object, files: dict[str, Path]) -> None:
-    from edgeseal.tflite.graph import read_model, write_model
-    from edgeseal.tflite.quantization import find_recipe, quantize
-    from edgeseal.watermark.cards import Part, load_card
-    from edgeseal.watermark.convert import convert_part
-    from edgeseal.watermark.models import read_checkpoint
-
-    chosen = Part(part)
-    card = load_card(_CARD)
-    with busy(f"converting the {chosen.value} of {card.name}"):
-        model = convert_part(read_checkpoint(None, card).load(card, chosen)).model
-        source = files[_RECIPES[0]]
-        write_model(model, source, overwrite=True)
-    for recipe, path in files.items():
-        if path != source:
-            quantized = read_model(source)
-            quantize(quantized, find_recipe(recipe))
-            write_model(quantized, path, overwrite=True)
 
 
 def _is_embedder(path: Path) -> bool:
     """Whether a file says that it is an embedder; what is wrong with others shows later."""
-    from edgeseal.tflite.graph import read_model
-    from edgeseal.watermark.runtime import has_info, read_info
-
     if path.suffix.lower() != ".tflite":
         return False
     try:
@@ -110,26 +85,22 @@ def _is_embedder(path: Path) -> bool:
         return False
 
 
-def _search(folder: Path) -> tuple[list[Path], list[Path]]:
+def _search(folder: Path, progress: Progress) -> tuple[list[Path], list[Path]]:
     """Return the detectors and the embedders in a folder; others are named and left out."""
-    from edgeseal.tflite.graph import read_model
-    from edgeseal.tflite.probe import refusal
-    from edgeseal.watermark.runtime import has_info, read_info
-
     detectors: list[Path] = []
     embedders: list[Path] = []
     for path in sorted(folder.glob("*.tflite")):
         try:
             model = read_model(path)
         except ModelError as failure:
-            note(f"left out: {failure}")
+            progress.note(f"left out: {failure}")
             continue
         if not has_info(model):
-            note(f"left out: {path}: was not written by edgeseal")
+            progress.note(f"left out: {path}: was not written by edgeseal")
         elif read_info(model, source=str(path)).part == "embedder":
             embedders.append(path)
         elif (reason := refusal(path)) is not None:
-            note(f"left out: {path}: LiteRT cannot prepare it: {reason}")
+            progress.note(f"left out: {path}: LiteRT cannot prepare it: {reason}")
         else:
             detectors.append(path)
     return detectors, embedders

@@ -1,0 +1,39 @@
+"""What the library says while it works, drawn on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import click
+
+from edgeseal._progress import CountProgress, Progress
+from edgeseal.cli._shared._console import busy, download_bar, frame_bar, note, picture_bar
+from edgeseal.cli._shared._text import in_options, option_names
+
+__all__ = ["ConsoleProgress"]
+
+
+class ConsoleProgress(Progress):
+    """Draws bars, and prints notes with options in place of Python's names for them."""
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        context = click.get_current_context(silent=True)
+        note(text if context is None else in_options(text, option_names(context.command)))
+
+    def busy(self, text: str) -> AbstractContextManager[Callable[[str], None]]:
+        """Show a step."""
+        return busy(text)
+
+    def pictures(self, text: str, total: int) -> AbstractContextManager[Callable[[], None]]:
+        """Show a bar."""
+        return picture_bar(text, total)
+
+    def frames(self, text: str) -> AbstractContextManager[CountProgress]:
+        """Show a bar."""
+        return frame_bar(text)
+
+    def download(self, text: str) -> AbstractContextManager[CountProgress]:
+        """Show a bar."""
+        return download_bar(text)

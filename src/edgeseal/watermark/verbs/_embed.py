@@ -1,0 +1,321 @@
+"""Marks pictures or videos with a message."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from edgeseal._files import check_apart, check_outputs, check_sources, output_folder
+from edgeseal._problems import Problems
+from edgeseal._progress import SILENT, Progress
+from edgeseal.errors import FileError, UsageError
+from edgeseal.pictures import ImageInput, map_in_order, save_suffix
+from edgeseal.pictures._read_image import name_of
+from edgeseal.watermark.runtime import (
+    Embedding,
+    LiteRTEmbedder,
+    Message,
+    MessageInput,
+    load_embedder,
+)
+from edgeseal.watermark.verbs._batch import Batch, Sources, collect, list_sources, note_done
+from edgeseal.watermark.verbs._json_lines import Lines
+from edgeseal.watermark.verbs._message import choose_message, fitted, is_random
+from edgeseal.watermark.video import Encoding, VideoEmbedding, embed_video
+
+__all__ = ["EmbeddingOutcome", "EmbeddingResults", "embed"]
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class EmbeddingOutcome:
+    """One picture or video of many: what was done, or why nothing was.
+
+    Attributes:
+        source: its path, or None for a picture in memory without one.
+        path: the file that was written, or None.
+        facts: message, bits, width, height and PSNR, and more of a video; as JSON has them. None if
+            it failed.
+        embedding: the marked picture, where no file was written; else None.
+        error: why it could not be marked, or None.
+        warning: what is wrong with the marked one, or None.
+    """
+
+    source: Path | None
+    path: Path | None = None
+    facts: dict[str, Any] | None = None
+    embedding: Embedding | None = None
+    error: FileError | None = None
+    warning: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for ``json.dumps``."""
+        return {
+            "source": None if self.source is None else str(self.source),
+            "path": None if self.path is None else str(self.path),
+            "embedding": self.facts,
+            "error": None if self.error is None else str(self.error),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddingResults:
+    """What came of many pictures or videos.
+
+    Attributes:
+        kind: ``pictures`` or ``videos``.
+        message: what was embedded in all of them.
+        results: of each, in the order that they were given; empty where they were written as lines.
+        total: number of sources that were worked on now.
+        failed: number of those that could not be marked.
+    """
+
+    kind: str
+    message: Message
+    results: tuple[EmbeddingOutcome, ...]
+    total: int
+    failed: int
+
+    @property
+    def is_good(self) -> bool:
+        """Whether all could be marked."""
+        return not self.failed
+
+    def to_json(self) -> dict[str, object]:
+        """Return everything but pixels, for ``json.dumps``."""
+        results = [outcome.to_json() for outcome in self.results]
+        head = {"message": self.message.hex, "bits": len(self.message)}
+        return {**head, "results": results, "failed": self.failed}
+
+    def __str__(self) -> str:
+        """Return the message, a line for each of the first sources, and their number."""
+        lines = [f"message {self.message}"]
+        for one in self.results[:_SHOWN]:
+            text = f"failed: {one.error}" if one.error is not None else f"-> {one.path or 'memory'}"
+            lines.append(f"{one.source or 'picture'} {text}")
+        return "\n".join([*lines, f"{self.total - self.failed} of {self.total} marked"])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """A source and where its marked copy goes: nowhere but memory if None."""
+
+    source: ImageInput
+    name: Path | None
+    path: Path | None
+
+
+def embed(
+    sources: Sources,
+    *,
+    model: str | Path,
+    output: str | Path | None = None,
+    message: MessageInput | None = None,
+    text: str | None = None,
+    number: int | None = None,
+    digits: str | None = None,
+    bits: str | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
+    recursive: bool = True,
+    json_lines: str | Path | TextIO | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    pix_fmt: str | None = None,
+    progress: Progress = SILENT,
+) -> EmbeddingResults:
+    """Embed a message in pictures or videos; what ``edgeseal embed`` does.
+
+    Exactly one of ``message``, ``text``, ``number``, ``digits`` and ``bits`` says what; all but the
+    first are protected against errors, and found without being told.
+
+    Args:
+        sources: one or many, pictures or videos: paths, folders, patterns, bytes, open files, PIL
+            images or arrays; videos are files.
+        model: an embedder's ``.tflite`` file.
+        output: folder for the marked ones, which keep their names; None to keep pictures in memory,
+            as :attr:`EmbeddingOutcome.embedding`. A picture without a name is called by its number.
+        message: all of the model's bits as they are: hexadecimal digits, bits, a
+            :class:`~edgeseal.Message`, or ``random``.
+        text: a short text.
+        number: an integer of 0 or more.
+        digits: hexadecimal digits.
+        bits: zeros and ones.
+        seed: makes a random message repeatable.
+        workers: pictures at the same time; 1 unless given.
+        recursive: whether to search folders in folders.
+        json_lines: a file, or an open one, for each result as a line of JSON when it comes.
+        resume: go on with such a file: leave out what it has as marked.
+        overwrite: whether to replace files.
+        codec: encoder of videos.
+        crf: quality of videos, lower is better.
+        preset: effort for videos.
+        pix_fmt: pixel format of videos.
+        progress: hears what goes on, and of sources that fail, which do not end the work.
+
+    Raises:
+        UsageError: arguments are out of range or contradict each other; all of it is said.
+        OutputExistsError: files exist and may not be replaced; all are listed.
+        FileError: there are no pictures, or the folder or the lines cannot be written.
+        ModelError: the model is none, or no embedder.
+        MissingExtraError: PyAV is not installed, for videos.
+        RuntimeRefusalError: LiteRT cannot prepare or run the model.
+    """
+    encoding = Encoding(codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt)
+    folder = None if output is None else Path(output)
+    lines = Lines(json_lines, resume, overwrite)
+    problems = Problems()
+    with problems.collected():
+        wanted = choose_message(
+            message=message, text=text, number=number, digits=digits, bits=bits, seed=seed
+        )
+    if resume and is_random(message) and seed is None:
+        problems.add("`resume` needs the same message again; give `seed` with a random one")
+    problems.expect_at_least(1, workers=workers)
+    with problems.collected():
+        lines.check()
+    with problems.collected():
+        batch = list_sources(
+            sources,
+            recursive=recursive,
+            for_videos=asdict(encoding),
+            for_pictures={"workers": workers},
+            progress=progress,
+        )
+        jobs = _jobs(batch, folder)
+        _check_paths(jobs, [Path(model), *batch.lists], lines.file)
+        if not resume:
+            _check_folder(jobs, folder, overwrite=overwrite)
+    problems.check()
+    embedder = load_embedder(model, threads=(os.cpu_count() or 1) if batch.are_videos else 1)
+    marking = _Marking(embedder, fitted(wanted, embedder.info.bits, seed=seed), encoding, overwrite)
+    head = lines.head("embed", Path(model), marking.settings(folder, of_videos=batch.are_videos))
+    jobs = _left_over(jobs, lines.done(head))
+    _check_folder(jobs, folder, overwrite=overwrite)
+    note_done(len(jobs), batch, progress)
+    into = contextlib.nullcontext() if folder is None else output_folder(folder)
+    with into, lines.open(head) as file:
+        found = marking.outcomes(jobs, batch, workers or 1, progress)
+        results, failed = collect(found, batch.bar(len(jobs)), "embedding", file, progress)
+    return EmbeddingResults(batch.kind, marking.message, results, len(jobs), failed)
+
+
+_Mark = Callable[[_Job], Embedding | VideoEmbedding]
+
+
+@dataclass(frozen=True, slots=True)
+class _Marking:
+    """Marks one source after the other; one that fails is reported, and the work goes on."""
+
+    embedder: LiteRTEmbedder
+    message: Message
+    encoding: Encoding
+    overwrite: bool
+
+    def settings(self, folder: Path | None, *, of_videos: bool) -> dict[str, object]:
+        """Return what results depend on, for JSON."""
+        output = None if folder is None else str(folder)
+        more = asdict(self.encoding) if of_videos else {}
+        return {"message": self.message.hex, "output": output, **more}
+
+    def outcomes(
+        self, jobs: Sequence[_Job], batch: Batch, workers: int, progress: Progress
+    ) -> Iterator[EmbeddingOutcome]:
+        """Yield what comes of each."""
+        if batch.are_videos:
+            return (self._reported(job, partial(self._video, progress)) for job in jobs)
+        return map_in_order(lambda job: self._reported(job, self._picture), jobs, workers=workers)
+
+    def _reported(self, job: _Job, mark: _Mark) -> EmbeddingOutcome:
+        try:
+            done = mark(job)
+        except FileError as error:
+            return EmbeddingOutcome(source=job.name, error=error)
+        facts = done.to_json()
+        return EmbeddingOutcome(
+            source=job.name,
+            path=job.path,
+            facts=facts,
+            embedding=done if isinstance(done, Embedding) and job.path is None else None,
+            warning=_warning(job.path or job.name, facts),
+        )
+
+    def _picture(self, job: _Job) -> Embedding:
+        embedding = self.embedder.embed(job.source, self.message)
+        if job.path is not None:
+            embedding.save(job.path, overwrite=self.overwrite)
+        return embedding
+
+    def _video(self, progress: Progress, job: _Job) -> VideoEmbedding:
+        source, path = Path(str(job.source)), job.path
+        if path is None:
+            raise UsageError(f"{source}: a marked video is a file; give `output`")
+        with progress.frames(f"embedding {source.name}") as report:
+            return embed_video(
+                self.embedder,
+                source,
+                path,
+                self.message,
+                encoding=self.encoding,
+                overwrite=self.overwrite,
+                report=report,
+            )
+
+
+def _warning(path: Path | None, facts: dict[str, Any]) -> str | None:
+    """Return what is wrong with a marked picture or video."""
+    found = []
+    if facts["psnr_db"] is None:
+        found.append("came out unchanged, so it carries no mark")
+    if facts.get("dropped"):
+        found.append(f"left out {', '.join(facts['dropped'])}")
+    return f"{path or 'the picture'}: {' and '.join(found)}" if found else None
+
+
+def _jobs(batch: Batch, folder: Path | None) -> list[_Job]:
+    jobs = []
+    for number, source in enumerate(batch.sources, start=1):
+        name = name_of(source)
+        path = Path(f"picture-{number}.png" if name is None else name)
+        if folder is not None:
+            marked = path.name if batch.are_videos else path.stem + save_suffix(path)
+        jobs.append(
+            _Job(
+                source,
+                None if name is None else path,
+                None if folder is None else folder / marked,
+            )
+        )
+    return jobs
+
+
+def _check_paths(jobs: Sequence[_Job], inputs: list[Path], lines: Path | None) -> None:
+    """Refuse outputs that fall together, or on an input."""
+    outputs = {job.name or job.path: job.path for job in jobs if job.path is not None}
+    check_sources(outputs)
+    inputs += [job.name for job in jobs if job.name is not None]
+    check_apart(inputs, [*outputs.values(), lines])
+
+
+def _check_folder(jobs: Sequence[_Job], folder: Path | None, *, overwrite: bool) -> None:
+    if folder is not None:
+        names = [job.path.name for job in jobs if job.path is not None]
+        check_outputs(folder, names, overwrite=overwrite)
+
+
+def _left_over(jobs: Sequence[_Job], done: frozenset[str]) -> list[_Job]:
+    """Return what is not done, or whose output is not there."""
+    return [
+        job
+        for job in jobs
+        if str(job.name) not in done or (job.path is not None and not job.path.exists())
+    ]
