@@ -366,12 +366,14 @@ def test_refusal_is_plain_when_arguments_are_wrong(
     done = evaluated(run, converted, photos, output, "--seed", "-1")
     assert done.status == 2
     assert "Invalid value for '--seed'" in done.err
+    done = evaluated(run, converted, photos, output, "--workers", "0")
+    assert done.status == 2
+    assert "Invalid value for '--workers'" in done.err
     for options, message in {
         ("--attacks", "none"): "no such set; choose quick, full",
         ("--fpr", "2"): "false-positive rate: expected more than 0 and less than 1, got 2",
         ("--max-side", "3"): "longest side: expected 16 or more",
         ("--message", "zz"): "is no hexadecimal digit",
-        ("--workers", "0"): "workers: expected 1 or more, got 0",
         ("--max-drop", "-1"): "--max-drop: expected 0 or more, got -1",
         ("--baseline", empty): "cannot be read",
     }.items():

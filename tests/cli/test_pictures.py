@@ -202,7 +202,9 @@ def test_seed_is_refused_when_it_cannot_be_used(
 def test_number_is_refused_when_it_is_below_1(
     option: str, run: Run, detector: Path, photos: Path
 ) -> None:
-    assert "1 or more" in run("detect", photos, "--model", detector, option, 0).refused()
+    done = run("detect", photos, "--model", detector, option, 0)
+    assert (done.status, done.out) == (2, "")
+    assert f"Invalid value for '{option}'" in done.err
 
 
 def test_outputs_are_kept_when_overwriting_was_not_allowed(

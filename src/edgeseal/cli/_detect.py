@@ -10,7 +10,7 @@ import typer
 
 from edgeseal.cli._shared._console import new_table, note, print_json, print_table
 from edgeseal.cli._shared._jsonl import JsonLinesOption, ResumeOption, lines_target
-from edgeseal.cli._shared._options import JsonOption
+from edgeseal.cli._shared._options import JsonOption, OverwriteOption, ThreadsOption, WorkersOption
 from edgeseal.cli._shared._pictures import PicturesArgument, RecursiveOption, exit_after_pictures
 from edgeseal.cli._shared._progress import ConsoleProgress
 
@@ -39,26 +39,15 @@ def detect(
         ),
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Look for no payload.")] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            metavar="N",
-            help="Pictures at the same time [default: one for each processor, 8 at most].",
-        ),
-    ] = None,
-    threads: Annotated[
-        int, typer.Option("--threads", metavar="N", help="Threads per picture.")
-    ] = 1,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = 1,
     recursive: RecursiveOption = True,
     exact: Annotated[
         bool, typer.Option("--exact", help="Decode large JPEG files at full size; slower.")
     ] = False,
     json_lines: JsonLinesOption = None,
     resume: ResumeOption = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the file of --jsonl.")
-    ] = False,
+    overwrite: OverwriteOption = False,
     aggregation: Annotated[
         str | None,
         typer.Option(
@@ -80,8 +69,9 @@ def detect(
     Every picture gives a message, marked or not. A payload (embed --text, --id, --hex, --bits) is
     found without being told: at most a share --fpr of unmarked pictures is called present. A raw
     message (embed --message) reads as absent: give --expect, and the p-value tells; it is the
-    probability that an unmarked picture agrees in as many bits. Exits with 1 if some pictures could
-    not be read, with 2 if none could.
+    probability that an unmarked picture agrees in as many bits. Without --workers there is one for
+    each processor, 8 at most. Exits with 1 if some pictures could not be read, with 2 if none
+    could.
     """
     import edgeseal
 

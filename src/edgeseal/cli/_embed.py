@@ -9,7 +9,12 @@ import typer
 
 from edgeseal.cli._shared._console import new_table, print_json, print_table
 from edgeseal.cli._shared._jsonl import JsonLinesOption, ResumeOption, lines_target
-from edgeseal.cli._shared._options import JsonOption
+from edgeseal.cli._shared._options import (
+    JsonOption,
+    OutputFolderOption,
+    OverwriteOption,
+    WorkersOption,
+)
 from edgeseal.cli._shared._pictures import PicturesArgument, RecursiveOption, exit_after_pictures
 from edgeseal.cli._shared._progress import ConsoleProgress
 
@@ -24,9 +29,7 @@ def embed(
     model: Annotated[
         Path, typer.Option("--model", metavar="EMBEDDER", help="An embedder's .tflite file.")
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for marked pictures.")
-    ],
+    output: OutputFolderOption,
     text: Annotated[
         str | None, typer.Option("--text", metavar="TEXT", help="Embed a short text.")
     ] = None,
@@ -50,10 +53,7 @@ def embed(
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="Makes --message random repeatable.")
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", metavar="N", help="Pictures at the same time [default: 1]."),
-    ] = None,
+    workers: WorkersOption = None,
     recursive: RecursiveOption = True,
     json_lines: JsonLinesOption = None,
     resume: ResumeOption = False,
@@ -79,7 +79,7 @@ def embed(
             "--pix-fmt", metavar="NAME", help="Videos: pixel format [default: the source's]."
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Embed a message in pictures or videos.

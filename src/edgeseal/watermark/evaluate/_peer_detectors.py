@@ -90,7 +90,9 @@ def _card(path: Path, card: str | None) -> cards.Card:
     if not path.is_file():
         raise FileError(f"{path}: cannot be read (no such file)")
     if card is None:
-        raise UsageError(f"{path}: a file of another engine does not say its card; give `card`")
+        raise UsageError(
+            f"{path}: a file of another engine does not say its card; give `card` CARD"
+        )
     return cards.load_card(card)
 
 

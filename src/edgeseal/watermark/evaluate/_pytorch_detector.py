@@ -23,7 +23,7 @@ def open_checkpoint(path: Path, card: str | None) -> OpenDetector:
     from edgeseal.watermark.models import TorchDetector, read_checkpoint
 
     if card is None:
-        raise UsageError(f"{path}: a checkpoint does not say its card; give `card`")
+        raise UsageError(f"{path}: a checkpoint does not say its card; give `card` CARD")
     chosen = cards.load_card(card)
     loaded = read_checkpoint(str(path), chosen).load(chosen, cards.Part.DETECTOR)
     info = ModelInfo(
