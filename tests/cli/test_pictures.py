@@ -257,3 +257,13 @@ def test_names_are_printed_as_they_are_when_they_look_like_markup(
     odd = photos / ("[red]" + 40 * "long " + "[bold].png")
     (photos / "a.png").rename(odd)
     assert str(odd) in run("detect", odd, "--model", detector).out
+
+
+def test_options_are_named_when_one_picture_of_many_is_in_the_way(
+    run: Run, embedder: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["embed", photos, "--model", embedder, "--message", MESSAGE, "-o", out]
+    assert run(*arguments).status == 0
+    error = run(*arguments).refused()
+    assert error.count("exists already; use --overwrite to replace it") == 3

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -32,7 +32,7 @@ from edgeseal.cli._recipes import recipes
 from edgeseal.cli._reduce import reduce
 from edgeseal.cli._repair import repair
 from edgeseal.cli._sensitivity import sensitivity
-from edgeseal.cli._shared._console import error, open_stderr
+from edgeseal.cli._shared._console import error, open_stderr, saying
 from edgeseal.cli._shared._interrupt import heeding_interrupts
 from edgeseal.cli._shared._text import in_options, option_names
 from edgeseal.cli._tune import tune
@@ -50,7 +50,8 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the verb that was parsed."""
         open_stderr()
-        with _reporting_failures(lambda text: self._in_options(ctx, text)), heeding_interrupts():
+        in_words = saying(lambda text: self._in_options(ctx, text))
+        with in_words, _reporting_failures(), heeding_interrupts():
             return super().invoke(ctx)
 
     def _in_options(self, ctx: Any, text: str) -> str:
@@ -113,11 +114,8 @@ for _verb in (
 
 
 @contextlib.contextmanager
-def _reporting_failures(in_words: Callable[[str], str]) -> Iterator[None]:
+def _reporting_failures() -> Iterator[None]:
     """Print an expected failure in one piece and exit with 2.
-
-    Args:
-        in_words: says what the library says as the command line does.
 
     Raises:
         typer.Exit: after a failure, or as the verb asks for.
@@ -128,7 +126,7 @@ def _reporting_failures(in_words: Callable[[str], str]) -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except EdgesealError as failure:
-        _fail(in_words(str(failure)))
+        _fail(str(failure))
     except KeyboardInterrupt:
         _fail("interrupted", prefix="")
     except BrokenPipeError:  # the reader, such as `head`, has seen enough

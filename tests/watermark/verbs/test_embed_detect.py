@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +115,31 @@ def test_everything_wrong_is_said_when_files_exist_already(
         assert part in text
     assert "`aggregation`: for videos only" in text
     assert (out / "a.png").read_text() == lines.read_text() == "mine"
+
+
+class Counting(edgeseal.Progress):
+    """Counts the pictures."""
+
+    def __init__(self) -> None:
+        self.announced = self.done = 0
+
+    def pictures(self, text: str, total: int) -> AbstractContextManager[Callable[[], None]]:
+        self.announced = total
+        return nullcontext(self._advance)
+
+    def _advance(self) -> None:
+        self.done += 1
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_progress_hears_of_every_picture(
+    workers: int, pair96: Pair, smooth: NDArray[np.uint8]
+) -> None:
+    for job, model in ((edgeseal.detect, pair96.detector), (edgeseal.embed, pair96.embedder)):
+        heard = Counting()
+        more = {"message": MESSAGE} if job is edgeseal.embed else {}
+        job([smooth] * 5, model=model, workers=workers, progress=heard, **more)  # type: ignore[operator]
+        assert (heard.announced, heard.done) == (5, 5)
 
 
 def test_lines_go_to_a_stream_and_are_not_kept(pair96: Pair, photo: Path) -> None:

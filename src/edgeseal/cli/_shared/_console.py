@@ -39,6 +39,7 @@ __all__ = [
     "print_table",
     "print_text",
     "printable",
+    "saying",
 ]
 
 SCHEMA_VERSION = 1
@@ -58,6 +59,7 @@ class Result(Protocol):
 
 _stderr_copy: TextIO | None = None
 _shown: Progress | None = None  # what is drawn on the terminal now
+_in_words: Callable[[str], str] = str  # says what the library says as the command line does
 
 
 def print_json(command: str, content: Mapping[str, object]) -> None:
@@ -120,12 +122,24 @@ def print_result(
         raise typer.Exit(1)
 
 
+@contextlib.contextmanager
+def saying(in_words: Callable[[str], str]) -> Iterator[None]:
+    """Let notes and errors of the body be said in other words, such as options."""
+    global _in_words
+    before, _in_words = _in_words, in_words
+    try:
+        yield
+    finally:
+        _in_words = before
+
+
 def note(text: str) -> None:
     """Print a line of progress or a warning, above what is drawn at the time."""
+    text = printable(_in_words(text))
     if _shown is None:
-        _write(open_stderr(), printable(text) + "\n")
+        _write(open_stderr(), text + "\n")
     else:
-        _shown.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+        _shown.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def error(text: str) -> None:

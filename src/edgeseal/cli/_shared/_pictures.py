@@ -9,7 +9,7 @@ import typer
 
 from edgeseal.cli._shared._console import note
 
-__all__ = ["PicturesArgument", "RecursiveOption", "exit_after_pictures", "note_done"]
+__all__ = ["PicturesArgument", "RecursiveOption", "exit_after_pictures"]
 
 PicturesArgument: TypeAlias = Annotated[
     list[Path],
@@ -21,12 +21,6 @@ PicturesArgument: TypeAlias = Annotated[
 RecursiveOption: TypeAlias = Annotated[
     bool, typer.Option("--recursive/--no-recursive", help="Search folders in folders.")
 ]
-
-
-def note_done(done: int, total: int, *, what: str = "pictures") -> None:
-    """Say how many are left out, if any."""
-    if done:
-        note(f"{done} of {total} {what} are done already")
 
 
 def exit_after_pictures(failed: int, total: int, *, what: str = "pictures") -> None:

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-import click
-
 from edgeseal._progress import CountProgress, Progress
 from edgeseal.cli._shared._console import busy, download_bar, frame_bar, note, picture_bar
-from edgeseal.cli._shared._text import in_options, option_names
 
 __all__ = ["ConsoleProgress"]
 
 
 class ConsoleProgress(Progress):
-    """Draws bars, and prints notes with options in place of Python's names for them."""
+    """Prints notes and draws bars."""
 
     def note(self, text: str) -> None:
         """Print a line."""
-        context = click.get_current_context(silent=True)
-        note(text if context is None else in_options(text, option_names(context.command)))
+        note(text)
 
     def busy(self, text: str) -> AbstractContextManager[Callable[[str], None]]:
         """Show a step."""
