@@ -113,6 +113,15 @@ def test_checkpoint_loads_strictly_when_its_own_record_says_the_widths(
         assert torch.equal(found.module(picture), pruned.module(picture))
 
 
+def test_checkpoint_has_the_same_bytes_when_its_name_is_another(
+    pruned: Pruned, tmp_path: Path
+) -> None:
+    paths = [tmp_path / name for name in ("pruned.pth", "other.pt", "without an ending")]
+    for path in paths:
+        write_pruned(pruned, path, source=None)
+    assert len({path.read_bytes() for path in paths}) == 1
+
+
 def test_file_says_that_it_was_pruned_when_converted(
     loaded: LoadedPart, pruned: Pruned, tmp_path: Path
 ) -> None:

@@ -161,8 +161,9 @@ class Distillation:
             "best": self.best,
             "optimizer": self.optimizer.state_dict(),
         }
-        with replacing(path, overwrite=True) as temporary:
-            torch.save(content, temporary)
+        # torch puts a part of a name into the file, and refuses one without an ending
+        with replacing(path, overwrite=True) as temporary, temporary.open("wb") as file:
+            torch.save(content, file)
 
     def restore(self, path: Path) -> None:
         """Go on from a kept state.

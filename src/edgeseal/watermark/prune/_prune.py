@@ -169,8 +169,9 @@ def write_pruned(
     spec = plain(pruned.card.detector)
     args[Part.DETECTOR.value] = spec
     args["pruning"] = {"summary": pruned.summary(), **dataclasses.asdict(pruned.settings)}
-    with replacing(path, overwrite=overwrite) as temporary:
-        torch.save({"model": model, "args": args}, temporary)
+    # torch puts a part of a name into the file, and refuses one without an ending
+    with replacing(path, overwrite=overwrite) as temporary, temporary.open("wb") as file:
+        torch.save({"model": model, "args": args}, file)
 
 
 def _cut_all(
