@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeseal.cli._shared._console import new_table, print_result, print_table
+from edgeseal.cli._shared._console import new_table, print_result, print_table, print_text
 from edgeseal.cli._shared._options import JsonOption, OutputFolderOption, OverwriteOption
 from edgeseal.cli._shared._progress import ConsoleProgress
 
@@ -30,6 +30,7 @@ def demo(
         for cells in body:
             table.add_row(*cells)
         print_table(table)
+        print_text(f"PSNR of the marked photographs: {result.psnr_range} dB")
 
     notes = (f"gate failed: {failure}" for failure in result.failures())
     print_result("demo", result, as_json=as_json, show=show, notes=notes)

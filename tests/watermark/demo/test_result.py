@@ -52,6 +52,7 @@ def test_table_says_cannot_run_when_a_detector_is_refused() -> None:
 
 
 def test_markdown_has_a_row_per_detector_when_written() -> None:
+    assert [len(cells) for cells in GOOD.cells()] == [6] * 4  # fits a terminal
     lines = GOOD.markdown().splitlines()
     assert lines[0] == "| detector | MiB | x stock | ms | PSNR (dB) | clean | JPEG 75 |"
     assert lines[-1] == "| int8 | 2.90 |  |  | 40.2..41.0 | 99.90% | 95.70% |"

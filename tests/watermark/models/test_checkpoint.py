@@ -125,7 +125,7 @@ def test_unexpected_tensors_are_left_out_when_allowed(
 ) -> None:
     state["teacher.weight"] = torch.zeros(1)
     path = saved(stray=torch.zeros(2))
-    assert "--allow-unexpected" in refusal(path, card)
+    assert "`allow_unexpected`" in refusal(path, card)
     loaded = models.load_checkpoint(path, card, Part.DETECTOR, allow_unexpected=True)
     assert loaded.provenance.unexpected == ("teacher.weight", "stray")
 

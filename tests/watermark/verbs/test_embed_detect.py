@@ -167,6 +167,18 @@ def test_only_the_rest_is_done_when_resumed(
     assert sources == [str(photo), str(other)]
 
 
+def test_pictures_without_names_are_marked_again_when_resumed(
+    pair96: Pair, smooth: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    lines = tmp_path / "lines.jsonl"
+    for resume in (False, True):
+        done = edgeseal.embed(
+            smooth, model=pair96.embedder, text="a", json_lines=lines, resume=resume
+        )
+        assert done.total == 1
+    assert len(lines.read_text().splitlines()) == 2
+
+
 def test_video_needs_a_folder_when_it_is_marked(pair96: Pair, tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("no video")
     with pytest.raises(UsageError, match="a marked video is a file; give `output`"):

@@ -88,24 +88,32 @@ class DemoResult:
 
     def markdown(self) -> str:
         """Return the comparison as a Markdown table."""
-        head, *body = self.cells()
+        head, *body = self.cells(psnr=True)
         lines = [head, ["---"] * len(head), *body]
         table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
         errors = [f"\n{row.name}: `{row.error}`\n" for row in self.rows if row.error]
         return table + "".join(errors)
 
-    def cells(self) -> Iterator[list[str]]:
-        """Yield the comparison as the cells of a table, the headings first."""
+    @property
+    def psnr_range(self) -> str:
+        """The lowest and the highest PSNR of a marked photograph."""
+        return f"{min(self.psnr_db.values()):.1f}..{max(self.psnr_db.values()):.1f}"
+
+    def cells(self, *, psnr: bool = False) -> Iterator[list[str]]:
+        """Yield the comparison as the cells of a table, the headings first.
+
+        Args:
+            psnr: whether with a column of the PSNR, which all detectors have in common.
+        """
         attacks = list(self.rows[0].bits or {})
-        yield ["detector", "MiB", "x stock", "ms", "PSNR (dB)", *attacks]
-        psnr_db = f"{min(self.psnr_db.values()):.1f}..{max(self.psnr_db.values()):.1f}"
+        yield ["detector", "MiB", "x stock", "ms", *["PSNR (dB)"] * psnr, *attacks]
         for row in self.rows:
             figures = [_number(value) for value in (row.size_mib, row.ratio, row.latency_ms)]
             if row.runs and row.bits is not None:
-                shares = [psnr_db, *(f"{row.bits[attack]:.2%}" for attack in attacks)]
+                marked, shares = self.psnr_range, [f"{row.bits[name]:.2%}" for name in attacks]
             else:
-                shares = ["", "cannot run", *[""] * (len(attacks) - 1)]
-            yield [row.name, *figures, *shares]
+                marked, shares = "", ["cannot run", *[""] * (len(attacks) - 1)]
+            yield [row.name, *figures, *[marked] * psnr, *shares]
 
     def to_json(self) -> dict[str, Any]:
         """Return everything, for ``json.dumps``."""

@@ -191,7 +191,7 @@ def embed(
             for_pictures={"workers": workers},
             progress=progress,
         )
-        jobs = _jobs(batch, folder)
+        jobs = list(_jobs(batch, folder))
         _check_paths(jobs, [Path(model), *batch.lists], lines.file)
         if not resume:
             _check_folder(jobs, folder, overwrite=overwrite)
@@ -256,9 +256,7 @@ class _Marking:
         return embedding
 
     def _video(self, progress: Progress, job: _Job) -> VideoEmbedding:
-        source, path = Path(str(job.source)), job.path
-        if path is None:
-            raise UsageError(f"{source}: a marked video is a file; give `output`")
+        source, path = Path(str(job.source)), Path(str(job.path))
         with progress.frames(f"embedding {source.name}") as report:
             return embed_video(
                 self.embedder,
@@ -281,21 +279,19 @@ def _warning(path: Path | None, facts: dict[str, Any]) -> str | None:
     return f"{path or 'the picture'}: {' and '.join(found)}" if found else None
 
 
-def _jobs(batch: Batch, folder: Path | None) -> list[_Job]:
-    jobs = []
+def _jobs(batch: Batch, folder: Path | None) -> Iterator[_Job]:
+    """Yield the sources with the files that are to be written.
+
+    Raises:
+        UsageError: videos have nowhere to go.
+    """
+    if batch.are_videos and folder is None:
+        raise UsageError(f"{name_of(batch.sources[0])}: a marked video is a file; give `output`")
     for number, source in enumerate(batch.sources, start=1):
         name = name_of(source)
-        path = Path(f"picture-{number}.png" if name is None else name)
-        if folder is not None:
-            marked = path.name if batch.are_videos else path.stem + save_suffix(path)
-        jobs.append(
-            _Job(
-                source,
-                None if name is None else path,
-                None if folder is None else folder / marked,
-            )
-        )
-    return jobs
+        known = Path(name or f"picture-{number}.png")
+        marked = known.name if batch.are_videos else known.stem + save_suffix(known)
+        yield _Job(source, known if name else None, None if folder is None else folder / marked)
 
 
 def _check_paths(jobs: Sequence[_Job], inputs: list[Path], lines: Path | None) -> None:
@@ -317,5 +313,7 @@ def _left_over(jobs: Sequence[_Job], done: frozenset[str]) -> list[_Job]:
     return [
         job
         for job in jobs
-        if str(job.name) not in done or (job.path is not None and not job.path.exists())
+        if job.name is None
+        or str(job.name) not in done
+        or (job.path is not None and not job.path.exists())
     ]
