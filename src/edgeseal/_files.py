@@ -14,6 +14,7 @@ from edgeseal.errors import FileError, OutputExistsError, UsageError
 
 __all__ = [
     "check_apart",
+    "check_new_folder",
     "check_output",
     "check_outputs",
     "check_sources",
@@ -46,6 +47,19 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         raise FileError(f"{path}: the folder {parent} does not exist; create it first")
     if not os.access(parent, os.W_OK):
         raise FileError(f"{path}: the folder {parent} is not writable; choose another output")
+
+
+def check_new_folder(path: Path) -> None:
+    """Refuse early a folder that could not be made later, or that has something in it.
+
+    Raises:
+        OutputExistsError: there is something of that name, other than an empty folder.
+        FileError: its parent is missing or not writable.
+    """
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_dir() or any(path.iterdir())):
+        raise OutputExistsError(f"{path}: exists already and is no empty folder; choose another")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise FileError(f"{path}: {path.parent} is no folder that can be written to; create it")
 
 
 def check_outputs(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["photo_paths", "recipe_paths"]
+__all__ = ["attribution", "photo_paths", "recipe_paths"]
 
 _FOLDER = Path(__file__).parent
 _SUFFIXES = {".jpg", ".png"}
@@ -12,6 +12,11 @@ _RECIPES = (
     "float32", "float16", "weight-int8", "int16x8", "dynamic-int8", "hybrid-int8", "full-int8",
     "mixed-int4",
 )  # fmt: skip
+
+
+def attribution() -> str:
+    """Return whose pictures these are, in Markdown."""
+    return (_FOLDER / "ATTRIBUTION.md").read_text(encoding="utf-8")
 
 
 def photo_paths() -> list[Path]:

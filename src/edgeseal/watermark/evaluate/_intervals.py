@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.errors import UsageError
-from edgeseal.watermark.runtime import p_value
+from edgeseal.watermark.runtime import least_matching_bits
 
 __all__ = [
     "CONFIDENCE",
@@ -130,8 +130,7 @@ def binomial_threshold(bits: int, rate: float) -> Threshold:
         UsageError: the rate is out of range.
     """
     _check_rate(rate)
-    matching = next((m for m in range(bits + 1) if p_value(m, bits) <= rate), bits + 1)
-    return Threshold(rate, matching, is_calibrated=False)
+    return Threshold(rate, least_matching_bits(bits, rate), is_calibrated=False)
 
 
 def calibrated_threshold(matching: NDArray[np.int64], bits: int, rate: float) -> Threshold | None:

@@ -10,6 +10,7 @@
     print(found.hex, found.bit_accuracy, found.p_value)
 """
 
+from edgeseal.watermark.runtime._attenuation_map import Attenuation, find_attenuation
 from edgeseal.watermark.runtime._detector import (
     Detection,
     DetectionOutcome,
@@ -20,10 +21,11 @@ from edgeseal.watermark.runtime._embedder import Embedding, LiteRTEmbedder, load
 from edgeseal.watermark.runtime._frame import Stamp, shrink
 from edgeseal.watermark.runtime._message import Message, MessageInput, to_message
 from edgeseal.watermark.runtime._model_info import ModelInfo, attach_info, has_info, read_info
-from edgeseal.watermark.runtime._pvalue import log10_p_value, p_value
+from edgeseal.watermark.runtime._pvalue import least_matching_bits, log10_p_value, p_value
 from edgeseal.watermark.runtime._session import Session, open_session
 
 __all__ = [
+    "Attenuation",
     "Detection",
     "DetectionOutcome",
     "Embedding",
@@ -35,7 +37,9 @@ __all__ = [
     "Session",
     "Stamp",
     "attach_info",
+    "find_attenuation",
     "has_info",
+    "least_matching_bits",
     "load_detector",
     "load_embedder",
     "log10_p_value",

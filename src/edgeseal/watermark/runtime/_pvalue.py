@@ -7,7 +7,7 @@ import math
 
 from edgeseal.errors import UsageError
 
-__all__ = ["log10_p_value", "p_value"]
+__all__ = ["least_matching_bits", "log10_p_value", "p_value"]
 
 
 def p_value(matching_bits: int, bits: int) -> float:
@@ -34,6 +34,14 @@ def log10_p_value(matching_bits: int, bits: int) -> float:
     if value > 1e-300:
         return math.log10(value)
     return math.log10(_tail(matching_bits, bits)) - bits * math.log10(2)
+
+
+def least_matching_bits(bits: int, rate: float) -> int:
+    """Return how many of ``bits`` must match for a p-value of at most ``rate``.
+
+    It is one more than the message has if no number is enough.
+    """
+    return next((m for m in range(bits + 1) if p_value(m, bits) <= rate), bits + 1)
 
 
 @functools.lru_cache(maxsize=4096)

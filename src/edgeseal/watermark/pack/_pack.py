@@ -1,0 +1,257 @@
+"""Packs models for an app: the files, one contract, golden vectors, checksums, samples."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseal._files import check_new_folder, sha256_of
+from edgeseal._version import __version__
+from edgeseal.data import attribution, photo_paths
+from edgeseal.errors import UsageError
+from edgeseal.tflite.graph import read_model
+from edgeseal.watermark.cards import card_names, load_card
+from edgeseal.watermark.pack._contract import describe_model
+from edgeseal.watermark.pack._vectors import TOLERANCES, cases, detector_vectors, embedder_vectors
+from edgeseal.watermark.runtime import (
+    LiteRTEmbedder,
+    Message,
+    ModelInfo,
+    load_detector,
+    load_embedder,
+    read_info,
+)
+
+__all__ = ["PackResult", "PackedModel", "pack"]
+
+SCHEMA_VERSION = 1
+_PICTURES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PackedModel:
+    """A model in a pack.
+
+    Attributes:
+        path: of the copy.
+        part: ``detector`` or ``embedder``.
+        card: name of its card.
+        recipe: how it was quantized.
+        size_bytes: of the file.
+        sha256: its checksum.
+        vectors: number of golden vectors.
+    """
+
+    path: Path
+    part: str
+    card: str
+    recipe: str
+    size_bytes: int
+    sha256: str
+    vectors: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackResult:
+    """A pack that was written.
+
+    Attributes:
+        folder: where it is.
+        models: what is in it.
+        files: number of files.
+        size_bytes: of all of them.
+    """
+
+    folder: Path
+    models: tuple[PackedModel, ...]
+    files: int
+    size_bytes: int
+
+    @property
+    def is_good(self) -> bool:
+        """Always: what cannot be packed raises."""
+        return True
+
+    def to_json(self) -> dict[str, object]:
+        """Return everything for JSON."""
+        return {
+            "folder": str(self.folder),
+            "files": self.files,
+            "size_bytes": self.size_bytes,
+            "models": [
+                {
+                    "path": str(one.path),
+                    "part": one.part,
+                    "card": one.card,
+                    "recipe": one.recipe,
+                    "size_bytes": one.size_bytes,
+                    "sha256": one.sha256,
+                    "vectors": one.vectors,
+                }
+                for one in self.models
+            ],
+        }
+
+    def __str__(self) -> str:
+        names = ", ".join(one.path.name for one in self.models)
+        size = self.size_bytes / 2**20
+        return f"{self.folder}: {names}; {self.files} files, {size:.2f} MiB"
+
+
+def pack(
+    models: Sequence[str | Path],
+    output: str | Path,
+    *,
+    pictures: Sequence[str | Path] = (),
+) -> PackResult:
+    """Write a folder that has all that an app needs to run models, with nothing of Edgeseal.
+
+    The contract (``contract.json``) says layout, range, the resize's exact formula, thresholds,
+    payload code and attenuation; ``vectors/`` holds pictures with the model's input and answer as
+    ``.npy`` and plain numbers; ``verify.py`` reproduces them with LiteRT, numpy and Pillow alone.
+
+    Args:
+        models: ``.tflite`` files that Edgeseal wrote, detectors and embedders, with names of
+            their own. A detector's pictures are marked by the embedder of its card if one is given.
+        output: folder to make; it must not exist, or be empty.
+        pictures: for the vectors; three of the bundled photographs if none.
+
+    Raises:
+        UsageError: no model, or two of one name.
+        FileError: a file cannot be read, or the folder exists and is not empty.
+        ModelError: a file was not written by Edgeseal; RuntimeRefusalError: LiteRT refuses it.
+    """
+    paths = [Path(one) for one in models]
+    _check_names(paths)
+    folder = Path(output)
+    check_new_folder(folder)
+    photos = [Path(one) for one in pictures] or photo_paths()[:_PICTURES]
+    infos = [read_info(read_model(path), source=str(path)) for path in paths]
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".edgeseal-") as name:
+        draft = Path(name) / folder.name
+        packed = _write(draft, folder, paths, infos, photos)
+        _write_sums(draft)
+        files = [path for path in draft.rglob("*") if path.is_file()]
+        result = PackResult(folder, packed, len(files), sum(path.stat().st_size for path in files))
+        if folder.exists():
+            folder.rmdir()  # empty, as was checked
+        draft.rename(folder)
+    return result
+
+
+def _check_names(paths: Sequence[Path]) -> None:
+    names = [path.name for path in paths]
+    double = sorted({name for name in names if names.count(name) > 1})
+    if not paths:
+        raise UsageError("no model to pack; name at least one .tflite file")
+    if double:
+        raise UsageError(f"two models of one name: {', '.join(double)}; rename one of them")
+
+
+def _write(
+    draft: Path,
+    folder: Path,
+    paths: Sequence[Path],
+    infos: Sequence[ModelInfo],
+    photos: Sequence[Path],
+) -> tuple[PackedModel, ...]:
+    """Write everything but the checksums to ``draft``, which becomes ``folder``."""
+    for name in ("models", "vectors"):
+        (draft / name).mkdir(parents=True)
+    pictures = list(cases(photos))
+    embedders = {
+        info.card: load_embedder(path)
+        for path, info in zip(paths, infos, strict=True)
+        if info.part == "embedder"
+    }
+    records, packed = [], []
+    for path, info in zip(paths, infos, strict=True):
+        shutil.copyfile(path, draft / "models" / path.name)
+        record = describe_model(read_model(path), info, _licence(info.card))
+        vectors = _vectors(path, info, embedders, pictures, draft / "vectors" / path.stem)
+        size_bytes, checksum = path.stat().st_size, sha256_of(path)
+        file = {"file": f"models/{path.name}", "size_bytes": size_bytes, "sha256": checksum}
+        records.append({**file, **record, "vectors": vectors})
+        target = folder / "models" / path.name
+        packed.append(
+            PackedModel(
+                target, info.part, info.card, info.recipe, size_bytes, checksum, len(vectors)
+            )
+        )
+    contract = {
+        "schema_version": SCHEMA_VERSION,
+        "edgeseal": __version__,
+        "tolerances": TOLERANCES,
+        "models": records,
+    }
+    (draft / "contract.json").write_text(json.dumps(contract, indent=1) + "\n")
+    _write_texts(draft, infos, is_bundled=photos == photo_paths()[:_PICTURES])
+    return tuple(packed)
+
+
+def _vectors(
+    path: Path,
+    info: ModelInfo,
+    embedders: dict[str, LiteRTEmbedder],
+    pictures: Sequence[tuple[str, NDArray[np.uint8]]],
+    folder: Path,
+) -> list[dict[str, Any]]:
+    folder.mkdir()
+    if info.part == "embedder":
+        found = embedder_vectors(embedders[info.card], pictures, folder)
+    else:
+        shown = _marked(embedders.get(info.card), pictures)
+        found = detector_vectors(load_detector(path), shown, folder)
+    return [{"folder": f"vectors/{path.stem}", **vector} for vector in found]
+
+
+def _marked(
+    embedder: LiteRTEmbedder | None, pictures: Sequence[tuple[str, NDArray[np.uint8]]]
+) -> list[tuple[str, NDArray[np.uint8]]]:
+    """Mark all but the first picture, as far as there is an embedder."""
+    if embedder is None:
+        return list(pictures)
+    marked = [
+        (
+            f"{name}_marked",
+            embedder.embed(pixels, Message.random(embedder.info.bits, seed=i)).pixels,
+        )
+        for i, (name, pixels) in enumerate(pictures)
+        if i
+    ]
+    return [*pictures[:1], *marked]
+
+
+def _licence(card: str) -> str | None:
+    return load_card(card).licence if card in card_names() else None
+
+
+def _write_texts(draft: Path, infos: Sequence[ModelInfo], *, is_bundled: bool) -> None:
+    """Write the samples, and whose weights and pictures these are."""
+    for sample in (importlib.resources.files(__package__) / "samples").iterdir():
+        target = draft if sample.name in ("verify.py", "README.md") else draft / "samples"
+        target.mkdir(exist_ok=True)
+        (target / sample.name).write_bytes(sample.read_bytes())
+    lines = ["# Licences", ""]
+    for card in sorted({info.card for info in infos}):
+        lines.append(f"- weights of {card}: {_licence(card) or 'not known to this pack'}")
+    lines += ["- verify.py and samples/: MIT, as Edgeseal", ""]
+    if is_bundled:
+        lines.append(attribution())
+    (draft / "LICENCES.md").write_text("\n".join(lines))
+
+
+def _write_sums(draft: Path) -> None:
+    """Write checksums in the form that ``sha256sum --check`` reads."""
+    files = sorted(path for path in draft.rglob("*") if path.is_file())
+    sums = [f"{sha256_of(path)}  {path.relative_to(draft).as_posix()}\n" for path in files]
+    (draft / "SHA256SUMS").write_text("".join(sums))
