@@ -24,6 +24,7 @@ from edgeseal.cli._evaluate import evaluate
 from edgeseal.cli._inspect import inspect
 from edgeseal.cli._lean import lean
 from edgeseal.cli._models import models
+from edgeseal.cli._pack import pack
 from edgeseal.cli._profile import profile
 from edgeseal.cli._prune import prune
 from edgeseal.cli._quantize import quantize
@@ -109,6 +110,7 @@ for _verb in (
     detect,
     evaluate,
     bench,
+    pack,
 ):
     app.command()(_verb)
 

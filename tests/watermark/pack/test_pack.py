@@ -207,7 +207,7 @@ def test_nothing_is_left_when_a_model_cannot_be_packed(
     with pytest.raises(ModelError, match="was not written by edgeseal"):
         pack([pair.detector, foreign], tmp_path / "app")
     with pytest.raises(FileError, match=r"none\.png"):
-        pack([pair.detector], tmp_path / "app", pictures=[tmp_path / "none.png"])
+        pack([pair.detector], tmp_path / "app", images=[tmp_path / "none.png"])
     assert [path.name for path in tmp_path.iterdir()] == ["foreign.tflite"]
 
 

@@ -18,6 +18,7 @@ from edgeseal._files import check_new_folder, sha256_of
 from edgeseal._version import __version__
 from edgeseal.data import attribution, photo_paths
 from edgeseal.errors import UsageError
+from edgeseal.pictures import find_pictures
 from edgeseal.tflite.graph import read_model
 from edgeseal.watermark.cards import card_names, load_card
 from edgeseal.watermark.pack._contract import describe_model
@@ -111,7 +112,7 @@ def pack(
     models: Sequence[str | Path],
     output: str | Path,
     *,
-    pictures: Sequence[str | Path] = (),
+    images: Sequence[str | Path] = (),
 ) -> PackResult:
     """Write a folder that has all that an app needs to run models, with nothing of Edgeseal.
 
@@ -123,7 +124,8 @@ def pack(
         models: ``.tflite`` files that Edgeseal wrote, detectors and embedders, with names of
             their own. A detector's pictures are marked by the embedder of its card if one is given.
         output: folder to make; it must not exist, or be empty.
-        pictures: for the vectors; three of the bundled photographs if none.
+        images: pictures for the vectors, and folders of them; three of the bundled photographs if
+            none.
 
     Raises:
         UsageError: no model, or two of one name.
@@ -134,7 +136,7 @@ def pack(
     _check_names(paths)
     folder = Path(output)
     check_new_folder(folder)
-    photos = [Path(one) for one in pictures] or photo_paths()[:_PICTURES]
+    photos = find_pictures([Path(one) for one in images]) if images else photo_paths()[:_PICTURES]
     infos = [read_info(read_model(path), source=str(path)) for path in paths]
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".edgeseal-") as name:
         draft = Path(name) / folder.name

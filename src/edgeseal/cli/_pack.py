@@ -1,0 +1,37 @@
+"""``edgeseal pack``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeseal.cli._shared._console import busy, print_result
+from edgeseal.cli._shared._options import ImagesOption, JsonOption
+
+__all__ = ["pack"]
+
+
+def pack(
+    models: Annotated[
+        list[Path],
+        typer.Argument(metavar="MODEL", help="Files that edgeseal wrote, of any card and part."),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="New folder for all of it.")
+    ],
+    images: ImagesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a folder with all that an app needs to run models, and to try them on a device.
+
+    Holds the files, one contract (layout, range, resize, thresholds, payload code), golden
+    vectors, a program that reproduces them without edgeseal, and samples. Pictures of --images
+    take the place of the bundled ones in the vectors.
+    """
+    from edgeseal.watermark.pack import pack as write_pack
+
+    with busy(f"packing {output.name}"):
+        result = write_pack(models, output, images=images or ())
+    print_result("pack", result, as_json=as_json)
