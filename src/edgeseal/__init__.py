@@ -13,6 +13,7 @@ from edgeseal._progress import Progress
 from edgeseal._version import __version__
 
 if TYPE_CHECKING:
+    from edgeseal.watermark.pack import PackResult, pack
     from edgeseal.watermark.runtime import (
         Detection,
         Embedding,
@@ -41,6 +42,7 @@ __all__ = [
     "LiteRTDetector",
     "LiteRTEmbedder",
     "Message",
+    "PackResult",
     "Progress",
     "PrunedCheckpoint",
     "__version__",
@@ -52,6 +54,7 @@ __all__ = [
     "load_detector",
     "load_embedder",
     "models",
+    "pack",
     "prune",
 ]
 
@@ -65,6 +68,7 @@ _MODULES = {
     _VERBS + "evaluate": ("EvaluationResult", "evaluate"),
     _VERBS + "models": ("KnownModels", "models"),
     _VERBS + "prune": ("PrunedCheckpoint", "prune"),
+    "edgeseal.watermark.pack": ("PackResult", "pack"),
 }
 
 

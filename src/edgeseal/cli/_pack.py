@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from edgeseal.cli._shared._console import busy, print_result
+from edgeseal.cli._shared._console import print_result
 from edgeseal.cli._shared._options import ImagesOption, JsonOption
+from edgeseal.cli._shared._progress import ConsoleProgress
 
 __all__ = ["pack"]
 
@@ -30,8 +31,7 @@ def pack(
     vectors, a program that reproduces them without edgeseal, and samples. Pictures of --images
     take the place of the bundled ones in the vectors.
     """
-    from edgeseal.watermark.pack import pack as write_pack
+    import edgeseal
 
-    with busy(f"packing {output.name}"):
-        result = write_pack(models, output, images=images or ())
+    result = edgeseal.pack(models, output, images=images or (), progress=ConsoleProgress())
     print_result("pack", result, as_json=as_json)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal._files import check_new_folder, sha256_of
+from edgeseal._progress import SILENT, Progress
 from edgeseal._version import __version__
 from edgeseal.data import attribution, photo_paths
 from edgeseal.errors import UsageError
@@ -113,6 +114,7 @@ def pack(
     output: str | Path,
     *,
     images: Sequence[str | Path] = (),
+    progress: Progress = SILENT,
 ) -> PackResult:
     """Write a folder that has all that an app needs to run models, with nothing of Edgeseal.
 
@@ -126,6 +128,7 @@ def pack(
         output: folder to make; it must not exist, or be empty.
         images: pictures for the vectors, and folders of them; three of the bundled photographs if
             none.
+        progress: hears of the work.
 
     Raises:
         UsageError: no model, or two of one name.
@@ -138,8 +141,11 @@ def pack(
     check_new_folder(folder)
     photos = find_pictures([Path(one) for one in images]) if images else photo_paths()[:_PICTURES]
     infos = [read_info(read_model(path), source=str(path)) for path in paths]
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".edgeseal-") as name:
-        draft = Path(name) / folder.name
+    with (
+        progress.busy(f"packing {folder.name}"),
+        tempfile.TemporaryDirectory(dir=folder.parent, prefix=".edgeseal-") as name,
+    ):
+        draft = Path(name) / "pack"
         packed = _write(draft, folder, paths, infos, photos)
         _write_sums(draft)
         files = [path for path in draft.rglob("*") if path.is_file()]
