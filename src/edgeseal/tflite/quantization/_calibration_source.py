@@ -47,7 +47,7 @@ class CalibrationSource:
                 "`ranges` takes what was observed before, so `calibration` and `save_ranges` "
                 "contradict it; give one or the other"
             )
-        if self.is_given and not any(recipe.uses_calibration for recipe in recipes):
+        if self.is_given and recipes and not any(one.uses_calibration for one in recipes):
             names = ", ".join(recipe.name for recipe in recipes)
             raise UsageError(
                 f"recipe {names} uses no calibration; leave out `calibration`, `ranges` and "
