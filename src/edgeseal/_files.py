@@ -18,6 +18,7 @@ __all__ = [
     "check_output",
     "check_outputs",
     "check_sources",
+    "listed",
     "make_folder",
     "output_folder",
     "replacing",
@@ -26,6 +27,11 @@ __all__ = [
 
 _BLOCK_BYTES = 1 << 20
 _SHOWN = 10
+
+
+def listed(names: str | Path | Iterable[str | Path]) -> list[str | Path]:
+    """Return names as a list, also if there is one alone: a text is no list of its letters."""
+    return [names] if isinstance(names, str | Path) else list(names)
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:

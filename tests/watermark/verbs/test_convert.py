@@ -65,3 +65,12 @@ def test_integer_ends_are_refused_when_a_recipe_leaves_floats(tmp_path: Path) ->
     with pytest.raises((UsageError, ModelError), match="`io` int8 goes with recipes that make"):
         edgeseal.convert("tiny", tmp_path / "out", io="int8", **options)  # type: ignore[arg-type]
     assert not (tmp_path / "out").exists()
+
+
+def test_one_name_is_no_list_of_letters(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown recipe 'int7'"):
+        edgeseal.convert("tiny", tmp_path, recipes="int7")
+    with pytest.raises(UsageError, match=r"float32.*uses no calibration"):
+        edgeseal.convert("tiny", tmp_path / "new", recipes="float32", calibration=tmp_path)
+    with pytest.raises(FileError, match="no_folder"):
+        edgeseal.evaluate(str(tmp_path / "no_folder" / "*.jpg"), tmp_path / "report")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeseal._files import check_apart, check_output, check_outputs, output_folder
+from edgeseal._files import check_apart, check_output, check_outputs, listed, output_folder
 from edgeseal._problems import Problems
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import ModelError, UsageError
@@ -110,8 +110,8 @@ def convert(
     part: str = _BOTH,
     checkpoint: str | Path | None = None,
     random_weights: int | None = None,
-    recipes: Sequence[str] = _RECIPES,
-    calibration: Sequence[str | Path] = (),
+    recipes: str | Path | Sequence[str | Path] = _RECIPES,
+    calibration: str | Path | Sequence[str | Path] = (),
     ranges: str | Path | None = None,
     save_ranges: str | Path | None = None,
     io: str = Ends.FLOAT32.value,
@@ -148,6 +148,7 @@ def convert(
         ModelError: a recipe cannot be carried out.
         MissingExtraError: the extra for conversion is not installed.
     """
+    recipes, calibration = listed(recipes), listed(calibration)
     folder, saved = Path(output), None if save_ranges is None else Path(save_ranges)
     source = CalibrationSource(calibration, None if ranges is None else Path(ranges), saved)
     weights = Weights(checkpoint, random_weights, allow_unexpected)
@@ -185,10 +186,10 @@ def convert(
     return ConvertedFiles(found.name, tuple(written))
 
 
-def _find_recipes(names: Sequence[str], problems: Problems) -> Iterator[Recipe]:
+def _find_recipes(names: Sequence[str | Path], problems: Problems) -> Iterator[Recipe]:
     for name in dict.fromkeys(names):
         with problems.collected():
-            yield find_recipe(name)
+            yield find_recipe(str(name))
 
 
 def _find_parts(

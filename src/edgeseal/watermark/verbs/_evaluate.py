@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeseal._files import check_apart, check_outputs
+from edgeseal._files import check_apart, check_outputs, listed
 from edgeseal._problems import Problems
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import EdgesealError
@@ -105,13 +105,13 @@ class EvaluationResult:
 
 
 def evaluate(
-    images: Sequence[str | Path],
+    images: str | Path | Sequence[str | Path],
     output: str | Path,
-    models: Sequence[str | Path] = (),
+    models: str | Path | Sequence[str | Path] = (),
     *,
     embedder: str | Path | None = None,
     attacks: str = "quick",
-    unmarked: Sequence[str | Path] = (),
+    unmarked: str | Path | Sequence[str | Path] = (),
     rates: Iterable[float] = _RATES,
     message: str | None = None,
     seed: int = 0,
@@ -162,7 +162,7 @@ def evaluate(
         MissingExtraError: the extra for evaluation, or that of an engine, is not installed.
     """
     require_evaluation("edgeseal evaluate")
-    folder = Path(output)
+    folder, models = Path(output), listed(models)
     problems = Problems()
     problems.expect_at_least(1, workers=workers)
     with problems.collected():
@@ -182,7 +182,7 @@ def evaluate(
             card=card,
             frames=frames,
         )
-        pictures, more = _sources(settings, images), _sources(settings, unmarked)
+        pictures, more = (_sources(settings, listed(names)) for names in (images, unmarked))
     problems.check()
     found = list(map(Path, models)) or [make_reference_pair(folder / _MODELS, progress)]
     detectors, writer = choose_models(found, None if embedder is None else Path(embedder), progress)
