@@ -210,7 +210,7 @@ def change_kind(model: Model, generator: Generator) -> None:
 
 
 def change_version(model: Model, generator: Generator) -> None:
-    _operator(model, generator).version = int(generator.choice([-1, 0, 2, 99, 2**31 - 1]))
+    _operator(model, generator).state_version(int(generator.choice([-1, 0, 2, 99, 2**31 - 1])))
 
 
 def change_options(model: Model, generator: Generator) -> None:

@@ -22,9 +22,7 @@ def main() -> None:
         source = Tensor("x", x.shape, "INT8", quantization=per_tensor(0.01))
         result = Tensor("y", expected.shape, "INT8", quantization=per_tensor(step))
         w = constant("w", stored, scale, axis=2)
-        product = new_operator(
-            "BATCH_MATMUL", [source, w], [result], version=2, adjX=False, adjY=False
-        )
+        product = new_operator("BATCH_MATMUL", [source, w], [result], adjX=False, adjY=False)
         for delegate in (True, False):
             y = run(interpreter(source, result, product, delegate=delegate), x) * step
             error = np.linalg.norm(y - expected, axis=(0, 1)) / np.linalg.norm(

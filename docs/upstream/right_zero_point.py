@@ -11,9 +11,7 @@ def main() -> None:
         x = Tensor("x", (24, 256, 64), "INT8", quantization=per_tensor(0.01, left))
         w = Tensor("w", (24, 64, 256), "INT8", quantization=per_tensor(0.01, right))
         y = Tensor("y", (24, 256, 256), "INT8", quantization=per_tensor(0.05))
-        made = interpreter(
-            x, y, new_operator("BATCH_MATMUL", [x, w], [y], version=2, adjX=False, adjY=False)
-        )
+        made = interpreter(x, y, new_operator("BATCH_MATMUL", [x, w], [y], adjX=False, adjY=False))
         kinds = {details["op_name"] for details in made._get_ops_details()}
         who = "delegate" if "DELEGATE" in kinds else "built-in kernel"
         print(f"zero points {left}, {right}: {who:15}, {best_ms(made):.2f} ms")

@@ -43,7 +43,7 @@ def linear(*, is_static: bool) -> float:
         y.dtype, y.quantization = "INT8", per_tensor(0.5)
         bias = constant("b", np.zeros(OUTPUTS, np.int32), scales * np.float32(0.02))
     operands = [x, constant("w", weights, scales), bias]
-    operator = new_operator("FULLY_CONNECTED", operands, [y], version=4, fusedActivationFunction=0)
+    operator = new_operator("FULLY_CONNECTED", operands, [y], fusedActivationFunction=0)
     return best_ms(interpreter(x, y, operator), 100)
 
 

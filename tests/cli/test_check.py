@@ -64,7 +64,7 @@ def test_pictures_are_what_it_runs_on_when_they_are_given(run: Run, tmp_path: Pa
     # a divisor that reaches zero on black pictures alone
     image, y = value("image", [1, 4, 4, 3]), value("y", [1, 4, 4, 3], "INT8", 0.1)
     stored = value("stored", [1, 4, 4, 3], "INT8", 1 / 255, -128)
-    divide = new_operator("DIV", [stored, stored], [y], version=2, fusedActivationFunction=0)
+    divide = new_operator("DIV", [stored, stored], [y], fusedActivationFunction=0)
     path = tmp_path / "divide.tflite"
     write_model(model_of([image], [y], [new_operator("QUANTIZE", [image], [stored]), divide]), path)
     for name, level in (("black", 0), ("white", 255)):

@@ -46,10 +46,8 @@ def model(inputs: list[Tensor], outputs: list[Tensor], *operators: Operator) -> 
     return model_of(inputs, outputs, list(operators))
 
 
-def operator(
-    kind: str, inputs: list[Tensor | None], output: Tensor, *, version: int = 1, **options: object
-) -> Operator:
-    return new_operator(kind, inputs, [output], version=version, **options)
+def operator(kind: str, inputs: list[Tensor | None], output: Tensor, **options: object) -> Operator:
+    return new_operator(kind, inputs, [output], **options)
 
 
 def shows(
@@ -123,7 +121,8 @@ def custom_operator() -> Model:
 @shows("ES006", "ADD")
 def operator_from_the_future() -> Model:
     x, y = value("x", [1]), value("y", [1])
-    add = operator("ADD", [x, x], y, version=99, fusedActivationFunction=0)
+    add = operator("ADD", [x, x], y, fusedActivationFunction=0)
+    add.state_version(99)
     return model([x], [y], add)
 
 
@@ -175,7 +174,7 @@ def quantized_divisor_of_zero() -> Model:
     x = value("x", [64])
     stored = value("stored", [64], "INT8", scale=10.0)  # LiteRT 2.1 looks for stored zeros
     y = value("y", [64], "INT8", scale=0.1, zero=-128)
-    divide = operator("DIV", [stored, stored], y, version=2, fusedActivationFunction=0)
+    divide = operator("DIV", [stored, stored], y, fusedActivationFunction=0)
     return model([x], [y], operator("QUANTIZE", [x], stored), divide)
 
 
@@ -240,7 +239,7 @@ def float_cosine_between_integers() -> Model:
     return model(
         [x],
         [y],
-        operator("DEQUANTIZE", [x], a, version=2),
+        operator("DEQUANTIZE", [x], a),
         operator("COS", [a], b),
         operator("QUANTIZE", [b], y),
     )
@@ -276,7 +275,7 @@ def broadcast_before_an_addition() -> Model:
     return model(
         [x, row],
         [y],
-        operator("BROADCAST_TO", [row, constant("shape", [2, 3])], wide, version=2),
+        operator("BROADCAST_TO", [row, constant("shape", [2, 3])], wide),
         operator("ADD", [x, wide], y, fusedActivationFunction=0),
     )
 
@@ -289,7 +288,7 @@ def there_and_back_again() -> Model:
     return model(
         [x],
         [y],
-        operator("DEQUANTIZE", [x], middle, version=2),
+        operator("DEQUANTIZE", [x], middle),
         operator("QUANTIZE", [middle], back),
         operator("RESHAPE", [back, constant("shape", [4])], y, newShape=[4]),
     )
@@ -327,6 +326,22 @@ def product_with_a_scale_per_channel() -> Model:
     return model([x], [y], operator("QUANTIZE", [x], stored), product)
 
 
+@shows("ES030", "DEQUANTIZE")
+def later_version() -> Model:
+    x, y = value("x", [1, 4], "INT8", 0.1), value("y", [1, 4])
+    widen = operator("DEQUANTIZE", [x], y)
+    widen.state_version(5)  # of a scale per channel
+    return model([x], [y], widen)
+
+
+@shows("ES031", "DEQUANTIZE")
+def earlier_version() -> Model:
+    x, y = value("x", [1, 4], "INT8", 0.1), value("y", [1, 4])
+    widen = operator("DEQUANTIZE", [x], y)
+    widen.state_version(1)
+    return model([x], [y], widen)
+
+
 def _plain() -> Model:
     x, y = value("x", [4]), value("y", [4])
     return model([x], [y], operator("NEG", [x], y))
@@ -334,6 +349,6 @@ def _plain() -> Model:
 
 def _convolution(x, kernel, bias, y):  # type: ignore[no-untyped-def]
     return operator(
-        "CONV_2D", [x, kernel, bias], y, version=3, padding=1, strideW=1, strideH=1,
+        "CONV_2D", [x, kernel, bias], y, padding=1, strideW=1, strideH=1,
         dilationWFactor=1, dilationHFactor=1, fusedActivationFunction=0,
     )  # fmt: skip

@@ -32,7 +32,7 @@ def test_operator_counts_as_good_when_the_delegate_takes_it_only_in_company(
         [x],
         [y],
         [
-            new_operator("DEQUANTIZE", [half], [single], version=3),
+            new_operator("DEQUANTIZE", [half], [single]),
             new_operator("ADD", [x, single], [y], fusedActivationFunction=0),
         ],
     )

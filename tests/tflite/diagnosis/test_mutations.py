@@ -114,7 +114,7 @@ def test_broadcast_is_left_alone_when_shapes_do_not_go_together(
         [x, row],
         [y],
         [
-            new_operator("BROADCAST_TO", [row, constant("shape", [2, 3])], [wide], version=2),
+            new_operator("BROADCAST_TO", [row, constant("shape", [2, 3])], [wide]),
             new_operator("ADD", [x, wide], [y], fusedActivationFunction=0),
         ],
     )
@@ -133,7 +133,7 @@ def test_weights_do_not_count_as_unpacked_when_something_else_is_read_with_them(
         [y],
         [
             new_operator("NEG", [x], [other]),
-            new_operator("DEQUANTIZE", [half, other], [w], version=3),
+            new_operator("DEQUANTIZE", [half, other], [w]),
             new_operator("ADD", [x, w], [y], fusedActivationFunction=0),
         ],
     )

@@ -80,7 +80,7 @@ def test_next_trial_works_when_one_hung(monkeypatch: pytest.MonkeyPatch) -> None
 def test_results_are_refused_when_they_are_larger_than_the_limit() -> None:
     x, y = value("x", [1]), value("y", [2**10, 2**8, 2**8])  # 0.25 GiB
     shape = constant("shape", list(y.shape))
-    wide = model_of([x], [y], [new_operator("BROADCAST_TO", [x, shape], [y], version=2)])
+    wide = model_of([x], [y], [new_operator("BROADCAST_TO", [x, shape], [y])])
     with Prober(memory_limit_bytes=3 * 2**29, timeout_s=HANG_S) as prober:
         outcome = prober.run(wide, (np.zeros(1, np.float32),))
     assert outcome.status is Status.FAILED

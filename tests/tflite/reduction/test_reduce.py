@@ -156,7 +156,7 @@ def test_neighbours_are_kept_when_one_operator_alone_does_not_show_it(tmp_path: 
     a, b, c = value("a", [4]), value("b", [4]), value("c", [4], "INT8", scale=0.1)
     operators = [
         new_operator("ABS", [x], [value("unused", [4], "INT8", scale=0.1)]),
-        new_operator("DEQUANTIZE", [x], [a], version=2),
+        new_operator("DEQUANTIZE", [x], [a]),
         new_operator("NEG", [a], [b]),
         new_operator("QUANTIZE", [a], [c]),
         new_operator("RESHAPE", [c, constant("shape", [4])], [y], newShape=[4]),
@@ -283,7 +283,7 @@ def test_both_parts_run_when_the_script_of_a_difference_runs(tmp_path: Path) -> 
     table = operator.inputs[0]
     wide = value("wide", [1, 4, 4])
     operator.inputs[0] = wide
-    mended.main.insert_before(operator, new_operator("DEQUANTIZE", [table], [wide], version=2))
+    mended.main.insert_before(operator, new_operator("DEQUANTIZE", [table], [wide]))
     paths = saved(mended, tmp_path / "a.tflite"), saved(other, tmp_path / "b.tflite")
     reduction = reduce_difference(paths[0], tolerance=0.01, against=paths[1])
     assert kinds(reduction.model) == ["DEQUANTIZE", "BATCH_MATMUL"]

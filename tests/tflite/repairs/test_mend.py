@@ -192,11 +192,11 @@ def root_mean_square() -> Model:
         [y],
         [
             new_operator("QUANTIZE", [x], [q]),
-            new_operator("MUL", [q, q], [squares], version=2, **PLAIN),
-            new_operator("MEAN", [squares, constant("axes", [2])], [mean], version=2, keepDims=1),
-            new_operator("ADD", [mean, epsilon], [moved], version=2, **PLAIN),
-            new_operator("SQRT", [moved], [root], version=2),
-            new_operator("DIV", [q, root], [y], version=2, **PLAIN),
+            new_operator("MUL", [q, q], [squares], **PLAIN),
+            new_operator("MEAN", [squares, constant("axes", [2])], [mean], keepDims=1),
+            new_operator("ADD", [mean, epsilon], [moved], **PLAIN),
+            new_operator("SQRT", [moved], [root]),
+            new_operator("DIV", [q, root], [y], **PLAIN),
         ],
     )
 
@@ -221,9 +221,7 @@ def test_operand_is_clamped_when_it_is_negative(
 ) -> None:
     x, q = value("x", (1, 32)), value("q", (1, 32), "INT8", 0.02, -40)
     y = value("y", (1, 32), "INT8", 0.05, -128)
-    model = model_of(
-        [x], [y], [new_operator("QUANTIZE", [x], [q]), new_operator(kind, [q], [y], version=2)]
-    )
+    model = model_of([x], [y], [new_operator("QUANTIZE", [x], [q]), new_operator(kind, [q], [y])])
     stored = np.linspace(-0.1, 3, 32, dtype=np.float32)[None]
     result = mended(model, stored)
     assert kinds(result.model) == ["QUANTIZE", "MAXIMUM", kind]

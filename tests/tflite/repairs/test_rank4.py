@@ -31,7 +31,6 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
     first: int = 0  # position of the tensor among the operands
     name: str = ""
-    version: int = 1
 
     def __str__(self) -> str:
         return self.name or self.kind
@@ -52,7 +51,7 @@ def high_rank_model(case: Case) -> tuple[Model, Array, list[Array]]:
     outputs = [value(f"result{i}", r.shape, dtype[r.dtype.kind]) for i, r in enumerate(results)]
     flat = [value(f"y{i}", (r.size,), dtype[r.dtype.kind]) for i, r in enumerate(results)]
     ends = [reshape(a, b) for a, b in zip(outputs, flat, strict=True)]
-    operator = new_operator(case.kind, inputs, outputs, version=case.version, **case.options)
+    operator = new_operator(case.kind, inputs, outputs, **case.options)
     model = model_of([source], flat, [reshape(source, high), operator, *ends])
     return model, x.reshape(-1), [r.reshape(-1) for r in results]
 
@@ -123,7 +122,7 @@ MOVING = [
         [EVERY_PADDING, SEVEN],
     ),
     Case("MIRROR_PAD", S5, lambda x: np.pad(x, PADDING, "reflect"), [PADDING], {"mode": 0}),
-    Case("BROADCAST_TO", (2, 3, 1, 1, 6), lambda x: np.broadcast_to(x, S5), [list(S5)], version=2),
+    Case("BROADCAST_TO", (2, 3, 1, 1, 6), lambda x: np.broadcast_to(x, S5), [list(S5)]),
     Case("EXPAND_DIMS", S5, lambda x: x[:, :, None], [2]),
     Case("SQUEEZE", S6, lambda x: x[0], [], {"squeezeDims": [0]}),
     Case("REVERSE_V2", S5, lambda x: np.flip(x, 2), [[2]]),
@@ -201,7 +200,7 @@ def test_constant_keeps_its_scales_when_its_axis_moves() -> None:
         [y],
         [
             reshape(x, high),
-            new_operator("DEQUANTIZE", [stored], [wide], version=2),
+            new_operator("DEQUANTIZE", [stored], [wide]),
             new_operator("ADD", [high, wide], [total], fusedActivationFunction=0),
             reshape(total, y),
         ],

@@ -34,7 +34,7 @@ def assert_same(model: Model, rewrite: Rewrite, *arrays: np.ndarray) -> None:
 
 def broadcast(source: Tensor, wide: Tensor) -> Operator:
     sizes = constant("sizes", list(wide.shape))
-    return new_operator("BROADCAST_TO", [source, sizes], [wide], version=2)
+    return new_operator("BROADCAST_TO", [source, sizes], [wide])
 
 
 def floats(*shape: int) -> np.ndarray:
@@ -133,8 +133,8 @@ def test_pair_goes_when_it_cancels(dtype: str, zero: int) -> None:
         [x],
         [y],
         [
-            new_operator("DEQUANTIZE", [x], [real], version=3),
-            new_operator("QUANTIZE", [real], [again], version=2),
+            new_operator("DEQUANTIZE", [x], [real]),
+            new_operator("QUANTIZE", [real], [again]),
             new_operator("RESHAPE", [again, constant("shape", [64])], [y]),
         ],
     )
@@ -149,7 +149,7 @@ def test_dequantize_stays_when_others_read_it() -> None:
         [x],
         [y, z],
         [
-            new_operator("DEQUANTIZE", [x], [real], version=2),
+            new_operator("DEQUANTIZE", [x], [real]),
             new_operator("QUANTIZE", [real], [again]),
             new_operator("RESHAPE", [again, constant("shape", [64])], [y]),
             new_operator("NEG", [real], [z]),
@@ -166,7 +166,7 @@ def test_quantize_goes_when_nothing_changes() -> None:
         [y],
         [
             new_operator("QUANTIZE", [x], [again]),
-            new_operator("DEQUANTIZE", [again], [y], version=2),
+            new_operator("DEQUANTIZE", [again], [y]),
         ],
     )
     assert_same(model, CANCEL_QUANTIZES, stored("INT8"))
@@ -180,7 +180,7 @@ def test_output_keeps_its_name_when_its_quantize_goes() -> None:
         [y],
         [
             new_operator("RESHAPE", [x, constant("shape", [64])], [raised]),
-            new_operator("DEQUANTIZE", [raised], [real], version=2),
+            new_operator("DEQUANTIZE", [raised], [real]),
             new_operator("QUANTIZE", [real], [y]),
         ],
     )
@@ -198,8 +198,8 @@ def test_pair_stays_when_the_quantization_differs(ending: Tensor) -> None:
         [x],
         [ending],
         [
-            new_operator("DEQUANTIZE", [x], [real], version=2),
-            new_operator("QUANTIZE", [real], [ending], version=2),
+            new_operator("DEQUANTIZE", [x], [real]),
+            new_operator("QUANTIZE", [real], [ending]),
         ],
     )
     assert CANCEL_QUANTIZES.apply(model) == []
@@ -211,7 +211,7 @@ def test_pair_stays_when_it_joins_input_and_output() -> None:
         [x],
         [y],
         [
-            new_operator("DEQUANTIZE", [x], [real], version=2),
+            new_operator("DEQUANTIZE", [x], [real]),
             new_operator("QUANTIZE", [real], [y]),
         ],
     )

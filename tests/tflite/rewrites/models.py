@@ -88,7 +88,6 @@ def fully_connected_model(
         "FULLY_CONNECTED",
         [x, w, b],
         [y],
-        version=2,
         fusedActivationFunction=activation,
         keepNumDims=keep_dims,
         weightsFormat=0,

@@ -73,7 +73,7 @@ def test_quantization_is_kept_when_a_quantized_mirror_pad_is_unfolded() -> None:
             value(n, s, "INT8", 0.1, 3) for n, s in (("x", x.shape), ("y", (1, 6, 6, 2)))
         )
         paddings = constant("paddings", [[0, 0], [1, 1], [1, 1], [0, 0]])
-        pad = new_operator("MIRROR_PAD", [source, paddings], [result], version=2, mode=REFLECT)
+        pad = new_operator("MIRROR_PAD", [source, paddings], [result], mode=REFLECT)
         model = model_of([source], [result], [pad])
         if count:
             assert applied(UNFOLD_MIRROR_PADS, model) == 1
@@ -165,7 +165,7 @@ def test_layer_stays_when_its_weights_are_computed_from_constants_alone() -> Non
     stored = constant("stored", RNG.normal(size=(5, 8)).astype(np.float16))
     widened = value("widened", (5, 8))
     layer.inputs[1] = widened
-    model.main.insert_before(layer, new_operator("DEQUANTIZE", [stored], [widened], version=3))
+    model.main.insert_before(layer, new_operator("DEQUANTIZE", [stored], [widened]))
     assert MULTIPLY_COMPUTED_WEIGHTS.apply(model) == []
 
 

@@ -51,6 +51,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "broadcasts": FIXTURES["ES024"].build,
     "quantize-pairs": FIXTURES["ES025"].build,
     "dead-code": FIXTURES["ES026"].build,
+    "versions": FIXTURES["ES030"].build,
     "pot-scale": FIXTURES["ES011"].build,
     "quantized-axis": FIXTURES["ES019"].build,
     "one-scale": FIXTURES["ES029"].build,

@@ -25,8 +25,8 @@ def layers(*, per_channel: bool = False) -> Model:
     weights = constant("w", numbers, scale=[0.01] * 8)
     scales = np.full(8 if per_channel else 1, 0.01, np.float32)
     table = constant("table", numbers[None], scale=scales, axis=2 if per_channel else 0)
-    layer = new_operator("FULLY_CONNECTED", [x, weights, None], [h], version=4, keepNumDims=True)
-    product = new_operator("BATCH_MATMUL", [h, table], [y], version=4)
+    layer = new_operator("FULLY_CONNECTED", [x, weights, None], [h], keepNumDims=True)
+    product = new_operator("BATCH_MATMUL", [h, table], [y])
     return model_of([x], [y], [layer, product])
 
 
@@ -58,7 +58,7 @@ def test_every_operator_in_between_is_taken_when_pieces_are_several() -> None:
         [y],
         [
             new_operator("MUL", [x, x], [a], fusedActivationFunction=0),
-            new_operator("SIGN", [a], [b], version=2),
+            new_operator("SIGN", [a], [b]),
             new_operator("ABS", [b], [c]),
             new_operator("MUL", [c, a], [y], fusedActivationFunction=0),
         ],

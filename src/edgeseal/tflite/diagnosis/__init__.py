@@ -9,6 +9,7 @@ from edgeseal.tflite.diagnosis._file_trial import Samples
 from edgeseal.tflite.diagnosis._finding import Finding, Node
 from edgeseal.tflite.diagnosis._quantization_findings import needless_quantizes
 from edgeseal.tflite.diagnosis._shape_findings import needless_broadcasts
+from edgeseal.tflite.diagnosis._version_findings import code_of_version
 
 __all__ = [
     "CODES",
@@ -20,6 +21,7 @@ __all__ = [
     "Samples",
     "check",
     "check_file",
+    "code_of_version",
     "codes_page",
     "dead_functions",
     "has_axis_outside",

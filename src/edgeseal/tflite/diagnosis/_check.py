@@ -15,6 +15,7 @@ from edgeseal.tflite.diagnosis._finding import Finding, Node, with_modules
 from edgeseal.tflite.diagnosis._islands import find_islands
 from edgeseal.tflite.diagnosis._quantization_findings import find_quantization
 from edgeseal.tflite.diagnosis._shape_findings import find_shapes
+from edgeseal.tflite.diagnosis._version_findings import find_versions
 from edgeseal.tflite.graph import Model, Tensor, find_modules, read_model
 from edgeseal.tflite.probe import Prober, Status
 
@@ -101,6 +102,7 @@ def check(
         *find_islands(model),
         *find_shapes(model),
         *find_dead(model),
+        *find_versions(model),
     ]
     findings = with_modules(findings, find_modules(model))
     order = list(Level)

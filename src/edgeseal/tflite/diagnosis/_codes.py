@@ -271,6 +271,24 @@ _ALL = (
         f"{_REPAIR} It gives the constant one scale, or leaves the operator float.",
         is_mendable=True,
     ),
+    Code(
+        "ES030",
+        _NOTE,
+        "a version higher than the operator needs",
+        "The file states a later version than the operator's types, shapes and options need. "
+        "Delegates, compilers and older runtimes that do not know it refuse what they could run.",
+        f"{_REPAIR} It states the lowest version that is enough.",
+        is_mendable=True,
+    ),
+    Code(
+        "ES031",
+        _WARNING,
+        "a version lower than the operator needs",
+        "The file states a version that does not have the operator's types, shapes or options yet: "
+        "a runtime of that age takes it all the same, and fails or computes something else.",
+        f"{_REPAIR} It states the lowest version that is enough.",
+        is_mendable=True,
+    ),
 )
 
 CODES: dict[str, Code] = {code.name: code for code in _ALL}

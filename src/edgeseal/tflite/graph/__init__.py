@@ -1,5 +1,20 @@
 """A ``.tflite`` file as a graph of objects."""
 
+from edgeseal.tflite.graph._build_operators import (
+    NO_ACTIVATION,
+    float32_constant,
+    int32_constant,
+    new_arithmetic,
+    new_concatenation,
+    new_dequantize,
+    new_matmul,
+    new_quantize,
+    new_reduction,
+    new_reshape,
+    new_slice,
+    new_transpose,
+    tensor_like,
+)
 from edgeseal.tflite.graph._description import (
     DESCRIPTION,
     parse_description,
@@ -13,6 +28,7 @@ from edgeseal.tflite.graph._model import (
     Operator,
     OperatorCode,
     Signature,
+    StatedVersion,
     Subgraph,
 )
 from edgeseal.tflite.graph._model_summary import (
@@ -34,6 +50,7 @@ from edgeseal.tflite.graph._write_model import serialize, write_model
 
 __all__ = [
     "DESCRIPTION",
+    "NO_ACTIVATION",
     "Appended",
     "Arithmetic",
     "Blockwise",
@@ -53,6 +70,7 @@ __all__ = [
     "ShapeOf",
     "Signature",
     "SignatureSummary",
+    "StatedVersion",
     "Subgraph",
     "Tensor",
     "TensorSummary",
@@ -63,13 +81,25 @@ __all__ = [
     "deserialize",
     "enum_names",
     "find_modules",
+    "float32_constant",
+    "int32_constant",
+    "new_arithmetic",
+    "new_concatenation",
+    "new_dequantize",
+    "new_matmul",
     "new_operator",
+    "new_quantize",
+    "new_reduction",
+    "new_reshape",
+    "new_slice",
+    "new_transpose",
     "paired_ends",
     "parse_description",
     "read_description",
     "read_model",
     "serialize",
     "summarize",
+    "tensor_like",
     "write_description",
     "write_model",
 ]

@@ -14,8 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.tflite.graph._tensor import Buffer, ExternalBuffer, Tensor
+from edgeseal.tflite.graph._versions import lowest_version
 
-__all__ = ["Appended", "Model", "Operator", "OperatorCode", "Signature", "Subgraph"]
+__all__ = [
+    "Appended",
+    "Model",
+    "Operator",
+    "OperatorCode",
+    "Signature",
+    "StatedVersion",
+    "Subgraph",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +42,31 @@ class OperatorCode:
     is_custom: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class StatedVersion:
+    """The version that a file states for an operator.
+
+    Attributes:
+        version: of the operator's contract.
+        needed: what the operator needed when that was read; None where that is not known.
+    """
+
+    version: int
+    needed: int | None
+
+
 @dataclass(eq=False, slots=True)
 class Operator:
     """One node.
+
+    Nobody sets its version: it is the lowest that operands, results and options need. What a file
+    states counts as long as the operator needs what it needed there.
 
     Attributes:
         kind: the schema's operator name, such as ``FULLY_CONNECTED``, or the custom code.
         inputs: operands; None where an optional one is absent.
         outputs: results.
-        version: version of the operator's contract.
+        stated: the version that the file states; None for operators that were made here.
         is_custom: whether ``kind`` is a custom code.
         options: the schema's option table of this operator, as the generated object class; its
             attributes have the schema's names. None where the operator has no options. Indices
@@ -58,13 +83,32 @@ class Operator:
     kind: str
     inputs: list[Tensor | None]
     outputs: list[Tensor]
-    version: int = 1
+    stated: StatedVersion | None = None
     is_custom: bool = False
     options: Any = None
     intermediates: list[Tensor] = field(default_factory=list)
     raw: Any = None
     subgraphs: list[Subgraph] = field(default_factory=list)
     custom_options: NDArray[np.uint8] | None = None
+
+    @property
+    def needed_version(self) -> int | None:
+        """The lowest version that has what it needs; None where that is not known."""
+        if self.is_custom:
+            return None
+        return lowest_version(self.kind, self.inputs, self.outputs, self.options)
+
+    @property
+    def version(self) -> int:
+        """Version of its contract."""
+        needed, stated = self.needed_version, self.stated
+        if stated is not None and needed in (None, stated.needed):
+            return stated.version
+        return 1 if needed is None else needed
+
+    def state_version(self, version: int) -> None:
+        """Let it have the version that a file states, whatever it needs."""
+        self.stated = StatedVersion(version, self.needed_version)
 
     @property
     def code(self) -> OperatorCode:

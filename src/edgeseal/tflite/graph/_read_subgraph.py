@@ -144,7 +144,6 @@ class _SubgraphReader:
                 for place in _ints(record.inputs)
             ],
             outputs=self.tensors.pick_all(record.outputs, user),
-            version=code.version,
             is_custom=code.is_custom,
             options=options,
             intermediates=self.tensors.pick_all(record.intermediates, user),
@@ -152,6 +151,7 @@ class _SubgraphReader:
             subgraphs=[self._pools.subgraphs.pick(place, user) for place in _called(options)],
             custom_options=self._custom_options(record),
         )
+        operator.state_version(code.version)
         record.inputs = record.outputs = record.intermediates = record.customOptions = None
         record.builtinOptions = record.builtinOptions2 = None
         return operator

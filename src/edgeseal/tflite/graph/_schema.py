@@ -79,7 +79,6 @@ def new_operator(
     inputs: list[Tensor | None],
     outputs: list[Tensor],
     *,
-    version: int = 1,
     subgraphs: Iterable[Subgraph] = (),
     **options: object,
 ) -> Operator:
@@ -89,7 +88,6 @@ def new_operator(
         kind: the schema's name, such as ``DEQUANTIZE``.
         inputs: operands, None for an absent optional one.
         outputs: results.
-        version: version of the operator's contract.
         subgraphs: functions that it calls, in the order that :class:`Operator` gives.
         options: fields of the schema's option table of this operator, by the schema's names.
 
@@ -105,7 +103,7 @@ def new_operator(
         setattr(table, field, value)
     if called and not subgraph_fields(table):
         raise ValueError(f"operators {kind} call no functions")
-    return Operator(kind, inputs, outputs, version=version, options=table, subgraphs=called)
+    return Operator(kind, inputs, outputs, options=table, subgraphs=called)
 
 
 def _option_table(kind: str) -> Any:

@@ -22,6 +22,7 @@ from edgeseal.tflite.repairs.rank._rank4 import LOWER_RANK, unlowerable_reason
 from edgeseal.tflite.repairs.tidy._broadcasts import REMOVE_BROADCASTS
 from edgeseal.tflite.repairs.tidy._cancelled_quantizes import CANCEL_QUANTIZES
 from edgeseal.tflite.repairs.tidy._unused import REMOVE_DEAD
+from edgeseal.tflite.repairs.tidy._versions_needed import STATE_NEEDED_VERSIONS
 from edgeseal.tflite.rewrites import ModelChange, Rewrite
 
 __all__ = ["TIDY", "Companion", "RepairResult", "repair", "repair_file"]
@@ -32,7 +33,13 @@ _AT_THE_EDGE = "joins tensors that cannot change: the model's own, or another op
 _CLOSER = 0.8  # what a larger file has to be worth
 _EXACT_NMSE = 1e-8  # what adding up in another order may cost
 
-TIDY: tuple[Rewrite, ...] = (LOWER_RANK, REMOVE_BROADCASTS, CANCEL_QUANTIZES, REMOVE_DEAD)
+TIDY: tuple[Rewrite, ...] = (
+    LOWER_RANK,
+    REMOVE_BROADCASTS,
+    CANCEL_QUANTIZES,
+    REMOVE_DEAD,
+    STATE_NEEDED_VERSIONS,
+)
 """Rewrites of operators that work, but could be simpler."""
 
 

@@ -12,14 +12,21 @@ import dataclasses
 import math
 from collections.abc import Iterator
 
-from edgeseal.tflite.graph import Operator, Subgraph, Tensor, new_operator
-from edgeseal.tflite.rewrites._operators_of import like, reshape
+from edgeseal.tflite.graph import (
+    NO_ACTIVATION,
+    Operator,
+    Subgraph,
+    Tensor,
+    new_arithmetic,
+    new_matmul,
+    new_reshape,
+    tensor_like,
+)
 from edgeseal.tflite.rewrites._rewrite import OperatorRewrite, Proof, Replacement, Site
 
 __all__ = ["MULTIPLY_COMPUTED_WEIGHTS"]
 
 _DEFAULT_LAYOUT = 0  # FullyConnectedOptionsWeightsFormat
-_NO_ACTIVATION = 0
 
 
 def _find(site: Site) -> Iterator[Replacement]:
@@ -58,7 +65,7 @@ def _can_be_product(operator: Operator) -> bool:
         return False
     is_plain = operator.options.weightsFormat == _DEFAULT_LAYOUT
     # without a bias there is no addition that could take the activation
-    needs_sum = operator.options.fusedActivationFunction != _NO_ACTIVATION
+    needs_sum = operator.options.fusedActivationFunction != NO_ACTIVATION
     return is_plain and weights.rank == 2 and (not needs_sum or _bias(operator) is not None)
 
 
@@ -74,31 +81,20 @@ def _multiplied(operator: Operator) -> list[Operator]:
     rows = math.prod(source.shape) // width
     made: list[Operator] = []
     if source.rank != 2:
-        flat = like(source, f"{result.name}/rows", (rows, width))
-        made.append(reshape(source, flat))
+        flat = tensor_like(source, f"{result.name}/rows", (rows, width))
+        made.append(new_reshape(source, flat))
         source = flat
-    product = like(result, f"{result.name}/product", (rows, outputs))
-    made.append(
-        new_operator(
-            "BATCH_MATMUL",
-            [source, weights],
-            [product],
-            adjX=False,
-            adjY=True,
-            asymmetricQuantizeInputs=False,
-        )
-    )
+    product = tensor_like(result, f"{result.name}/product", (rows, outputs))
+    made.append(new_matmul(source, weights, product, adj_y=True))
     if bias is not None:
-        total = like(result, f"{result.name}/sum", product.shape)
+        total = tensor_like(result, f"{result.name}/sum", product.shape)
         activation = operator.options.fusedActivationFunction
-        made.append(
-            new_operator("ADD", [product, bias], [total], fusedActivationFunction=activation)
-        )
+        made.append(new_arithmetic("ADD", product, bias, total, activation=activation))
         product = total
     if product.shape == result.shape:
         made[-1] = dataclasses.replace(made[-1], outputs=[result])
     else:
-        made.append(reshape(product, result))
+        made.append(new_reshape(product, result))
     return made
 
 

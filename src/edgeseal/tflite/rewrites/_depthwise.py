@@ -15,7 +15,13 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.tflite.graph import Buffer, Operator, Tensor, new_operator
+from edgeseal.tflite.graph import (
+    NO_ACTIVATION,
+    Operator,
+    Tensor,
+    float32_constant,
+    new_arithmetic,
+)
 from edgeseal.tflite.rewrites._rewrite import OperatorRewrite, Proof, Replacement, Site
 
 __all__ = ["SPLIT_LARGE_DEPTHWISE"]
@@ -23,8 +29,6 @@ __all__ = ["SPLIT_LARGE_DEPTHWISE"]
 _MOST_TAPS = 25  # of the delegate's depthwise kernels
 _MOST_PARTS = 6  # as many as 11 x 11 takes
 _SAME = 0  # Padding
-_NO_ACTIVATION = 0
-_DILATED_VERSION = 2
 
 Float = NDArray[np.float32]
 
@@ -61,7 +65,7 @@ def _split(operator: Operator, weights: Float) -> list[Operator]:
     made, total = [parts[0]], parts[0].outputs[0]
     for part in parts[1:]:
         one, total = total, Tensor(f"{part.outputs[0].name}/sum", result.shape, "FLOAT32")
-        made += [part, _sum(one, part.outputs[0], total)]
+        made += [part, new_arithmetic("ADD", one, part.outputs[0], total)]
     made[-1].outputs = [result]
     made[-1].options.fusedActivationFunction = operator.options.fusedActivationFunction
     return made
@@ -75,14 +79,13 @@ def _part(
     name = f"{result.name}/part{index}"
     options = copy.copy(operator.options)
     options.dilationWFactor = dilation
-    options.fusedActivationFunction = _NO_ACTIVATION
-    taps = _constant(f"{name}/weights", np.ascontiguousarray(weights[:, :, columns]))
-    no_bias = _constant(f"{name}/no_bias", np.zeros(weights.shape[-1], np.float32))
+    options.fusedActivationFunction = NO_ACTIVATION
+    taps = float32_constant(f"{name}/weights", np.ascontiguousarray(weights[:, :, columns]))
+    no_bias = float32_constant(f"{name}/no_bias", np.zeros(weights.shape[-1], np.float32))
     return dataclasses.replace(
         operator,
         inputs=[operator.inputs[0], taps, no_bias if index or bias is None else bias],
         outputs=[Tensor(name, result.shape, "FLOAT32")],
-        version=max(operator.version, _DILATED_VERSION),
         options=options,
     )
 
@@ -98,14 +101,6 @@ def _groups(rows: int, columns: int) -> Iterator[tuple[list[int], int]]:
         yield [middle], 1
     for distance in range(outer, middle + 1):
         yield [middle - distance, middle + distance], 2 * distance
-
-
-def _sum(one: Tensor, other: Tensor, result: Tensor) -> Operator:
-    return new_operator("ADD", [one, other], [result], fusedActivationFunction=_NO_ACTIVATION)
-
-
-def _constant(name: str, values: Float) -> Tensor:
-    return Tensor(name, values.shape, "FLOAT32", Buffer.of(values))
 
 
 SPLIT_LARGE_DEPTHWISE = OperatorRewrite(

@@ -11,8 +11,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edgeseal.tflite.graph import Operator
-from edgeseal.tflite.rewrites._operators_of import concatenation, like, slice_along
+from edgeseal.tflite.graph import (
+    Operator,
+    new_concatenation,
+    new_slice,
+    tensor_like,
+)
 from edgeseal.tflite.rewrites._rewrite import OperatorRewrite, Proof, Replacement, Site
 
 __all__ = ["UNFOLD_MIRROR_PADS"]
@@ -55,14 +59,14 @@ def _unfolded(operator: Operator, paddings: list[tuple[int, int, int]]) -> list[
         size = source.shape[axis]
         first = [skipped + i for i in reversed(range(before))]
         last = [size - 1 - skipped - i for i in range(behind)]
-        borders = {row: slice_along(source, axis, row, 1) for row in dict.fromkeys(first + last)}
+        borders = {row: new_slice(source, axis, row, 1) for row in dict.fromkeys(first + last)}
         shape = list(source.shape)
         shape[axis] += before + behind
         is_last = axis == paddings[0][0]
-        padded = result if is_last else like(source, f"{result.name}/{axis}", shape)
+        padded = result if is_last else tensor_like(source, f"{result.name}/{axis}", shape)
         parts = [borders[row].outputs[0] for row in first]
         parts += [source, *(borders[row].outputs[0] for row in last)]
-        made += [*borders.values(), concatenation(parts, axis, padded)]
+        made += [*borders.values(), new_concatenation(parts, axis, padded)]
         source = padded
     return made
 

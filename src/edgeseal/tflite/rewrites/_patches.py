@@ -10,15 +10,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from edgeseal.tflite.graph import Operator, Tensor, new_operator
-from edgeseal.tflite.rewrites._operators_of import integers, reshape
+from edgeseal.tflite.graph import (
+    Operator,
+    Tensor,
+    new_operator,
+    new_reshape,
+    new_transpose,
+)
 from edgeseal.tflite.rewrites._rewrite import OperatorRewrite, Proof, Replacement, Site
 
 __all__ = ["MULTIPLY_PATCHES"]
 
 _MOST_CHANNELS = 4  # a picture; with more of them the convolution gathers long enough runs
 _LEAST_RUN = 32  # values in a row of a patch; shorter ones cost more to put in order
-_FULLY_CONNECTED_VERSION = 1
 
 
 def _find(site: Site) -> Iterator[Replacement]:
@@ -61,18 +65,17 @@ def _multiplied(operator: Operator) -> list[Operator]:
     products = _named(result, "products", (down * across, outputs))
     matrix = dataclasses.replace(weights, shape=(outputs, rows * run), raw=None)
     return [
-        reshape(source, banded),
-        new_operator("TRANSPOSE", [banded, integers("order", (0, 2, 1, 3))], [turned]),
-        reshape(turned, patches),
+        new_reshape(source, banded),
+        new_transpose(banded, (0, 2, 1, 3), turned),
+        new_reshape(turned, patches),
         new_operator(
             "FULLY_CONNECTED",
             [patches, matrix, bias[0] if bias else None],
             [products],
-            version=_FULLY_CONNECTED_VERSION,
             fusedActivationFunction=operator.options.fusedActivationFunction,
             keepNumDims=False,
         ),
-        reshape(products, result),
+        new_reshape(products, result),
     ]
 
 

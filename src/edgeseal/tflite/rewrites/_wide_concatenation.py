@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edgeseal.tflite.graph import Operator, Tensor
-from edgeseal.tflite.rewrites._operators_of import concatenation, like
+from edgeseal.tflite.graph import (
+    NO_ACTIVATION,
+    Operator,
+    Tensor,
+    new_concatenation,
+    tensor_like,
+)
 from edgeseal.tflite.rewrites._rewrite import OperatorRewrite, Proof, Replacement, Site
 
 __all__ = ["SPLIT_WIDE_CONCATENATIONS"]
 
 _MOST_INPUTS = 5  # of the delegate's CONCATENATION
 _TYPES = ("FLOAT32", "INT8")
-_NO_ACTIVATION = 0
 
 
 def _find(site: Site) -> Iterator[Replacement]:
@@ -33,7 +37,7 @@ def _is_wide(operator: Operator) -> bool:
     return (
         len(parts) == len(operator.inputs) > _MOST_INPUTS
         and result.dtype in _TYPES
-        and operator.options.fusedActivationFunction == _NO_ACTIVATION
+        and operator.options.fusedActivationFunction == NO_ACTIVATION
         and not any(part.is_dynamic or part.rank != result.rank for part in parts)
     )
 
@@ -46,7 +50,7 @@ def _in_steps(operator: Operator) -> list[Operator]:
     while len(parts) > _MOST_INPUTS:
         groups = [parts[i : i + _MOST_INPUTS] for i in range(0, len(parts), _MOST_INPUTS)]
         parts = [_joined(group, axis, result, made) for group in groups]
-    made.append(concatenation(parts, axis, result))
+    made.append(new_concatenation(parts, axis, result))
     return made
 
 
@@ -56,8 +60,8 @@ def _joined(group: Sequence[Tensor], axis: int, result: Tensor, made: list[Opera
         return group[0]
     shape = list(result.shape)
     shape[axis] = sum(part.shape[axis] for part in group)
-    joined = like(result, f"{result.name}/part{len(made)}", shape)
-    made.append(concatenation(group, axis, joined))
+    joined = tensor_like(result, f"{result.name}/part{len(made)}", shape)
+    made.append(new_concatenation(group, axis, joined))
     return joined
 
 

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.errors import ModelError
-from edgeseal.tflite.graph import Buffer, Operator, Quantization, Tensor, new_operator
+from edgeseal.tflite.graph import (
+    Buffer,
+    Operator,
+    Quantization,
+    Tensor,
+    new_arithmetic,
+    new_quantize,
+)
 from edgeseal.tflite.probe import constant_values
 from edgeseal.tflite.quantization.rewrite._fixed_layers import affine
 
@@ -88,16 +95,14 @@ class IntegerBuilder:
             return result
         added = self._requantized(rest, f"{rest.name}/int16", dtype, chosen)
         both = Tensor(f"{tensor.name}/sum", tensor.shape, dtype, quantization=chosen)
-        total = new_operator("ADD", [result, added], [both], version=4, fusedActivationFunction=0)
-        total.options.potScaleInt16 = False
-        self.add(total)
+        self.add(new_arithmetic("ADD", result, added, both))
         return both
 
     def _requantized(
         self, tensor: Tensor, name: str, dtype: str, quantization: Quantization
     ) -> Tensor:
         result = Tensor(name, tensor.shape, dtype, quantization=quantization)
-        self.add(new_operator("QUANTIZE", [tensor], [result], version=2))
+        self.add(new_quantize(tensor, result))
         return result
 
     def _constant(self, tensor: Tensor, dtype: str) -> Tensor:

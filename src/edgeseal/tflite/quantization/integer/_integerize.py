@@ -7,7 +7,14 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 from edgeseal.errors import ModelError
-from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor, new_operator
+from edgeseal.tflite.graph import (
+    Model,
+    Operator,
+    Subgraph,
+    Tensor,
+    new_dequantize,
+    new_quantize,
+)
 from edgeseal.tflite.quantization._weighted_layers import WEIGHTS_INPUT
 from edgeseal.tflite.quantization.integer._integer_builder import IntegerBuilder, Span
 from edgeseal.tflite.quantization.integer._operators import CHANNEL_AXES, FORMS
@@ -53,14 +60,14 @@ def integerize(
     builder = IntegerBuilder(span, centred=frozenset(_right_operands(main)))
     for tensor in main.inputs:
         home = builder.new(tensor, "INT16" if all_wide else "INT8")
-        builder.add(new_operator("QUANTIZE", [tensor], [home]))
+        builder.add(new_quantize(tensor, home))
     for operator in main.operators:
         if operator in sums:
             add_to_stream(operator, builder)
             continue
         FORMS[operator.kind](operator, builder, "INT16" if operator in wide else "INT8")
     for tensor in main.outputs:
-        builder.add(new_operator("DEQUANTIZE", [builder.homes[tensor]], [tensor], version=2))
+        builder.add(new_dequantize(builder.homes[tensor], tensor))
     main.operators[:] = builder.operators
     main.remove_unread()
     main.control_edges = None  # between operators that are gone

@@ -7,7 +7,7 @@ import enum
 import numpy as np
 
 from edgeseal.errors import ModelError, UsageError
-from edgeseal.tflite.graph import Model, Operator, Quantization, Tensor, new_operator
+from edgeseal.tflite.graph import Model, Operator, Quantization, Tensor, new_quantize
 
 __all__ = ["Ends", "find_ends", "set_ends"]
 
@@ -84,7 +84,6 @@ def _open(model: Model, operator: Operator, ends: Ends) -> None:
         model.main.replace_uses(stored, given)
         return
     given.dtype, given.quantization = ends.name, _eight_bits(stored, ends)
-    operator.version = 2
 
 
 def _close(model: Model, operator: Operator, ends: Ends) -> None:
@@ -96,9 +95,9 @@ def _close(model: Model, operator: Operator, ends: Ends) -> None:
     if stored.dtype == "INT16" and ends is Ends.UINT8:  # no kernel takes the two steps at once
         between = Tensor(f"{given.name}/int8", given.shape, "INT8")
         between.quantization = _eight_bits(stored, Ends.INT8)
-        made.append(new_operator("QUANTIZE", [stored], [between], version=2))
+        made.append(new_quantize(stored, between))
         stored = between
-    made.append(new_operator("QUANTIZE", [stored], [given], version=2))
+    made.append(new_quantize(stored, given))
     model.main.operators[place : place + 1] = made
 
 

@@ -17,18 +17,22 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from edgeseal.tflite.graph import Operator, Subgraph, Tensor
+from edgeseal.tflite.graph import (
+    NO_ACTIVATION,
+    Operator,
+    Subgraph,
+    Tensor,
+    float32_constant,
+)
 from edgeseal.tflite.probe import constant_values
 from edgeseal.tflite.quantization._weighted_layers import WEIGHTS_INPUT
 from edgeseal.tflite.quantization.integer._rows import Rows
-from edgeseal.tflite.quantization.rewrite._terms import float_constant
 from edgeseal.tflite.quantization.weights._integer_weights import constant
 
 __all__ = ["Norms", "rewrite_norms"]
 
 _CENTRED = ("FULLY_CONNECTED", "CONV_2D")  # layers whose every output reads all channels
 _BIAS_INPUT = 2
-_NO_ACTIVATION = 0  # ActivationFunctionType.NONE
 
 
 @dataclass(slots=True)
@@ -120,7 +124,7 @@ def _is_plain(operator: Operator, kind: str) -> bool:
     """Whether it is of a kind, and no activation is fused into it."""
     if operator.kind != kind:
         return False
-    return operator.options is None or operator.options.fusedActivationFunction == _NO_ACTIVATION
+    return operator.options is None or operator.options.fusedActivationFunction == NO_ACTIVATION
 
 
 def _is_last_axis(mean: Operator) -> bool:
@@ -182,13 +186,13 @@ def _centre_maker(subgraph: Subgraph, source: Tensor) -> bool:
     weights = maker.inputs[WEIGHTS_INPUT]
     assert weights is not None
     values = constant(weights)
-    maker.inputs[WEIGHTS_INPUT] = float_constant(
+    maker.inputs[WEIGHTS_INPUT] = float32_constant(
         weights.name, values - values.mean(axis=0, keepdims=True)
     )
     bias = maker.inputs[_BIAS_INPUT] if len(maker.inputs) > _BIAS_INPUT else None
     if bias is not None:
         given = constant(bias)
-        maker.inputs[_BIAS_INPUT] = float_constant(bias.name, given - given.mean())
+        maker.inputs[_BIAS_INPUT] = float32_constant(bias.name, given - given.mean())
     return True
 
 
@@ -207,7 +211,7 @@ def _gives_all_channels(maker: Operator) -> bool:
     bias = maker.inputs[_BIAS_INPUT] if len(maker.inputs) > _BIAS_INPUT else None
     if bias is not None and (not bias.is_constant or bias.dtype != "FLOAT32"):
         return False
-    is_plain = maker.options is None or maker.options.fusedActivationFunction == _NO_ACTIVATION
+    is_plain = maker.options is None or maker.options.fusedActivationFunction == NO_ACTIVATION
     return is_plain and weights.shape[0] == maker.outputs[0].shape[-1]
 
 
@@ -233,7 +237,7 @@ def _fold_mean(subgraph: Subgraph, result: Tensor) -> bool:
         assert weights is not None
         if weights not in centred:
             values = constant(weights)
-            centred[weights] = float_constant(
+            centred[weights] = float32_constant(
                 weights.name, values - values.mean(axis=-1, keepdims=True)
             )
         layer.inputs[WEIGHTS_INPUT] = centred[weights]

@@ -7,7 +7,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from edgeseal.tflite.graph import Buffer, Operator, Quantization, Tensor, new_operator
+from edgeseal.tflite.graph import (
+    Buffer,
+    Operator,
+    Quantization,
+    Tensor,
+    new_operator,
+    new_quantize,
+)
 from edgeseal.tflite.quantization._weighted_layers import WEIGHTS_INPUT
 from edgeseal.tflite.quantization.integer._integer_builder import (
     IntegerBuilder,
@@ -31,32 +38,6 @@ _BIAS_LIMITS = {"INT8": 2**30, "INT16": 2**38}  # with room for the sum of produ
 _INT64 = 4  # TensorType
 _SHUFFLES = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
 CHANNEL_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
-_VERSIONS = {
-    "FULLY_CONNECTED": {"INT8": 4, "INT16": 11},
-    "CONV_2D": {"INT8": 3, "INT16": 5},
-    "DEPTHWISE_CONV_2D": {"INT8": 3, "INT16": 5},
-    "BATCH_MATMUL": {"INT8": 4, "INT16": 4},
-    "ADD": {"INT8": 2, "INT16": 4},
-    "SUB": {"INT8": 3, "INT16": 5},
-    "MUL": {"INT8": 2, "INT16": 4},
-    "SOFTMAX": {"INT8": 2, "INT16": 3},
-    "LOGISTIC": {"INT8": 2, "INT16": 3},
-    "TANH": {"INT8": 2, "INT16": 3},
-    "GELU": {"INT8": 1, "INT16": 1},
-    "SUM": {"INT8": 1, "INT16": 2},
-    "MEAN": {"INT8": 2, "INT16": 3},
-    "REDUCE_MAX": {"INT8": 2, "INT16": 3},
-    "EXP": {"INT8": 2, "INT16": 2},
-    "RSQRT": {"INT8": 2, "INT16": 3},
-    "MAXIMUM": {"INT8": 2, "INT16": 3},
-    "MINIMUM": {"INT8": 2, "INT16": 3},
-    "PAD": {"INT8": 2, "INT16": 3},
-    "MIRROR_PAD": {"INT8": 2, "INT16": 3},
-    "TRANSPOSE": {"INT8": 2, "INT16": 3},
-    "RESIZE_BILINEAR": {"INT8": 2, "INT16": 4},
-    "CONCATENATION": {"INT8": 2, "INT16": 3},
-    "SLICE": {"INT8": 2, "INT16": 4},
-}
 
 
 def _layer(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
@@ -127,14 +108,13 @@ def _same_scale(operator: Operator, builder: IntegerBuilder, dtype: str) -> None
     for output in operator.outputs:
         builder.new(output, taken.dtype, taken.quantization)
     results = [builder.homes[output] for output in operator.outputs]
-    version = _VERSIONS.get(operator.kind, {}).get(taken.dtype, operator.version)
-    builder.made[operator] = _copy(operator, [taken, *operator.inputs[1:]], results, version)
+    builder.made[operator] = _copy(operator, [taken, *operator.inputs[1:]], results)
     builder.add(builder.made[operator])
     rest = builder.rests.get(source)
     if rest is not None and operator.kind in _SHUFFLES:
         moved = Tensor(f"{results[0].name}/rest", results[0].shape, rest.dtype)
         moved.quantization = rest.quantization
-        builder.add(_copy(operator, [rest, *operator.inputs[1:]], [moved], version))
+        builder.add(_copy(operator, [rest, *operator.inputs[1:]], [moved]))
         builder.rests[operator.outputs[0]] = moved
 
 
@@ -148,8 +128,7 @@ def _root(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
     assert taken.quantization is not None
     step = np.full((1,) * taken.rank, int(taken.quantization.zero_point[0]) + 1, kind)
     floor = Tensor("step", step.shape, dtype, Buffer.of(step), taken.quantization)
-    version = _VERSIONS["MAXIMUM"][dtype]
-    builder.add(new_operator("MAXIMUM", [taken, floor], [safe], version=version))
+    builder.add(new_operator("MAXIMUM", [taken, floor], [safe]))
     _append(operator, builder, [safe], builder.new(operator.outputs[0], dtype), dtype)
 
 
@@ -223,7 +202,7 @@ def _in_scale(builder: IntegerBuilder, tensor: Tensor, dtype: str, shared: Quant
     ):
         return home
     result = Tensor(name, tensor.shape, dtype, quantization=shared)
-    builder.add(new_operator("QUANTIZE", [home], [result], version=2))
+    builder.add(new_quantize(home, result))
     return result
 
 
@@ -234,21 +213,18 @@ def _append(
     result: Tensor,
     dtype: str,
 ) -> None:
-    version = _VERSIONS.get(operator.kind, {}).get(dtype, operator.version)
-    builder.made[operator] = _copy(operator, inputs, [result], version)
+    builder.made[operator] = _copy(operator, inputs, [result])
     builder.add(builder.made[operator])
 
 
-def _copy(
-    operator: Operator, inputs: Sequence[Tensor | None], outputs: list[Tensor], version: int
-) -> Operator:
+def _copy(operator: Operator, inputs: Sequence[Tensor | None], outputs: list[Tensor]) -> Operator:
     options = copy.copy(operator.options)
     if operator.kind in ("ADD", "SUB"):
         options.potScaleInt16 = False
     is_wide = inputs[0] is not None and inputs[0].dtype == "INT16"
     if operator.kind in ("FULLY_CONNECTED", "CONV_2D") and is_wide:
         options.quantizedBiasType = _INT64
-    return Operator(operator.kind, [*inputs], outputs, version=version, options=options)
+    return Operator(operator.kind, [*inputs], outputs, options=options)
 
 
 FORMS: dict[str, Callable[[Operator, IntegerBuilder, str], None]] = {

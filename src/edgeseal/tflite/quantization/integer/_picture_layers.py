@@ -13,9 +13,8 @@ import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.tflite.graph import Operator, Subgraph, Tensor, new_operator
+from edgeseal.tflite.graph import Operator, Subgraph, Tensor, float32_constant, new_arithmetic
 from edgeseal.tflite.quantization._weighted_layers import WEIGHTS_INPUT, WeightedLayer
-from edgeseal.tflite.quantization.rewrite._terms import float_constant
 from edgeseal.tflite.quantization.weights._integer_weights import constant, round_to_nearest
 
 __all__ = ["split_input_layer"]
@@ -46,13 +45,13 @@ def split_input_layer(
     first = _term(operator, "coarse", coarse, bias / largest)
     second = _term(operator, "fine", scaled - coarse, np.zeros_like(bias))
     both = Tensor(f"{result.name}/both", result.shape, "FLOAT32")
-    factor = float_constant(f"{result.name}/channels", largest)
+    factor = float32_constant(f"{result.name}/channels", largest)
     place = subgraph.operators.index(operator)
     subgraph.operators[place : place + 1] = [
         first,
         second,
-        _plain("ADD", [first.outputs[0], second.outputs[0]], both),
-        _plain("MUL", [both, factor], result),
+        new_arithmetic("ADD", first.outputs[0], second.outputs[0], both),
+        new_arithmetic("MUL", both, factor, result),
     ]
 
 
@@ -66,14 +65,9 @@ def _term(
         operator.kind,
         [
             operator.inputs[0],
-            float_constant(f"{source.name}/{part}", weights),
-            float_constant(f"{source.name}/{part}_bias", bias),
+            float32_constant(f"{source.name}/{part}", weights),
+            float32_constant(f"{source.name}/{part}_bias", bias),
         ],
         [Tensor(f"{result.name}/{part}", result.shape, "FLOAT32")],
-        version=operator.version,
         options=copy.copy(operator.options),
     )
-
-
-def _plain(kind: str, inputs: list[Tensor], result: Tensor) -> Operator:
-    return new_operator(kind, [*inputs], [result], fusedActivationFunction=0)

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgeseal.tflite.calibration import TensorStatistics
-from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor
+from edgeseal.tflite.graph import (
+    NO_ACTIVATION,
+    Model,
+    Operator,
+    Subgraph,
+    Tensor,
+)
 from edgeseal.tflite.quantization._weighted_layers import add_missing_options, input_layers
 from edgeseal.tflite.quantization.integer._integer_builder import Span
 from edgeseal.tflite.quantization.integer._norms import rewrite_norms
@@ -24,7 +30,6 @@ Observe = Callable[[Model, Sequence[Tensor]], dict[Tensor, TensorStatistics]]
 
 _LARGEST_SPLIT = 2**19  # values of a first layer's result; INT16 arithmetic on more is too slow
 _SMALLEST_RANGE = 1e-6
-_NO_ACTIVATION = 0  # ActivationFunctionType.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def _split_inputs(model: Model, observe: Observe) -> None:
         if layer.operator.kind in ("CONV_2D", "FULLY_CONNECTED")
         and int(np.prod(layer.operator.outputs[0].shape)) <= _LARGEST_SPLIT
         # the terms of one with an activation reach beyond what it lets through, and so beyond INT16
-        and layer.operator.options.fusedActivationFunction == _NO_ACTIVATION
+        and layer.operator.options.fusedActivationFunction == NO_ACTIVATION
     ]
     seen = observe(model, [layer.operator.outputs[0] for layer in layers]) if layers else {}
     for layer in layers:

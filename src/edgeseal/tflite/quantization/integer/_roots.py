@@ -11,9 +11,18 @@ import math
 
 import numpy as np
 
-from edgeseal.tflite.graph import Buffer, Operator, Subgraph, Tensor, new_operator
+from edgeseal.tflite.graph import (
+    Operator,
+    Subgraph,
+    Tensor,
+    float32_constant,
+    int32_constant,
+    new_arithmetic,
+    new_operator,
+    new_reduction,
+    new_reshape,
+)
 from edgeseal.tflite.probe import constant_values
-from edgeseal.tflite.quantization.rewrite._terms import float_constant
 
 __all__ = ["rewrite_roots"]
 
@@ -50,11 +59,11 @@ def _square_root(root: Operator) -> list[Operator]:
     source, result = root.inputs[0], root.outputs[0]
     assert source is not None
     safe, inverse = _like(result, "safe"), _like(result, "inverse")
-    tiny = float_constant(f"{result.name}/tiny", np.full((1,) * result.rank, _TINY, np.float32))
+    tiny = float32_constant(f"{result.name}/tiny", np.full((1,) * result.rank, _TINY, np.float32))
     return [
-        _plain("ADD", [source, tiny], safe),
+        new_arithmetic("ADD", source, tiny, safe),
         new_operator("RSQRT", [safe], [inverse]),
-        _plain("MUL", [source, inverse], result),
+        new_arithmetic("MUL", source, inverse, result),
     ]
 
 
@@ -66,10 +75,8 @@ def _quotient(division: Operator) -> list[Operator]:
     root, inverse = _like(divisor, "root"), _like(divisor, "inverse")
     return [
         new_operator("RSQRT", [divisor], [root]),
-        _plain("MUL", [root, root], inverse),
-        new_operator(
-            "MUL", [numerator, inverse], [result], fusedActivationFunction=_activation(division)
-        ),
+        new_arithmetic("MUL", root, root, inverse),
+        new_arithmetic("MUL", numerator, inverse, result, activation=_activation(division)),
     ]
 
 
@@ -115,14 +122,14 @@ def _grouped(total: Operator) -> list[Operator]:
     split = Tensor(f"{result.name}/split", (groups, rows // groups, channels), "FLOAT32")
     parts = Tensor(f"{result.name}/parts", (groups, channels), "FLOAT32")
     return [
-        new_operator("RESHAPE", [source, _integers(split.shape)], [split]),
-        new_operator("SUM", [split, _integers((1,))], [parts], keepDims=False),
-        new_operator("SUM", [parts, _integers((0,))], [result], keepDims=total.options.keepDims),
+        new_reshape(source, split, shape=_integers(split.shape)),
+        new_reduction("SUM", split, _integers((1,)), parts, keep_dims=False),
+        new_reduction("SUM", parts, _integers((0,)), result, keep_dims=total.options.keepDims),
     ]
 
 
 def _integers(values: tuple[int, ...]) -> Tensor:
-    return Tensor("numbers", (len(values),), "INT32", Buffer.of(np.array(values, np.int32)))
+    return int32_constant("numbers", values)
 
 
 def _like(tensor: Tensor, part: str) -> Tensor:
@@ -131,7 +138,3 @@ def _like(tensor: Tensor, part: str) -> Tensor:
 
 def _activation(operator: Operator) -> int:
     return 0 if operator.options is None else int(operator.options.fusedActivationFunction)
-
-
-def _plain(kind: str, inputs: list[Tensor], result: Tensor) -> Operator:
-    return new_operator(kind, [*inputs], [result], fusedActivationFunction=0)

@@ -6,8 +6,17 @@ import math
 
 import numpy as np
 
-from edgeseal.tflite.graph import Buffer, Operator, Tensor, new_operator
-from edgeseal.tflite.quantization.rewrite._terms import float_constant
+from edgeseal.tflite.graph import (
+    Operator,
+    Tensor,
+    float32_constant,
+    int32_constant,
+    new_arithmetic,
+    new_matmul,
+    new_operator,
+    new_reduction,
+    new_reshape,
+)
 
 __all__ = ["Rows"]
 
@@ -58,17 +67,17 @@ class Rows:
         """Return the rows without their means."""
         if self._centred is None:
             factor = self._scalar(1 / self.channels)
-            mean = self._op("MUL", [self._sum_of_rows(), factor], self._column)
-            self._centred = self._op("SUB", [self.rows, mean], self._shape)
+            mean = self._op("MUL", self._sum_of_rows(), factor, self._column)
+            self._centred = self._op("SUB", self.rows, mean, self._shape)
         return self._centred
 
     def deviation_of_sums(self) -> Tensor:
         """Return 1 / sqrt(var + eps), float32 [rows, 1], from sums of x and x^2."""
         column = self._column
-        squares = self._op("MUL", [self.rows, self.rows], self._shape)
+        squares = self._op("MUL", self.rows, self.rows, self._shape)
         total, power = self._sum_of_rows(), self._sum(squares)
-        share = self._op("MUL", [total, self._scalar(1 / math.sqrt(self.channels))], column)
-        return self._root(self._op("SUB", [power, self._op("MUL", [share, share], column)], column))
+        share = self._op("MUL", total, self._scalar(1 / math.sqrt(self.channels)), column)
+        return self._root(self._op("SUB", power, self._op("MUL", share, share, column), column))
 
     def deviation_of_groups(self, is_centred: bool) -> Tensor:
         """Return the same from the products of neighbouring rows with each other.
@@ -83,11 +92,9 @@ class Rows:
         group, sets = self._group, self._count // self._group
         split = self._reshaped(values, (sets, group, self.channels))
         products = self._tensor((sets, group, group))
-        self.operators.append(
-            new_operator("BATCH_MATMUL", [split, split], [products], adjX=False, adjY=True)
-        )
-        one = float_constant(f"{self._name}/diagonal", np.eye(group, dtype=np.float32)[None])
-        diagonal = self._op("MUL", [products, one], products.shape)
+        self.operators.append(new_matmul(split, split, products, adj_y=True))
+        one = float32_constant(f"{self._name}/diagonal", np.eye(group, dtype=np.float32)[None])
+        diagonal = self._op("MUL", products, one, products.shape)
         self.spans[products] = diagonal  # of the others no more is needed than that they fit
         power = self._reshaped(self._sum(diagonal), self._column)
         self.narrow.update(self.operators[start:])
@@ -96,28 +103,28 @@ class Rows:
     def product(self, values: Tensor, deviation: Tensor, result: Tensor) -> None:
         """Multiply rows by what :meth:`deviation_of_sums` gives, into a tensor of any rank."""
         target = result if result.rank == 2 else self._tensor(self._shape)
-        self.operators.append(_new("MUL", [values, deviation], target))
+        self.operators.append(new_arithmetic("MUL", values, deviation, target))
         if self.narrow:
             self.narrow.add(self.operators[-1])
         if target is not result:
-            shape = _numbers(result.shape)
-            self.operators.append(new_operator("RESHAPE", [target, shape], [result]))
+            self.operators.append(new_reshape(target, result, shape=_numbers(result.shape)))
 
     def _root(self, power: Tensor) -> Tensor:
         """Return sqrt(channels / (power + channels eps))."""
         column = self._column
-        safe = self._op("ADD", [power, self._scalar(self.channels * self._epsilon)], column)
-        root = self._op("RSQRT", [safe], column)
-        return self._op("MUL", [root, self._scalar(math.sqrt(self.channels))], column)
+        safe = self._op("ADD", power, self._scalar(self.channels * self._epsilon), column)
+        root = self._tensor(column)
+        self.operators.append(new_operator("RSQRT", [safe], [root]))
+        return self._op("MUL", root, self._scalar(math.sqrt(self.channels)), column)
 
-    def _op(self, kind: str, inputs: list[Tensor], shape: tuple[int, ...]) -> Tensor:
+    def _op(self, kind: str, first: Tensor, second: Tensor, shape: tuple[int, ...]) -> Tensor:
         result = self._tensor(shape)
-        self.operators.append(_new(kind, inputs, result))
+        self.operators.append(new_arithmetic(kind, first, second, result))
         return result
 
     def _reshaped(self, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
         result = self._tensor(shape)
-        self.operators.append(new_operator("RESHAPE", [tensor, _numbers(shape)], [result]))
+        self.operators.append(new_reshape(tensor, result, shape=_numbers(shape)))
         return result
 
     def _sum_of_rows(self) -> Tensor:
@@ -128,21 +135,15 @@ class Rows:
     def _sum(self, tensor: Tensor) -> Tensor:
         result = self._tensor((*tensor.shape[:-1], 1))
         axes = _numbers((tensor.rank - 1,))
-        self.operators.append(new_operator("SUM", [tensor, axes], [result], keepDims=True))
+        self.operators.append(new_reduction("SUM", tensor, axes, result, keep_dims=True))
         return result
 
     def _tensor(self, shape: tuple[int, ...]) -> Tensor:
         return Tensor(f"{self._name}/norm_{len(self.operators)}", shape, "FLOAT32")
 
     def _scalar(self, value: float) -> Tensor:
-        return float_constant(f"{self._name}/{value:.6g}", np.array([[value]], np.float32))
-
-
-def _new(kind: str, inputs: list[Tensor], result: Tensor) -> Operator:
-    if kind == "RSQRT":
-        return new_operator(kind, [*inputs], [result])
-    return new_operator(kind, [*inputs], [result], fusedActivationFunction=0)
+        return float32_constant(f"{self._name}/{value:.6g}", np.array([[value]], np.float32))
 
 
 def _numbers(values: tuple[int, ...]) -> Tensor:
-    return Tensor("numbers", (len(values),), "INT32", Buffer.of(np.array(values, np.int32)))
+    return int32_constant("numbers", values)

@@ -11,9 +11,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeseal.tflite.graph import Buffer, Operator, Subgraph, Tensor, new_operator
+from edgeseal.tflite.graph import (
+    Operator,
+    Subgraph,
+    Tensor,
+    float32_constant,
+    int32_constant,
+    new_arithmetic,
+    new_operator,
+    new_reduction,
+    new_reshape,
+)
 from edgeseal.tflite.quantization.integer._integer_builder import Span
-from edgeseal.tflite.quantization.rewrite._terms import float_constant
 
 __all__ = ["rewrite_softmaxes"]
 
@@ -62,8 +71,8 @@ def _rewrite(
     scores, name = softmax.inputs[0], softmax.outputs[0].name
     assert scores is not None
     column = (*scores.shape[:-1], 1)
-    axis = Tensor("axis", (1,), "INT32", Buffer.of(np.array([scores.rank - 1], np.int32)))
-    one = float_constant(f"{name}/one", np.ones((1,) * scores.rank, np.float32))
+    axis = int32_constant("axis", [scores.rank - 1])
+    one = float32_constant(f"{name}/one", np.ones((1,) * scores.rank, np.float32))
     whole = scores.shape
     largest, below, lowered, total = (
         Tensor(f"{name}/{part}", shape, "FLOAT32")
@@ -72,11 +81,11 @@ def _rewrite(
     weights = softmax.outputs[0]
     ranges |= {lowered: (-1.0, 0.0), weights: (0.0, 1.0)}
     made = [
-        new_operator("REDUCE_MAX", [scores, axis], [largest], keepDims=True),
-        new_operator("SUB", [scores, largest], [below], fusedActivationFunction=0),
+        new_reduction("REDUCE_MAX", scores, axis, largest, keep_dims=True),
+        new_arithmetic("SUB", scores, largest, below),
         new_operator("ELU", [below], [lowered]),
-        new_operator("ADD", [lowered, one], [weights], fusedActivationFunction=0),
-        new_operator("SUM", [weights, axis], [total], keepDims=True),
+        new_arithmetic("ADD", lowered, one, weights),
+        new_reduction("SUM", weights, axis, total, keep_dims=True),
     ]
     place = subgraph.operators.index(softmax)
     subgraph.operators[place : place + 1] = made
@@ -91,16 +100,15 @@ def _normalize(subgraph: Subgraph, product: Operator, total: Tensor) -> Operator
     column = (*result.shape[:-1], 1)
     operators = []
     if total.shape != column:
-        shape = Tensor("shape", (len(column),), "INT32", Buffer.of(np.array(column, np.int32)))
         moved = Tensor(f"{total.name}/moved", column, "FLOAT32")
-        operators.append(new_operator("RESHAPE", [total, shape], [moved]))
+        operators.append(new_reshape(total, moved, shape=int32_constant("shape", column)))
         total = moved
     root = Tensor(f"{result.name}/root", column, "FLOAT32")
     share = Tensor(f"{result.name}/share", column, "FLOAT32")
     operators += [
         new_operator("RSQRT", [total], [root]),
-        new_operator("MUL", [root, root], [share], fusedActivationFunction=0),
-        new_operator("MUL", [raw, share], [result], fusedActivationFunction=0),
+        new_arithmetic("MUL", root, root, share),
+        new_arithmetic("MUL", raw, share, result),
     ]
     subgraph.insert_after(product, *operators)
     return operators[-1]

@@ -16,7 +16,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from edgeseal.tflite.graph import Operator, Quantization, Subgraph, Tensor, new_operator
+from edgeseal.tflite.graph import (
+    Operator,
+    Quantization,
+    Subgraph,
+    Tensor,
+    new_arithmetic,
+    new_quantize,
+)
 from edgeseal.tflite.quantization.integer._integer_builder import (
     IntegerBuilder,
     Span,
@@ -97,8 +104,7 @@ def add_to_stream(operator: Operator, builder: IntegerBuilder) -> None:
             added = _sum("ADD", added, rest, affine(*bounds), builder)
     output = operator.outputs[0]
     result = builder.new(output, "INT8")
-    copy = new_operator("ADD", [before, added], [result], version=2, fusedActivationFunction=0)
-    copy.options.potScaleInt16 = False
+    copy = new_arithmetic("ADD", before, added, result)
     builder.made[operator] = copy
     builder.add(copy)
     step = scale_of(result)
@@ -117,17 +123,13 @@ def _part(builder: IntegerBuilder, tensor: Tensor) -> Tensor:
     if is_wide and tensor not in builder.rests:
         home, step = builder.homes[tensor], scale_of(part)
         again = Tensor(f"{part.name}/again", part.shape, "INT16", quantization=home.quantization)
-        builder.add(new_operator("QUANTIZE", [part], [again], version=2))
+        builder.add(new_quantize(part, again))
         difference = Tensor(f"{part.name}/rest16", part.shape, "INT16")
         difference.quantization = symmetric(step, 32767)
-        subtract = new_operator(
-            "SUB", [home, again], [difference], version=5, fusedActivationFunction=0
-        )
-        subtract.options.potScaleInt16 = False
-        builder.add(subtract)
+        builder.add(new_arithmetic("SUB", home, again, difference))
         rest = Tensor(f"{part.name}/rest", part.shape, "INT8")
         rest.quantization = symmetric(step / 2, 127)
-        builder.add(new_operator("QUANTIZE", [difference], [rest], version=2))
+        builder.add(new_quantize(difference, rest))
         builder.rests[tensor] = rest
     return part
 
@@ -137,12 +139,7 @@ def _sum(
 ) -> Tensor:
     shape = tuple(int(size) for size in np.broadcast_shapes(first.shape, second.shape))
     result = Tensor(f"{second.name}/{kind.lower()}", shape, "INT8", quantization=quantization)
-    version = 2 if kind == "ADD" else 3
-    operator = new_operator(
-        kind, [first, second], [result], version=version, fusedActivationFunction=0
-    )
-    operator.options.potScaleInt16 = False
-    builder.add(operator)
+    builder.add(new_arithmetic(kind, first, second, result))
     return result
 
 

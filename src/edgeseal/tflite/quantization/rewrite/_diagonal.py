@@ -12,11 +12,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.tflite.graph import Operator, Subgraph, Tensor, new_operator
+from edgeseal.tflite.graph import (
+    Operator,
+    Subgraph,
+    Tensor,
+    float32_constant,
+    new_arithmetic,
+    new_operator,
+)
 from edgeseal.tflite.quantization._weighted_layers import WEIGHTS_INPUT, WeightedLayer
 from edgeseal.tflite.quantization._work import Work
 from edgeseal.tflite.quantization.recipe._recipe import Activations, Precision, WeightType
-from edgeseal.tflite.quantization.rewrite._terms import add_term, float_constant
+from edgeseal.tflite.quantization.rewrite._terms import add_term
 from edgeseal.tflite.quantization.weights._integer_weights import constant
 
 __all__ = ["split_diagonals"]
@@ -62,8 +69,8 @@ def _split(subgraph: Subgraph, layer: WeightedLayer) -> Operator | None:
     if _step(weights) < _MIN_GAIN * _step(dense):
         return None
     name = layer.weights.name
-    operator.inputs[WEIGHTS_INPUT] = float_constant(f"{name}/dense", dense)
-    diagonal = float_constant(name, np.moveaxis(weights[channels, ..., channels], 0, -1))
+    operator.inputs[WEIGHTS_INPUT] = float32_constant(f"{name}/dense", dense)
+    diagonal = float32_constant(name, np.moveaxis(weights[channels, ..., channels], 0, -1))
     product = _diagonal_product(operator, diagonal)
     add_term(subgraph, operator, product)
     return product
@@ -93,14 +100,15 @@ def _diagonal_product(operator: Operator, diagonal: Tensor) -> Operator:
     """
     source = operator.inputs[0]
     result = Tensor(f"{operator.outputs[0].name}/diagonal", operator.outputs[0].shape, "FLOAT32")
+    assert source is not None
     if operator.kind == "FULLY_CONNECTED":
-        return new_operator("MUL", [source, diagonal], [result], fusedActivationFunction=0)
+        return new_arithmetic("MUL", source, diagonal, result)
     no_bias = np.zeros(diagonal.shape[-1], np.float32)
     diagonal.shape = (1, *diagonal.shape)
     options = operator.options
     return new_operator(
         "DEPTHWISE_CONV_2D",
-        [source, diagonal, float_constant(f"{diagonal.name}/no_bias", no_bias)],
+        [source, diagonal, float32_constant(f"{diagonal.name}/no_bias", no_bias)],
         [result],
         padding=options.padding,
         strideH=options.strideH,

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.tflite.graph import Operator, Subgraph, Tensor
-from edgeseal.tflite.quantization.rewrite._terms import float_constant
+from edgeseal.tflite.graph import Operator, Subgraph, Tensor, float32_constant
 from edgeseal.tflite.quantization.weights._integer_weights import constant
 
 __all__ = ["Division"]
@@ -81,7 +80,7 @@ class Division:
             old = operator.inputs[position]
             if old is None:
                 raise TypeError(f"{operator!r} has no operand {position}")  # it was planned
-            operator.inputs[position] = float_constant(old.name, constant(old) / divisor)
+            operator.inputs[position] = float32_constant(old.name, constant(old) / divisor)
 
     def layer_results(self) -> dict[Tensor, Float]:
         """Return the results of layers that will be divided: float32 [channels] by tensor."""

@@ -24,13 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.tflite.calibration import TensorStatistics
-from edgeseal.tflite.graph import Operator, Subgraph, Tensor, new_operator
+from edgeseal.tflite.graph import Operator, Subgraph, Tensor, float32_constant, new_arithmetic
 from edgeseal.tflite.quantization._weighted_layers import WeightedLayer
 from edgeseal.tflite.quantization._work import Work
 from edgeseal.tflite.quantization.recipe._recipe import Place, WeightType
 from edgeseal.tflite.quantization.rewrite._divide import Division
 from edgeseal.tflite.quantization.rewrite._equalize_cost import Cost, Reader
-from edgeseal.tflite.quantization.rewrite._terms import float_constant
 
 __all__ = ["equalize", "equalize_channels"]
 
@@ -194,8 +193,8 @@ def _multiply(
     subgraph: Subgraph, tensor: Tensor, divisor: Float, readers: Sequence[Operator]
 ) -> None:
     """Divide what readers see of a tensor by an operator of its own."""
-    factor = float_constant(f"{tensor.name}/factor", np.float32(1) / divisor)
+    factor = float32_constant(f"{tensor.name}/factor", np.float32(1) / divisor)
     result = Tensor(f"{tensor.name}/equalized", tensor.shape, "FLOAT32")
-    product = new_operator("MUL", [tensor, factor], [result], fusedActivationFunction=0)
+    product = new_arithmetic("MUL", tensor, factor, result)
     subgraph.insert_before(readers[0], product)
     subgraph.replace_uses(tensor, result, by=readers)

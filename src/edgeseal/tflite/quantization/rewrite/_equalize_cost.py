@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.tflite.calibration import TensorStatistics
-from edgeseal.tflite.graph import Operator, Tensor
+from edgeseal.tflite.graph import Operator, Tensor, float32_constant
 from edgeseal.tflite.quantization._weighted_layers import WEIGHTS_INPUT
-from edgeseal.tflite.quantization.rewrite._terms import float_constant
 from edgeseal.tflite.quantization.weights._integer_weights import constant
 
 __all__ = ["Cost", "Reader"]
@@ -58,7 +57,7 @@ class Reader:
         shape = [1] * self.weights.rank
         shape[self.axis] = -1
         values = constant(self.weights) * divisor.reshape(shape)
-        self.operator.inputs[WEIGHTS_INPUT] = float_constant(self.weights.name, values)
+        self.operator.inputs[WEIGHTS_INPUT] = float32_constant(self.weights.name, values)
 
 
 class Cost:

@@ -19,7 +19,8 @@ from edgeseal.tflite.graph import (
     Quantization,
     Subgraph,
     Tensor,
-    new_operator,
+    new_dequantize,
+    new_quantize,
 )
 from edgeseal.tflite.quantization._weighted_layers import WEIGHTS_INPUT
 from edgeseal.tflite.quantization._work import Work
@@ -44,8 +45,6 @@ _LEAST_SCALE = 1e-12  # of activations: what spans less is nothing
 MOST_RATIO = 16.0
 MOST_BIAS = 2.0**24  # of the result's steps
 _LEAST_RATIO = 2.0**-30  # as above, which they want to hold in a fixed-point multiplier
-_DEQUANTIZE_VERSION = 2  # the first that takes INT8
-_VERSIONS = {"FULLY_CONNECTED": 4, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3}  # as above
 
 
 def fix_layer_ranges(work: Work) -> None:
@@ -95,7 +94,7 @@ class _Boundary:
         """Return a tensor as INT8, known before ``reader``."""
         if tensor not in self.integers:
             self.integers[tensor] = self._new(tensor)
-            operator = new_operator("QUANTIZE", [tensor], [self.integers[tensor]])
+            operator = new_quantize(tensor, self.integers[tensor])
             self.subgraph.insert_before(reader, operator)
         return self.integers[tensor]
 
@@ -110,8 +109,7 @@ class _Boundary:
         read = {tensor for operator in self.subgraph.operators for tensor in operator.inputs}
         for tensor, maker in self.made.items():
             if tensor in read or tensor in self.subgraph.outputs:
-                source = [self.integers[tensor]]
-                widen = new_operator("DEQUANTIZE", [*source], [tensor], version=_DEQUANTIZE_VERSION)
+                widen = new_dequantize(self.integers[tensor], tensor)
                 self.subgraph.insert_after(maker, widen)
 
     def _new(self, tensor: Tensor, least_scale: float = 0.0) -> Tensor:
@@ -149,7 +147,6 @@ def _fix(entry: PlannedOperator, boundary: _Boundary) -> None:
         product = (stored.scale * np.float32(scale)).astype(np.float32)
         operator.inputs[_BIAS_INPUT] = _integer_bias(bias, product)
     operator.outputs[0] = made
-    operator.version = max(operator.version, _VERSIONS[operator.kind])
 
 
 def _bias(operator: Operator) -> Tensor | None:

@@ -11,16 +11,15 @@ import copy
 
 import numpy as np
 
-from edgeseal.tflite.graph import Operator, Subgraph, Tensor
+from edgeseal.tflite.graph import NO_ACTIVATION, Operator, Subgraph, Tensor, float32_constant
 from edgeseal.tflite.quantization._weighted_layers import WeightedLayer, input_layers
 from edgeseal.tflite.quantization._work import Work
 from edgeseal.tflite.quantization.recipe._recipe import WeightType
-from edgeseal.tflite.quantization.rewrite._terms import add_term, float_constant
+from edgeseal.tflite.quantization.rewrite._terms import add_term
 from edgeseal.tflite.quantization.weights._integer_weights import constant, round_to_nearest
 
 __all__ = ["add_input_terms"]
 
-_NO_ACTIVATION = 0
 _BIAS_INPUT = 2
 _KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _BITS = {WeightType.INT8: 8, WeightType.INT4: 4}
@@ -47,19 +46,18 @@ def _add_twin(subgraph: Subgraph, layer: WeightedLayer, axis: int, bits: int) ->
     rest = weights - rounded
     # At once, not when it is rounded: until then the sum has to be the float layer, or ranges and
     # moments would be observed on a model whose first layer has its rest twice.
-    operator.inputs[layer.position] = float_constant(layer.weights.name, rounded)
+    operator.inputs[layer.position] = float32_constant(layer.weights.name, rounded)
     result = operator.outputs[0]
-    operands = [operator.inputs[0], float_constant(f"{layer.weights.name}/rest", rest)]
+    operands = [operator.inputs[0], float32_constant(f"{layer.weights.name}/rest", rest)]
     if len(operator.inputs) > _BIAS_INPUT and operator.inputs[_BIAS_INPUT] is not None:
         bias = np.zeros(weights.shape[axis], np.float32)
-        operands.append(float_constant(f"{layer.weights.name}/no_bias", bias))
+        operands.append(float32_constant(f"{layer.weights.name}/no_bias", bias))
     twin = Operator(
         kind=operator.kind,
         inputs=operands,
         outputs=[Tensor(f"{result.name}/rest", result.shape, result.dtype)],
-        version=operator.version,
         options=copy.copy(operator.options),
     )
-    twin.options.fusedActivationFunction = _NO_ACTIVATION
+    twin.options.fusedActivationFunction = NO_ACTIVATION
     add_term(subgraph, operator, twin)
     return twin

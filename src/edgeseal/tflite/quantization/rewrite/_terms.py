@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import copy
 
-import numpy as np
-from numpy.typing import NDArray
+from edgeseal.tflite.graph import NO_ACTIVATION, Operator, Subgraph, Tensor, new_arithmetic
 
-from edgeseal.tflite.graph import Buffer, Operator, Subgraph, Tensor, new_operator
-
-__all__ = ["add_term", "float_constant"]
-
-_NO_ACTIVATION = 0  # ActivationFunctionType.NONE
+__all__ = ["add_term"]
 
 
 def add_term(subgraph: Subgraph, operator: Operator, term: Operator) -> None:
@@ -28,14 +23,7 @@ def add_term(subgraph: Subgraph, operator: Operator, term: Operator) -> None:
     own = Tensor(f"{result.name}/{operator.kind.lower()}", result.shape, result.dtype)
     activation = operator.options.fusedActivationFunction
     operator.options = copy.copy(operator.options)
-    operator.options.fusedActivationFunction = _NO_ACTIVATION
+    operator.options.fusedActivationFunction = NO_ACTIVATION
     operator.outputs[0] = own
-    total = new_operator(
-        "ADD", [own, term.outputs[0]], [result], fusedActivationFunction=activation
-    )
+    total = new_arithmetic("ADD", own, term.outputs[0], result, activation=activation)
     subgraph.insert_after(operator, term, total)
-
-
-def float_constant(name: str, values: NDArray[np.float32]) -> Tensor:
-    """Return a FLOAT32 constant."""
-    return Tensor(name, values.shape, "FLOAT32", Buffer.of(values.astype(np.float32, copy=False)))

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.tflite.calibration import TensorStatistics
+from edgeseal.tflite.graph import float32_constant
 from edgeseal.tflite.quantization._weighted_layers import WEIGHTS_INPUT
 from edgeseal.tflite.quantization._work import Work
 from edgeseal.tflite.quantization.recipe._layer_plan import PlannedOperator
 from edgeseal.tflite.quantization.recipe._recipe import Rounding
-from edgeseal.tflite.quantization.rewrite._terms import float_constant
 from edgeseal.tflite.quantization.weights._integer_weights import constant, integer_values
 
 __all__ = ["correct_biases"]
@@ -52,7 +52,7 @@ def _correct(entry: PlannedOperator, seen: TensorStatistics, work: Work) -> None
     change = integer_values(rounded).dequantized() - constant(original)
     shift = _shift(operator.kind, change, seen.channel_mean)
     if shift is not None:
-        operator.inputs[_BIAS_INPUT] = float_constant(bias.name, constant(bias) - shift)
+        operator.inputs[_BIAS_INPUT] = float32_constant(bias.name, constant(bias) - shift)
 
 
 def _shift(kind: str, change: Float, mean: Float) -> Float | None:

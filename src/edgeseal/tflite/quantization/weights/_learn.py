@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.tflite.calibration import Moments, second_moments
-from edgeseal.tflite.graph import Operator
+from edgeseal.tflite.graph import Operator, float32_constant
 from edgeseal.tflite.quantization._work import Work
 from edgeseal.tflite.quantization.recipe._layer_plan import PlannedOperator
 from edgeseal.tflite.quantization.recipe._recipe import Rounding, WeightType
-from edgeseal.tflite.quantization.rewrite._terms import float_constant
 from edgeseal.tflite.quantization.weights._gptq import (
     covariance,
     fitted_scale,
@@ -153,6 +152,6 @@ def _correct_bias(operator: Operator, shift: Float) -> None:
         operator.inputs.append(None)
     bias = operator.inputs[_BIAS_INPUT]
     if bias is None:
-        operator.inputs[_BIAS_INPUT] = float_constant(f"{operator.outputs[0].name}/bias", -shift)
+        operator.inputs[_BIAS_INPUT] = float32_constant(f"{operator.outputs[0].name}/bias", -shift)
     elif bias.is_constant and bias.dtype == "FLOAT32":
-        operator.inputs[_BIAS_INPUT] = float_constant(bias.name, constant(bias) - shift)
+        operator.inputs[_BIAS_INPUT] = float32_constant(bias.name, constant(bias) - shift)

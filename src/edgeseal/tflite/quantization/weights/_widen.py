@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.tflite.graph import Buffer, Operator, Subgraph, Tensor, new_operator
+from edgeseal.tflite.graph import Buffer, Operator, Subgraph, Tensor, new_dequantize
 
 __all__ = ["as_half", "diffused", "half_constant", "half_weights", "widened"]
 
 _TOLERANCE = 1e-3
-# Versions of DEQUANTIZE: the first that take these types.
-_VERSIONS = {"INT8": 5, "FLOAT16": 3, "INT4": 6}
 
 Float = NDArray[np.float32]
 
@@ -75,6 +73,5 @@ def widened(subgraph: Subgraph, reader: Operator, stored: Tensor, name: str) -> 
         name: of the FLOAT32 result.
     """
     result = Tensor(name, stored.shape, "FLOAT32")
-    widen = new_operator("DEQUANTIZE", [stored], [result], version=_VERSIONS[stored.dtype])
-    subgraph.insert_before(reader, widen)
+    subgraph.insert_before(reader, new_dequantize(stored, result))
     return result

@@ -18,8 +18,6 @@ __all__ = ["CHAIN_LENGTH", "KEEP_OFF_ZERO"]
 CHAIN_LENGTH = 8
 """Operators before the failing one that may be left float with it: a whole LayerNorm."""
 
-_MAXIMUM_VERSIONS = {"INT8": 2, "INT16": 4}  # 1 for other types
-
 
 def _find(site: Site) -> Iterator[Replacement]:
     """Clamp the operand, or leave the chain that computes it float: one operator, two, ..."""
@@ -46,8 +44,7 @@ def _clamped(operator: Operator, tensor: Tensor) -> Replacement:
         tensor.quantization,
     )
     clamped = dataclasses.replace(tensor, name=f"{tensor.name}/positive")
-    version = _MAXIMUM_VERSIONS.get(tensor.dtype, 1)
-    clamp = new_operator("MAXIMUM", [tensor, smallest], [clamped], version=version)
+    clamp = new_operator("MAXIMUM", [tensor, smallest], [clamped])
     inputs = [*operator.inputs[:-1], clamped]
     if operator.kind == "DIV" and operator.inputs[0] is tensor:
         inputs[0] = clamped

@@ -16,7 +16,15 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.tflite.graph import Buffer, Model, Operator, Subgraph, Tensor, new_operator
+from edgeseal.tflite.graph import (
+    NO_ACTIVATION,
+    Model,
+    Operator,
+    Subgraph,
+    Tensor,
+    float32_constant,
+    new_arithmetic,
+)
 from edgeseal.tflite.probe import is_quantized
 from edgeseal.tflite.repairs.mend._measure_candidate import nmse
 from edgeseal.tflite.repairs.mend._typed_edges import real_values, stored, symmetric
@@ -27,7 +35,6 @@ __all__ = ["restore_rest"]
 _LAYERS = ("CONV_2D", "FULLY_CONNECTED")  # output channels come first in their weights
 _SAME_WEIGHTS_NMSE = 0.01  # more than INT8 rounding can explain: not the same layer
 _WEIGHTS, _BIAS = 1, 2
-_NO_ACTIVATION = 0
 
 
 def restore_rest(companion: Model) -> ModelRewrite:
@@ -93,15 +100,14 @@ def _add_term(subgraph: Subgraph, operator: Operator, rest: NDArray[np.float32])
     name = f"{result.name}/rest_weights"
     inputs = [operator.inputs[0], stored(name, rest, "INT8", symmetric(rest, "INT8", 0))]
     if len(operator.inputs) > _BIAS and operator.inputs[_BIAS] is not None:
-        zeros = np.zeros(rest.shape[0], np.float32)
-        inputs.append(Tensor("no_bias", zeros.shape, "FLOAT32", Buffer.of(zeros)))
-    activation = getattr(operator.options, "fusedActivationFunction", _NO_ACTIVATION)
-    if activation != _NO_ACTIVATION:  # it belongs to the sum
+        inputs.append(float32_constant("no_bias", np.zeros(rest.shape[0], np.float32)))
+    activation = getattr(operator.options, "fusedActivationFunction", NO_ACTIVATION)
+    if activation != NO_ACTIVATION:  # it belongs to the sum
         operator.options = copy.copy(operator.options)
-        operator.options.fusedActivationFunction = _NO_ACTIVATION
+        operator.options.fusedActivationFunction = NO_ACTIVATION
     operator.outputs = [own]
     twin = dataclasses.replace(
         operator, inputs=inputs, outputs=[other], options=copy.copy(operator.options)
     )
-    total = new_operator("ADD", [own, other], [result], fusedActivationFunction=activation)
+    total = new_arithmetic("ADD", own, other, result, activation=activation)
     subgraph.insert_after(operator, twin, total)

@@ -9,9 +9,12 @@ import copy
 import dataclasses
 from collections.abc import Iterator
 
-import numpy as np
-
-from edgeseal.tflite.graph import Buffer, Operator, Tensor, new_operator
+from edgeseal.tflite.graph import (
+    Operator,
+    Tensor,
+    new_operator,
+    new_transpose,
+)
 from edgeseal.tflite.repairs.mend._typed_edges import real_values, stored, symmetric
 from edgeseal.tflite.rewrites import OperatorRewrite, Proof, Replacement, Site
 
@@ -54,10 +57,8 @@ def _exchanged(operator: Operator, left: Tensor, right: Tensor) -> tuple[Operato
     multiply = dataclasses.replace(
         operator, inputs=[left, right], outputs=[product], options=options
     )
-    order = np.array([*range(len(batch)), len(batch) + 1, len(batch)], np.int32)
-    axes = Tensor("order", order.shape, "INT32", Buffer.of(order))
-    version = {"INT8": 2, "INT16": 4}.get(result.dtype, 1)
-    return multiply, new_operator("TRANSPOSE", [product, axes], [result], version=version)
+    order = [*range(len(batch)), len(batch) + 1, len(batch)]
+    return multiply, new_transpose(product, order, result)
 
 
 EXCHANGE_OPERANDS = OperatorRewrite(

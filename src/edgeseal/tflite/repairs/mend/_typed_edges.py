@@ -7,7 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.tflite.graph import Buffer, Operator, Quantization, Tensor, new_operator
+from edgeseal.tflite.graph import (
+    Buffer,
+    Operator,
+    Quantization,
+    Tensor,
+    new_dequantize,
+    new_quantize,
+)
 from edgeseal.tflite.probe import (
     constant_values,
     dequantize,
@@ -19,8 +26,6 @@ from edgeseal.tflite.probe import (
 __all__ = ["Edges", "real_values", "stored", "symmetric"]
 
 _WIDE = ("INT32", "INT64")  # biases: there is no kernel that dequantizes them
-_DEQUANTIZE_VERSIONS = {"INT8": 2, "INT16": 3, "INT4": 6}  # 1 for other types
-_PER_CHANNEL_VERSION = 5
 
 
 def real_values(tensor: Tensor) -> NDArray[np.float32] | None:
@@ -91,7 +96,7 @@ class Edges:
     def float_result(self, tensor: Tensor) -> Tensor:
         """Return a FLOAT32 tensor that is quantized into a result."""
         result = Tensor(f"{tensor.name}/float", tensor.shape, "FLOAT32")
-        self.behind.append(_quantize_operator(result, tensor))
+        self.behind.append(new_quantize(result, tensor))
         return result
 
     def integer_result(self, tensor: Tensor, dtype: str) -> Tensor | None:
@@ -103,7 +108,7 @@ class Edges:
             return None
         result = Tensor(f"{tensor.name}/{dtype.lower()}", tensor.shape, dtype, quantization=how)
         is_real = tensor.dtype == "FLOAT32"
-        convert = _dequantize_operator if is_real else _quantize_operator
+        convert = new_dequantize if is_real else new_quantize
         self.behind.append(convert(result, tensor))
         return result
 
@@ -113,7 +118,7 @@ class Edges:
             values = real_values(tensor)
             result.buffer = None if values is None else Buffer.of(values)
         else:
-            self.before.append(_dequantize_operator(tensor, result))
+            self.before.append(new_dequantize(tensor, result))
         return result
 
     def _quantized(self, tensor: Tensor, dtype: str) -> Tensor | None:
@@ -125,7 +130,7 @@ class Edges:
         if values is not None:
             return stored(name, values, dtype, how)
         result = Tensor(name, tensor.shape, dtype, quantization=how)
-        self.before.append(_quantize_operator(tensor, result))
+        self.before.append(new_quantize(tensor, result))
         return result
 
     def _parameters(self, tensor: Tensor, dtype: str) -> Quantization | None:
@@ -151,15 +156,3 @@ def _affine(low: float, high: float, dtype: str) -> Quantization:
     scale = (high - low) / (most - least) or 1.0
     zero_point = int(np.clip(round(least - low / scale), least, most))
     return Quantization(np.array([scale], np.float32), np.array([zero_point], np.int64))
-
-
-def _dequantize_operator(source: Tensor, target: Tensor) -> Operator:
-    version = _DEQUANTIZE_VERSIONS.get(source.dtype, 1)
-    if source.quantization is not None and source.quantization.scale.size > 1:
-        version = max(version, _PER_CHANNEL_VERSION)
-    return new_operator("DEQUANTIZE", [source], [target], version=version)
-
-
-def _quantize_operator(source: Tensor, target: Tensor) -> Operator:
-    is_wide = "INT16" in (source.dtype, target.dtype)
-    return new_operator("QUANTIZE", [source], [target], version=2 if is_wide else 1)

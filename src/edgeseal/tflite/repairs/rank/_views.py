@@ -9,14 +9,18 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from edgeseal.tflite.graph import Buffer, Operator, Quantization, Tensor, new_operator
+from edgeseal.tflite.graph import (
+    Operator,
+    Quantization,
+    Tensor,
+    int32_constant,
+    new_operator,
+    new_reshape,
+    new_transpose,
+)
 from edgeseal.tflite.repairs.rank._axes import MAX_RANK, Shape, permute_steps
 
 __all__ = ["UnlowerableError", "Views"]
-
-_TRANSPOSE_VERSIONS = {"INT8": 2, "BOOL": 3, "INT16": 4}  # 1 for other types
 
 
 class UnlowerableError(Exception):
@@ -123,27 +127,18 @@ class Views:
             order: for each axis of the result, that of ``shape``.
         """
         values = self.current(tensor)
-        version = _TRANSPOSE_VERSIONS.get(tensor.dtype, 1)
         for step in permute_steps(tuple(shape), order):
             values = self.read(values, step.shape)
             target = _in_shape(values, tuple(step.shape[axis] for axis in step.order))
-            operands: list[Tensor | None] = [values, _integers("order", step.order)]
-            self.operators.append(new_operator("TRANSPOSE", operands, [target], version=version))
+            self.operators.append(new_transpose(values, step.order, target))
             values = target
         return values
 
     def _add_reshape(self, source: Tensor, target: Tensor) -> None:
         sizes = target.shape
         if sizes not in self._shapes:
-            self._shapes[sizes] = _integers(f"shape/{_joined(sizes)}", sizes)
-        operands: list[Tensor | None] = [source, self._shapes[sizes]]
-        new_shape = np.array(sizes, np.int32)  # as a file that was read has it
-        self.operators.append(new_operator("RESHAPE", operands, [target], newShape=new_shape))
-
-
-def _integers(name: str, values: Sequence[int]) -> Tensor:
-    array = np.array(values, np.int32)
-    return Tensor(name, array.shape, "INT32", Buffer.of(array))
+            self._shapes[sizes] = int32_constant(f"shape/{_joined(sizes)}", sizes)
+        self.operators.append(new_reshape(source, target, shape=self._shapes[sizes]))
 
 
 def _joined(shape: Shape) -> str:
@@ -155,7 +150,7 @@ def _with_fields(like: Operator, fields: dict[str, Any]) -> Any:
         return like.options
     changed = copy.copy(like.options)
     if changed is None:  # all defaults; any field makes new_operator write them out
-        changed = new_operator(like.kind, [], [], version=1, **fields).options
+        changed = new_operator(like.kind, [], [], **fields).options
     for name, value in fields.items():
         setattr(changed, name, value)
     return changed

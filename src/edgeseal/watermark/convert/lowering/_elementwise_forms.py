@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from edgeseal.tflite.graph import NO_ACTIVATION
 from edgeseal.watermark.convert.lowering._lowering_builder import (
     LoweringBuilder,
     Operand,
@@ -19,7 +20,6 @@ __all__ = ["ELEMENTWISE"]
 
 Lowering = Callable[..., Value]
 
-_NO_ACTIVATION = 0
 _ACTIVATED = ("ADD", "SUB", "MUL", "DIV")  # have an activation among their options
 
 
@@ -50,7 +50,7 @@ def _together(
     stored = [b.stored(operand, order) for operand in operands]
     made = [shape[order.index(axis)] for axis in range(len(shape))]
     options: dict[str, Any] = (
-        {"fusedActivationFunction": _NO_ACTIVATION} if kind in _ACTIVATED else {}
+        {"fusedActivationFunction": NO_ACTIVATION} if kind in _ACTIVATED else {}
     )
     return Value(b.op(kind, stored, made, dtype=dtype, **options), order)
 

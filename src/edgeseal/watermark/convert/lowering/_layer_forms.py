@@ -9,7 +9,10 @@ from typing import Any
 import torch
 
 from edgeseal.errors import ConversionError
-from edgeseal.tflite.graph import Tensor
+from edgeseal.tflite.graph import (
+    NO_ACTIVATION,
+    Tensor,
+)
 from edgeseal.watermark.convert.lowering._lowering_builder import (
     LoweringBuilder,
     Operand,
@@ -19,7 +22,6 @@ from edgeseal.watermark.convert.lowering._lowering_builder import (
 
 __all__ = ["LAYERS"]
 
-_NO_ACTIVATION = 0
 _SAME, _VALID = 0, 1
 _NCHW = (0, 3, 1, 2)  # order of a result that is stored as NHWC
 
@@ -38,9 +40,8 @@ def _linear(
         "FULLY_CONNECTED",
         [rows, b.constant(weight), biases],
         (rows.shape[0], shape[-1]),
-        version=5,
         keepNumDims=True,
-        fusedActivationFunction=_NO_ACTIVATION,
+        fusedActivationFunction=NO_ACTIVATION,
     )
     return Value.of(b.reshaped(result, shape))
 
@@ -84,7 +85,7 @@ def _conv2d(
         "strideW": strides[1],
         "dilationHFactor": dilations[0],
         "dilationWFactor": dilations[1],
-        "fusedActivationFunction": _NO_ACTIVATION,
+        "fusedActivationFunction": NO_ACTIVATION,
     }
     kind, filters = _filters(b, weight, groups)
     if kind == "DEPTHWISE_CONV_2D":
@@ -143,7 +144,7 @@ def _avg_pool2d(
         strideW=strides[1],
         filterHeight=sizes[0],
         filterWidth=sizes[1],
-        fusedActivationFunction=_NO_ACTIVATION,
+        fusedActivationFunction=NO_ACTIVATION,
     )
     return Value(result, _NCHW)
 
@@ -160,7 +161,6 @@ def _upsample_bilinear2d(
         "RESIZE_BILINEAR",
         [b.channels_last(x), b.integers(shape[2:])],
         (shape[0], *shape[2:], shape[1]),
-        version=3,
         alignCorners=align_corners,
         halfPixelCenters=not align_corners,
     )

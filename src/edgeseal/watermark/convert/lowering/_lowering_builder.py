@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from edgeseal.tflite.graph import Buffer, Operator, Tensor, new_operator
+from edgeseal.tflite.graph import Buffer, Operator, Tensor, int32_constant, new_operator
 from edgeseal.watermark.convert._c_order import in_c_order
 
 __all__ = ["LoweringBuilder", "Operand", "Shape", "Value"]
@@ -76,7 +76,7 @@ class LoweringBuilder:
         self._makers: dict[Tensor, Operator] = {}
         self._results: dict[tuple[Any, ...], Tensor] = {}
         self._constants: dict[tuple[Any, ...], tuple[torch.Tensor, Tensor]] = {}
-        self._integers: dict[tuple[Any, ...], Tensor] = {}
+        self._integers: dict[str, Tensor] = {}
         self._numbers: dict[float, torch.Tensor] = {}
 
     def op(
@@ -86,7 +86,6 @@ class LoweringBuilder:
         shape: Sequence[int],
         *,
         dtype: str = "FLOAT32",
-        version: int = 1,
         **options: Any,
     ) -> Tensor:
         """Return the result of an operator, which is appended unless the same is there already."""
@@ -94,7 +93,7 @@ class LoweringBuilder:
         if key in self._results:
             return self._results[key]
         result = Tensor(self._name(), tuple(shape), dtype)
-        operator = new_operator(kind, [*inputs], [result], version=version, **options)
+        operator = new_operator(kind, [*inputs], [result], **options)
         self.operators.append(operator)
         self._makers[result] = operator
         self._results[key] = result
@@ -148,12 +147,10 @@ class LoweringBuilder:
 
     def integers(self, values: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
         """Return an INT32 constant that is no weight: a shape, axes, paddings."""
-        array = np.array(values, np.int32)
-        key = array.shape, array.tobytes()
-        if key not in self._integers:
-            name = str(array.tolist())
-            self._integers[key] = Tensor(name, array.shape, "INT32", Buffer.of(array))
-        return self._integers[key]
+        name = str(np.array(values).tolist())
+        if name not in self._integers:
+            self._integers[name] = int32_constant(name, values)
+        return self._integers[name]
 
     def _constant_of(self, operand: torch.Tensor | float) -> torch.Tensor:
         """Return a number as a tensor, the same for the same number."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edgeseal.errors import ConversionError
+from edgeseal.tflite.graph import NO_ACTIVATION
 from edgeseal.watermark.convert.lowering._lowering_builder import (
     LoweringBuilder,
     Operand,
@@ -14,7 +15,6 @@ from edgeseal.watermark.convert.lowering._lowering_builder import (
 
 __all__ = ["SHAPES"]
 
-_NO_ACTIVATION = 0
 _REFLECT = 0
 
 
@@ -49,7 +49,7 @@ def _cat(b: LoweringBuilder, shape: Shape, operands: Sequence[Operand], dim: int
     stored = [b.stored(operand, order) for operand in operands]
     made = [shape[order.index(axis)] for axis in range(len(shape))]
     axis = order[dim]
-    result = b.op("CONCATENATION", stored, made, axis=axis, fusedActivationFunction=_NO_ACTIVATION)
+    result = b.op("CONCATENATION", stored, made, axis=axis, fusedActivationFunction=NO_ACTIVATION)
     return Value(result, order)
 
 
