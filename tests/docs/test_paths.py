@@ -16,21 +16,27 @@ PAGES = [
     *sorted((ROOT / "docs" / "adr").glob("*.md")),
 ]
 SOURCES = ROOT / "src" / "edgeseal"
-ROOTS = (ROOT, SOURCES, SOURCES / "tflite" / "quantization")
-# `a/b.py`, `_b.py`, `a/b/`, `b.py --option`; not the names that a reader is to choose
-NAMED = re.compile(r"`((?:[a-z_]\w*/)*_?[a-z]\w*\.py|(?:[a-z_]\w*/)+)(?: [^`]*)?`")
+PATH = re.compile(r"`((?:\w+/)+(?:\w+\.py)?|_\w+\.py)(?: [^`]*)?`")
+TOPS = {path.name for folder in (ROOT, SOURCES) for path in folder.iterdir()}
 MODULES = {path.name for path in SOURCES.rglob("*.py")}
 
 
 def missing(text: str) -> list[str]:
-    """Return the files and rooms that a text names and that there are not."""
-    names = [match[1] for match in NAMED.finditer(text)]
-    return [
-        name
-        for name in names
-        if not any((root / name).exists() for root in ROOTS)
-        and not ("/" not in name and name in MODULES)
-    ]
+    """Return the files and rooms of ours that a text names and that there are not.
+
+    Others, such as a folder that a reader is to make, are none of ours: ours start with what is at
+    the root or in the package, or are modules of the package.
+    """
+    return [name for name in (match[1] for match in PATH.finditer(text)) if _is_missing(name)]
+
+
+def _is_missing(name: str) -> bool:
+    top, *rest = name.split("/")
+    if not rest:
+        return name not in MODULES
+    if top not in TOPS and not rest[-1].startswith("_"):
+        return False
+    return not (ROOT / name).exists() and not (SOURCES / name).exists()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -39,8 +45,10 @@ def test_files_and_rooms_exist_when_a_page_names_them(page: Path) -> None:
 
 
 def test_paths_that_are_gone_are_found() -> None:
-    text = "`quantize/_plan.py`, `graph/`, `_nothing.py`, `tflite/graph/`, `_model.py`"
-    assert missing(text) == ["quantize/_plan.py", "graph/", "_nothing.py"]
+    text = (
+        "`quantize/_plan.py`, `tflite/plan/`, `_nothing.py`, `tflite/graph/`, `_model.py`, `app/`"
+    )
+    assert missing(text) == ["quantize/_plan.py", "tflite/plan/", "_nothing.py"]
 
 
 def test_decisions_have_a_status_with_a_date() -> None:
