@@ -10,8 +10,8 @@ _INTRODUCTION = """# Findings
 
 What `edgeseal check` may find, written by `edgeseal check --codes`. A code keeps its meaning.
 An **error** means that the installed LiteRT does not prepare or run the file; `check` then exits
-with 1. A **warning** costs accuracy, speed or portability. `tests/check/fixtures.py` builds a model
-for each code.
+with 1. A **warning** costs accuracy, speed or portability. `tests/tflite/diagnosis/fixtures.py`
+builds a model for each code.
 """
 
 
