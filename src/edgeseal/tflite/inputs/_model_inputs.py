@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edgeseal.pictures import ImageInput
 from edgeseal.tflite.graph import Model
 from edgeseal.tflite.inputs._paired_samples import drawn_samples, samples_from_pictures
+from edgeseal.tflite.probe import is_quantized
 
 __all__ = ["ModelInputs", "model_inputs"]
 
@@ -23,23 +24,26 @@ def model_inputs(
     """Return inputs for each model that stand for the same real values.
 
     Args:
-        models: the first gives the shapes; the others take as many inputs of the same shapes.
+        models: all take as many inputs of the same shapes.
         pictures: what to run on, resized to the input; None to draw inputs, pink noise for
             pictures.
         draws: number of inputs if they are drawn.
         seed: for what is drawn.
 
     Raises:
-        UsageError: inputs differ in shape, or the models take no pictures.
+        ValueError: inputs differ in number or shape.
+        UsageError: pictures were given, and the models take none.
         FileError, ImageError: a picture cannot be read.
     """
-    first = models[0]
+    # integers say what range values have, and all models are to get the same
+    ranged = [model for model in models if any(map(is_quantized, model.main.inputs))]
+    source = [*ranged, *models][0]
     found = []
     for model in models:
         if pictures is None:
-            samples = drawn_samples(first, model, draws, seed=seed)
+            samples = drawn_samples(source, model, draws, seed=seed)
         else:
-            samples = samples_from_pictures(first, model, pictures, seed=seed)
+            samples = samples_from_pictures(source, model, pictures, seed=seed)
         found.append(
             [tuple(sample.candidate[tensor] for tensor in model.main.inputs) for sample in samples]
         )
