@@ -263,6 +263,16 @@ def test_weights_come_back_when_consumers_were_spoiled(family: str) -> None:
     assert stages == [(number + 1, len(stages)) for number in range(len(stages))]
 
 
+def test_rows_are_in_the_order_of_windows_when_heads_are_fitted() -> None:
+    teacher = detector("vit")
+    student = twin(teacher)
+    found, original = groups(student)[0], groups(teacher)[0]
+    found.consumer.weight.mul_(0.5)
+    refit(student, teacher, [found], pictures(32), lambda *_: None)
+    error = (found.consumer.weight - original.consumer.weight).norm()
+    assert error < 0.2 * original.consumer.weight.norm()  # but for the damping
+
+
 def test_teacher_is_unchanged_when_the_student_is_fitted() -> None:
     teacher = detector("vit")
     before = {name: value.clone() for name, value in teacher.state_dict().items()}
