@@ -7,9 +7,9 @@ r"""Whether check, repair and round trips hold on every version of ai-edge-liter
 
 Makes small naive detectors with the environment it runs in, which needs the extra ``convert``.
 Then, for each version, makes an environment with the base install of Edgeseal and that version,
-and there checks every fixture of ``tests/check``, checks and repairs the detectors, and reads,
-writes and runs every file again. Prints the table of ``docs/runtime-versions.md``; exits with 1 if
-the versions differ, or something does not hold.
+and there checks every fixture of ``tests/tflite/diagnosis``, checks and repairs the detectors, and
+reads, writes and runs every file again. Prints the table of ``docs/runtime-versions.md``; exits
+with 1 if the versions differ, or something does not hold.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _measure(models: Path) -> Rows:
     rows = {"Python, numpy": f"{platform.python_version()}, {importlib.metadata.version('numpy')}"}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for code, fixture in sorted(import_module("check.fixtures").FIXTURES.items()):
+        for code, fixture in sorted(import_module("tflite.diagnosis.fixtures").FIXTURES.items()):
             path = folder / f"{code}.tflite"
             write_model(fixture.build(), path)
             rows[f"check: {code}"] = _found(code, path)
@@ -126,7 +126,7 @@ def _measure(models: Path) -> Rows:
 
 def _found(code: str, path: Path) -> str:
     """Return whether a check finds what a fixture shows, at its operators, and no other error."""
-    fixture = import_module("check.fixtures").FIXTURES[code]
+    fixture = import_module("tflite.diagnosis.fixtures").FIXTURES[code]
     found = check_file(path, samples=fixture.samples, timeout_s=fixture.timeout_s).findings
     kinds = [n.operator.kind for finding in found if finding.code == code for n in finding.nodes]
     errors = {finding.code for finding in found if finding.level is Level.ERROR} - {code}
