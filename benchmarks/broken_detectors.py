@@ -36,10 +36,10 @@ from edgeseal._native import native_output_held_back
 from edgeseal.tflite.benchmark import measure_interleaved
 from edgeseal.tflite.diagnosis import CheckReport, Level, check_file
 from edgeseal.tflite.graph import write_model
+from edgeseal.tflite.metrics import nmse_img, sign_agreement
 from edgeseal.tflite.repairs import repair_file
 from edgeseal.watermark.cards import Part, load_card
 from edgeseal.watermark.convert import stock_conversion
-from edgeseal.watermark.evaluate import image_nmse, sign_agreement
 from edgeseal.watermark.models import random_weights
 from pink_noise import pink_noise
 
@@ -117,7 +117,7 @@ def _quality(mended: Path, plain: Path, batch: Float, expected: Float, rounds: i
         path.name: _caller(path, batch[:1]) for path in (plain, mended)
     }
     ratio = measure_interleaved(calls, rounds=rounds)[mended.name].ratio
-    sign, error = sign_agreement(logits, expected), image_nmse(logits, expected)
+    sign, error = sign_agreement(logits, expected), nmse_img(logits, expected)
     return [f"{sign:.4f}", f"{error:.5f}", f"{ratio:.3f}"]
 
 

@@ -32,6 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edgeseal.errors import RuntimeRefusalError
+from edgeseal.tflite.metrics import nmse, sign_agreement
 from edgeseal.watermark.cards import Part, load_card
 from pink_noise import pink_noise
 
@@ -164,9 +165,8 @@ def _compare(part: Part, float_path: Path, int8_path: Path, count: int) -> dict[
     facts = {"ms": f"{int8_ms:.0f} (float {float_ms:.0f})"}
     if part is Part.DETECTOR:
         found, wanted = int8[:, 1:], expected[:, 1:]
-        facts["sign"] = f"{((found > 0) == (wanted > 0)).mean():.4f}"
-    error = np.square(int8 - expected).mean() / expected.var()
-    return {**facts, "NMSE": f"{error:.5f}"}
+        facts["sign"] = f"{sign_agreement(found, wanted):.4f}"
+    return {**facts, "NMSE": f"{nmse(int8, expected):.5f}"}
 
 
 def _results(part: Part, path: Path, count: int) -> tuple[NDArray[np.float32], float]:

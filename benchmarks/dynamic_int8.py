@@ -31,6 +31,7 @@ from rich.table import Table
 from edgeseal.pictures import find_pictures, read_image, resize
 from edgeseal.tflite.benchmark import measure_interleaved
 from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.metrics import nmse_img, sign_agreement
 from edgeseal.tflite.probe import refusal
 from edgeseal.tflite.quantization import find_recipe, quantize
 from edgeseal.watermark.cards import Part, load_card
@@ -38,9 +39,7 @@ from edgeseal.watermark.convert import convert_part, stock_conversion, stock_dyn
 from edgeseal.watermark.evaluate import (
     ATTACKS,
     MarkedPicture,
-    image_nmse,
     share_of_bits,
-    sign_agreement,
 )
 from edgeseal.watermark.models import CarrierEmbedder, LoadedPart, load_checkpoint, random_weights
 from edgeseal.watermark.runtime import (
@@ -112,7 +111,7 @@ def _random(folder: Path, pictures: int, rounds: int) -> None:
         else:
             logits = detectors[name].logits(batch)
             cells += [f"{latencies[name].ratio:.3f}", f"{latencies[name].median_ms:.1f}"]
-            cells += [f"{image_nmse(logits, expected):.5f}"]
+            cells += [f"{nmse_img(logits, expected):.5f}"]
             cells += [f"{sign_agreement(logits, expected):.4f}"]
         table.add_row(*cells)
     _CONSOLE.print(f"{pictures} pink-noise pictures, seed {_SEED}, {rounds} interleaved rounds")

@@ -35,11 +35,11 @@ from edgeseal.data import photo_paths
 from edgeseal.pictures import find_pictures, read_image, resize
 from edgeseal.tflite.benchmark import measure_interleaved
 from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.metrics import nmse_img, nsr, sign_agreement
 from edgeseal.tflite.probe import refusal
 from edgeseal.tflite.quantization import find_recipe, quantize, recipe_names
 from edgeseal.watermark.cards import Part, load_card
 from edgeseal.watermark.convert import convert_part
-from edgeseal.watermark.evaluate import image_nmse, sign_agreement
 from edgeseal.watermark.models import LoadedPart, random_weights, read_checkpoint
 from edgeseal.watermark.runtime import (
     LiteRTEmbedder,
@@ -68,7 +68,7 @@ class Row:
 
     Attributes:
         ratio: time as a share of the float32 file's; None if it does not run.
-        nmse: normalised error of logits or watermark.
+        nmse: NMSE(img) of a detector's logits, NSR of an embedder's watermark; None if undefined.
         sign: share of bits of equal sign, of a detector.
         psnr_db: between the marked pictures of both embedders.
         bits: share that the float detector reads from the marked pictures, where it is trained.
@@ -177,8 +177,8 @@ def _compare_detectors(
 ) -> Row:
     del reader
     found, expected = (_logits(file, pictures) for file in (path, float_path))
-    nmse, sign = image_nmse(found, expected), sign_agreement(found, expected)
-    return dataclasses.replace(row, nmse=float(nmse), sign=float(sign))
+    error, sign = nmse_img(found, expected), sign_agreement(found, expected)
+    return dataclasses.replace(row, nmse=error, sign=sign)
 
 
 def _logits(path: Path, pictures: list[Float]) -> Float:
@@ -200,7 +200,7 @@ def _compare_embedders(
         errors.append(float(np.square(marked - expected).mean(dtype=np.float64)))
         small = resize(picture, ours.info.image_size, ours.info.image_size)
         delta, wanted = (one.delta(small, message) for one in (ours, float_ours))
-        delta_errors.append(float(np.square(delta - wanted).mean() / np.square(wanted).mean()))
+        delta_errors.append(nsr(delta, wanted) or 0.0)
         if detector is not None:
             rounded = np.rint(marked * 255).astype(np.uint8)
             bits.append(detector.detect(rounded, expect=message).bit_accuracy or 0.0)
@@ -257,11 +257,13 @@ def _write_page() -> None:
         "Made by [`benchmarks/family.py`](../benchmarks/family.py) `--page` from "
         "[recorded results](../benchmarks/results/family.json). Random weights, seed "
         f"{_SEED}, except the trained `reference`; photographs; one thread, interleaved; each "
-        "file against the float32 file of its part. *PSNR* is that between the pictures marked by "
-        f"either embedder, at a strength that leaves the float one {_PSNR_DB:.0f} dB; "
+        "file against the float32 file of its part. *Error* is NMSE(img) of a detector's logits "
+        "and NSR of an embedder's watermark ([what they are](metrics.md)). *PSNR* is that between "
+        "the pictures marked by either embedder, at a strength that leaves the float one "
+        f"{_PSNR_DB:.0f} dB; "
         "*bits* is what the float detector reads from the marked pictures.",
         "",
-        "| card | part | recipe | MiB | x float32 | NMSE | sign | PSNR (dB) | bits |",
+        "| card | part | recipe | MiB | x float32 | error | sign | PSNR (dB) | bits |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for card in record["cards"].values():

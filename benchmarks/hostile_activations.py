@@ -32,10 +32,10 @@ from rich.table import Table
 
 from edgeseal.errors import EdgesealError
 from edgeseal.tflite.graph import Model, read_model, write_model
+from edgeseal.tflite.metrics import nmse_img, sign_agreement
 from edgeseal.tflite.quantization import Recipe, bundled_calibration, find_recipe, quantize
 from edgeseal.watermark.cards import Part, load_card
 from edgeseal.watermark.convert import convert_part, stock_conversion
-from edgeseal.watermark.evaluate import image_nmse, sign_agreement
 from edgeseal.watermark.models import random_weights
 from edgeseal.watermark.runtime import load_detector
 from pink_noise import pink_noise
@@ -105,21 +105,27 @@ def _rows(card: str, folder: Path, arguments: argparse.Namespace) -> Iterator[li
     for converter in ("stock", "edgeseal"):
         plain, hostile = (files[converter, kind] for kind in ("plain", "hostile"))
         expected = load_detector(plain).logits(batch)
-        rounding = image_nmse(load_detector(hostile).logits(batch), expected)
+        rounding = nmse_img(load_detector(hostile).logits(batch), expected)
         yield [converter, "float32", "", "0", f"{rounding:.1e}", "", ""]
         for name in arguments.recipe or _RECIPES:
             variants = [_equalized(find_recipe(name), wanted) for wanted in (False, True)]
             try:
-                mild = [image_nmse(_logits(plain, v, folder, batch), expected) for v in variants]
+                mild = [_error(_logits(plain, v, folder, batch), expected) for v in variants]
             except EdgesealError as error:  # no integer form of the stock converter's LayerNorm
                 _CONSOLE.print(f"{card}, {converter}, {name}: {error}")
                 continue
             for variant, plain_error in zip(variants, mild, strict=True):
                 logits = _logits(hostile, variant, folder, batch)
-                worse = image_nmse(logits, expected)
+                worse = _error(logits, expected)
                 row = [converter, name, "yes" if variant.methods.equalize else "no"]
                 row += [f"{plain_error:.5f}", f"{worse:.5f}", f"{worse / min(mild):.2f}"]
                 yield [*row, f"{sign_agreement(logits, expected):.4f}"]
+
+
+def _error(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    error = nmse_img(logits, expected)
+    assert error is not None  # pictures differ
+    return error
 
 
 def _files(card: str, folder: Path) -> dict[tuple[str, str], Path]:

@@ -33,13 +33,12 @@ from edgeseal.errors import EdgesealError
 from edgeseal.pictures import find_pictures
 from edgeseal.tflite.benchmark import measure_interleaved
 from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.metrics import nmse_img, sign_agreement
 from edgeseal.tflite.quantization import find_recipe, quantize, recipe_names
 from edgeseal.watermark.evaluate import (
     ATTACKS,
     MarkedPicture,
-    image_nmse,
     share_of_bits,
-    sign_agreement,
 )
 from edgeseal.watermark.runtime import LiteRTDetector, load_detector, read_info
 from pink_noise import pink_noise
@@ -121,7 +120,7 @@ def _random(arguments: argparse.Namespace, files: dict[str, Path]) -> None:
             f"{latencies[name].ratio:.3f}",
             f"{latencies[name].median_ms:.1f}",
             f"{sign_agreement(logits, expected):.4f}",
-            f"{image_nmse(logits, expected):.2e}",
+            f"{nmse_img(logits, expected):.2e}",
         )
     _CONSOLE.print(
         f"{arguments.pictures} pink-noise pictures, seed {_SEED}; time: one thread, median of "

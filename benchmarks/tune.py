@@ -125,7 +125,7 @@ def _row(one: TunedRecipe, final: Trials, *, is_winner: bool) -> list[str]:
     figures = [
         f"{one.trial.size_bytes / 1e6:.2f}",
         f"{one.time_ratio:.2f}",
-        f"{trial.error:.4f}",
+        f"{trial.nmse_img:.4f}",
         f"{one.drop_points:+.3f}",
         f"{drop:+.3f}",
     ]

@@ -10,6 +10,7 @@ import pytest
 from edgeseal.data import photo_paths
 from edgeseal.pictures import read_image, resize
 from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.metrics import nmse_img, sign_agreement
 from edgeseal.tflite.probe import refusal
 from edgeseal.tflite.quantization import find_recipe, quantize
 from edgeseal.watermark.cards import Part, load_card
@@ -19,7 +20,6 @@ from edgeseal.watermark.convert import (
     stock_dynamic_int8,
     structural_problems,
 )
-from edgeseal.watermark.evaluate import image_nmse, sign_agreement
 from edgeseal.watermark.models import LoadedPart, random_weights
 from edgeseal.watermark.runtime import load_detector
 
@@ -45,7 +45,7 @@ def test_dynamic_int8_is_small_and_agrees_when_detector_is_full_size(
     )
     assert (tmp_path / "int8.tflite").stat().st_size <= 24.9 * 2**20
     assert sign_agreement(logits, expected) >= 0.995
-    assert image_nmse(logits, expected) <= 0.002
+    assert nmse_img(logits, expected) <= 0.002
 
 
 def test_stock_int8_fails_by_24_left_constants_when_detector_is_full_size(

@@ -27,9 +27,14 @@ def test_record_is_complete_when_printed_as_json(run: Run, detector: Path, quant
     first, compiled, integer, _ = record["engines"]
     assert [one["engine"] for one in (first, compiled)] == ["LiteRT", "LiteRT CompiledModel"]
     assert first["timings"]["ratio"] == 1
-    assert first["agreement"] == {"nmse": 0, "sign_agreement": 1, "bits_read": None}
+    assert first["agreement"] == {
+        "nmse": None,
+        "nmse_img": 0,
+        "sign_agreement": 1,
+        "bits_read": None,
+    }
     assert integer["size_bytes"] == quantized.stat().st_size
-    assert 0 < integer["agreement"]["nmse"] < 1
+    assert 0 < integer["agreement"]["nmse_img"] < 1
     assert all(math.isfinite(value) for value in integer["timings"].values())
 
 

@@ -23,11 +23,11 @@ def test_errors_name_their_modules_when_a_detector_is_quantized(
     done = run("compare", detector, quantized, "--random", 3, "--top", 4)
     assert done.status == 0, done.err
     lines = done.out.splitlines()
-    assert lines[0].startswith("output: NMSE ")
+    assert lines[0].startswith("output: NSR ")
     assert lines[0].endswith("; 3 samples")
     assert "sign agreement" in lines[0]
     record = run("compare", detector, quantized, "--random", 3, "--json").json
-    worst = max(record["operators"], key=lambda o: (o["own"] or {"nmse": 0})["nmse"])
+    worst = max(record["operators"], key=lambda o: (o["own"] or {"nsr": 0})["nsr"])
     assert worst["kind"] in ("FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL")
     assert worst["module"].split(".")[0] in ("patch_embed", "0", "1", "neck", "decoder", "head")
     row = next(line for line in lines if line.split()[0] == str(worst["number"]))
@@ -44,8 +44,8 @@ def test_record_is_complete_when_printed_as_json(run: Run, detector: Path, quant
     count = len(read_model(quantized).main.operators)
     assert [operator["number"] for operator in record["operators"]] == list(range(count))
     (output,) = record["outputs"]
-    assert 0 < output["nmse"] < 0.1
-    assert output["snr_db"] == pytest.approx(-10 * np.log10(output["nmse"]))
+    assert 0 < output["nsr"] < 0.1
+    assert output["snr_db"] == pytest.approx(-10 * np.log10(output["nsr"]))
     assert 0.5 < output["sign_agreement"] <= 1
     assert all(operator["matched"] for operator in record["operators"])
     measured = [operator for operator in record["operators"] if operator["leaving"]]
@@ -53,13 +53,13 @@ def test_record_is_complete_when_printed_as_json(run: Run, detector: Path, quant
     # The terms of the first layer, which their sum stands for, and constants that are widened.
     assert len([kind for kind in kinds if kind != "DEQUANTIZE"]) == 2
     for part in ("own", "arriving", "leaving"):
-        assert set(measured[0][part]) == {"nmse", "snr_db", "max_abs", "not_finite"}
+        assert set(measured[0][part]) == {"nsr", "snr_db", "max_abs", "not_finite"}
 
 
 def test_everything_is_zero_when_a_file_is_compared_with_itself(run: Run, detector: Path) -> None:
-    done = run("compare", detector, detector, "--random", 1, "--max-nmse", 0, "--all")
+    done = run("compare", detector, detector, "--random", 1, "--max-nsr", 0, "--all")
     assert done.status == 0
-    assert "NMSE 0," in done.out
+    assert "NSR 0," in done.out
     count = len(read_model(detector).main.operators)
     numbers = [line.split()[0] for line in done.out.splitlines()]
     assert numbers.count("0") == 1
@@ -73,7 +73,7 @@ def test_operators_are_sorted_by_the_error_asked_for(
     arguments = ["compare", detector, quantized, "--random", 1]
     operators = run(*arguments, "--json").json["operators"]
     measured = [o for o in operators if o[sort] is not None]
-    worst = max(measured, key=lambda o: (o[sort]["nmse"], -o["number"]))
+    worst = max(measured, key=lambda o: (o[sort]["nsr"], -o["number"]))
     lines = run(*arguments, "--sort", sort, "--top", 1).out.splitlines()
     assert lines[-2].split()[0] == str(worst["number"])
 
@@ -82,11 +82,11 @@ def test_gate_decides_the_exit_status_when_a_limit_is_given(
     run: Run, detector: Path, quantized: Path
 ) -> None:
     arguments = ["compare", detector, quantized, "--random", 1]
-    assert run(*arguments, "--max-nmse", 0.5).status == 0
-    done = run(*arguments, "--max-nmse", 1e-9, "--json")
+    assert run(*arguments, "--max-nsr", 0.5).status == 0
+    done = run(*arguments, "--max-nsr", 1e-9, "--json")
     assert done.status == 1
-    assert "gate: NMSE" in done.err
-    assert done.json["max_nmse"] == 1e-9
+    assert "gate: NSR" in done.err
+    assert done.json["max_nsr"] == 1e-9
 
 
 def test_pictures_are_used_when_a_folder_is_given(
@@ -131,7 +131,7 @@ def test_operators_are_compared_when_one_file_cannot_run(
     assert "batch_matmul" in record["candidate"]["refusal"]
     assert record["operators"][0]["own"] is None
     assert "batch_matmul" in record["operators"][0]["failure"]
-    assert record["outputs"][0]["nmse"] < 1e-10
+    assert record["outputs"][0]["nsr"] < 1e-10
 
 
 def test_json_stays_valid_when_a_result_is_not_a_number(run: Run, tmp_path: Path) -> None:
@@ -142,8 +142,8 @@ def test_json_stays_valid_when_a_result_is_not_a_number(run: Run, tmp_path: Path
     arguments = ["compare", tmp_path / "a.tflite", tmp_path / "b.tflite", "--random", 1]
     record = run(*arguments, "--json").json
     assert record["outputs"][0]["not_finite"] == 4
-    assert run(*arguments).out.startswith("output: NMSE not finite")
-    assert run(*arguments, "--max-nmse", 100).status == 1
+    assert run(*arguments).out.startswith("output: NSR not finite")
+    assert run(*arguments, "--max-nsr", 100).status == 1
 
 
 def test_files_are_refused_when_they_are_of_other_graphs(
@@ -172,4 +172,4 @@ def test_strings_do_not_count_when_files_hold_them(run: Run, tmp_path: Path) -> 
     done = run("compare", path, path, "--random", 1)
     assert done.status == 0, done.err
     assert "no output could be compared" in done.out
-    assert run("compare", path, path, "--random", 1, "--max-nmse", 1).status == 1
+    assert run("compare", path, path, "--random", 1, "--max-nsr", 1).status == 1

@@ -82,7 +82,7 @@ def test_models_of_other_converters_are_tuned_when_there_is_no_metric(
 ) -> None:
     done = run("tune", foreign, "--max-drop", "1", "-o", tmp_path / "t.tflite")
     assert done.status == 0, done.err
-    assert "metric: 1 - error" in done.out
+    assert "metric: 1 - NMSE(img)" in done.out
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,8 @@ def bench(
     """Measure time, memory and agreement of models, in LiteRT and in other engines.
 
     Every engine has a process of its own, and all run in turn, so that ratios hold on a busy
-    machine. NMSE and sign are those against the first model. Exits with 1 if a model cannot run.
+    machine. NMSE (of detectors NMSE(img)) and sign are those against the first model. Exits with 1
+    if a model cannot run.
     """
     from edgeseal.cli._bench_report import Conditions, accuracies, print_record, print_report
     from edgeseal.tflite.benchmark import bench as measure

@@ -35,13 +35,14 @@ class EngineAgreement:
     """How an engine's results compare with the first one's, and with what was embedded.
 
     Attributes:
-        nmse: squared error as a share of the variance: of each logit over the pictures for a
-            detector, of all values for anything else; None where that is 0.
+        nmse: :func:`~edgeseal.tflite.metrics.nmse`; None for a detector.
+        nmse_img: :func:`~edgeseal.tflite.metrics.nmse_img` of a detector's logits, else None.
         sign_agreement: share of a detector's logits with the first one's sign, else None.
         bits_read: share of the embedded bits that were read; None where they are not known.
     """
 
     nmse: float | None = None
+    nmse_img: float | None = None
     sign_agreement: float | None = None
     bits_read: float | None = None
 
@@ -72,19 +73,19 @@ def accuracies(
     """
     import numpy as np
 
+    from edgeseal.tflite.metrics import nmse
+
     reference = next((one.outputs for one in found if one.outputs is not None), None)
     agreements = []
     for one in found:
         if one.outputs is None or reference is None or one.outputs.shape != reference.shape:
             agreements.append(EngineAgreement())
         elif not (np.isfinite(one.outputs).all() and np.isfinite(reference).all()):
-            agreements.append(EngineAgreement())  # there is no error to state, and JSON has no NaN
+            agreements.append(EngineAgreement())  # signs of such values say nothing
         elif is_detector and reference.ndim == 2:
             agreements.append(_of_logits(one.outputs[:, 1:], reference[:, 1:], bits))
         else:
-            variance = float(reference.var())
-            error = float(((one.outputs - reference) ** 2).mean())
-            agreements.append(EngineAgreement(error / variance if variance else None))
+            agreements.append(EngineAgreement(nmse(one.outputs, reference)))
     return agreements
 
 
@@ -119,7 +120,8 @@ def print_report(
     """Print a table, what it was measured with, and what to mind."""
     has_signs = any(a.sign_agreement is not None for a in agreements)
     has_bits = any(a.bits_read is not None for a in agreements)
-    numbers = ["MiB", "x first", "median ms", "p90", "first run", "load", "per s", "memory", "NMSE"]
+    numbers = ["MiB", "x first", "median ms", "p90", "first run", "load", "per s", "memory"]
+    numbers += ["NMSE(img)" if any(a.nmse_img is not None for a in agreements) else "NMSE"]
     numbers += ["sign"] * has_signs + ["bits read"] * has_bits
     table = new_table("model", "engine", *numbers, right=numbers, names=("model",), keys=2)
     for one, agreement in zip(found, agreements, strict=True):
@@ -144,13 +146,12 @@ def print_report(
 def _of_logits(
     logits: NDArray[np.float32], reference: NDArray[np.float32], bits: NDArray[np.float32] | None
 ) -> EngineAgreement:
-    from edgeseal.watermark.evaluate import image_nmse, sign_agreement
+    from edgeseal.tflite.metrics import nmse_img, sign_agreement
 
-    varies = len(reference) > 1 and bool(reference.var(axis=0).any())
     return EngineAgreement(
-        image_nmse(logits, reference) if varies else None,
-        sign_agreement(logits, reference),
-        None if bits is None else float(((logits > 0) == (bits > 0.5)).mean()),
+        nmse_img=nmse_img(logits, reference),
+        sign_agreement=sign_agreement(logits, reference),
+        bits_read=None if bits is None else sign_agreement(logits, bits - 0.5),
     )
 
 
@@ -159,6 +160,7 @@ def _cells(one: EngineMeasurement, agreement: EngineAgreement) -> list[str]:
     if timings is None:
         return []
     memory = timings.peak_memory_bytes
+    error = agreement.nmse if agreement.nmse_img is None else agreement.nmse_img
     return [
         f"{timings.ratio:.3f}",
         f"{timings.median_ms:.2f}",
@@ -167,7 +169,7 @@ def _cells(one: EngineMeasurement, agreement: EngineAgreement) -> list[str]:
         f"{timings.load_ms:.0f}",
         f"{timings.runs_per_s:.1f}",
         "" if memory is None else mib(memory).removesuffix(" MiB"),
-        "" if agreement.nmse is None else f"{agreement.nmse:.2g}",
+        "" if error is None else f"{error:.2g}",
     ]
 
 

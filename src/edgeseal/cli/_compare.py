@@ -67,9 +67,9 @@ def compare(
     ] = ComparisonOrder.own,
     top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Operators to list.")] = 20,
     list_all: Annotated[bool, typer.Option("--all", help="List every operator.")] = False,
-    max_nmse: Annotated[
+    max_nsr: Annotated[
         float | None,
-        typer.Option("--max-nmse", metavar="X", min=0, help="Exit with 1 if an output's is above."),
+        typer.Option("--max-nsr", metavar="X", min=0, help="Exit with 1 if an output's is above."),
     ] = None,
     plot: Annotated[
         Path | None,
@@ -83,8 +83,9 @@ def compare(
 ) -> None:
     """Find out where two files of one graph differ, operator by operator.
 
-    NMSE is the squared error as a share of A's squared values. Own: what B's operator adds to
-    exact inputs. Arriving: error of the inputs that it really has. Leaving: error of its results.
+    NSR, noise to signal, is the squared error as a share of A's squared values. Own: what B's
+    operator adds to exact inputs. Arriving: error of the inputs that it really has. Leaving: error
+    of its results.
     """
     from edgeseal._files import check_output
     from edgeseal.tflite.comparison import ModelFile, check_ends, check_plot, write_plot
@@ -100,10 +101,10 @@ def compare(
     if plot is not None:
         write_plot(comparison, plot, overwrite=overwrite)
     if as_json:
-        print_json("compare", {**_record(comparison), "max_nmse": max_nmse})
+        print_json("compare", {**_record(comparison), "max_nsr": max_nsr})
     else:
         _show(comparison, sort, None if list_all else top)
-    _judge(comparison, max_nmse)
+    _judge(comparison, max_nsr)
 
 
 def _samples(
@@ -183,17 +184,17 @@ def _row(found: OperatorError) -> list[str]:
     return [str(found.number), kind, *numbers, found.module]
 
 
-def _judge(comparison: Comparison, max_nmse: float | None) -> None:
+def _judge(comparison: Comparison, max_nsr: float | None) -> None:
     """Apply the gate.
 
     Raises:
         typer.Exit: with 1 if an output is too far off, or none could be compared.
     """
-    if max_nmse is None:
+    if max_nsr is None:
         return
     error = comparison.error
-    if error is None or error.severity > max_nmse:
-        note(f"gate: NMSE {'unknown' if error is None else error} is above {max_nmse:g}")
+    if error is None or error.severity > max_nsr:
+        note(f"gate: NSR {'unknown' if error is None else error} is above {max_nsr:g}")
         raise typer.Exit(1)
 
 
@@ -212,7 +213,7 @@ def _record(comparison: Comparison) -> dict[str, object]:
             {
                 "name": output.name,
                 **(_error_record(output.error) or {}),
-                "nmse_across_samples": output.nmse_across_samples,
+                "nmse_img": output.nmse_img,
                 "sign_agreement": output.sign_agreement,
             }
             for output in comparison.outputs
@@ -245,7 +246,7 @@ def _error_record(error: TensorError | None) -> dict[str, object] | None:
     if error is None:
         return None
     return {
-        "nmse": error.nmse,
+        "nsr": error.nsr,
         "snr_db": error.snr_db,
         "max_abs": error.max_abs,
         "not_finite": error.not_finite,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -144,7 +143,7 @@ def _agreement_record(agreement: OutputAgreement | None) -> dict[str, object] | 
     if agreement is None:
         return None
     return {
-        "nmse": agreement.nmse if math.isfinite(agreement.nmse) else None,
+        "nmse": agreement.nmse,
         "sign_agreement": agreement.sign_agreement,
         "identical": agreement.is_identical,
     }
@@ -190,5 +189,6 @@ def _words(agreement: OutputAgreement, what: str) -> str:
 
 
 def _figures(agreement: OutputAgreement) -> str:
-    signs = f"{agreement.sign_agreement:.4f} of the signs agree"
-    return f"squared error {agreement.nmse:.2g} of the variance, {signs}"
+    nmse, signs = agreement.nmse, agreement.sign_agreement
+    error = "NMSE undefined" if nmse is None else f"NMSE {nmse:.2g}"
+    return error if signs is None else f"{error}, {signs:.4f} of the signs agree"

@@ -89,13 +89,13 @@ def sensitivity(
 
 
 def _show(costs: list[LayerCost], metric: str) -> None:
-    columns = ("layer", "precision", "saved MiB", "own error", "error", metric, "time")
+    columns = ("layer", "precision", "saved MiB", "own NSR", "NMSE(img)", metric, "time")
     table = new_table(*columns, right=columns[2:], names=("layer",), keys=2)
     for cost in costs:
         drop = "" if cost.drop_points is None else f"{-cost.drop_points:+.2f}"
         ratio = "" if cost.time_ratio is None else f"{cost.time_ratio:.2f}"
-        error = f"{cost.error:.1e}" if cost.is_measured else f"~{cost.error:.1e}"
+        error = f"{cost.nmse_img:.1e}" if cost.is_measured else f"~{cost.nmse_img:.1e}"
         saved = f"{cost.saved_bytes / 2**20:.3f}"
-        own = f"{cost.own_error:.1e}"
+        own = f"{cost.own_nsr:.1e}"
         table.add_row(cost.layer, cost.precision, saved, own, error, drop, ratio)
     print_table(table)

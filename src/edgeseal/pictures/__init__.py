@@ -4,6 +4,7 @@ from edgeseal.pictures._folder import (
     PICTURE_SUFFIXES,
     find_pictures,
 )
+from edgeseal.pictures._psnr import psnr_db
 from edgeseal.pictures._read_image import (
     MAX_PIXELS,
     ImageInput,
@@ -35,6 +36,7 @@ __all__ = [
     "list_files",
     "list_pictures",
     "map_in_order",
+    "psnr_db",
     "read_image",
     "resize",
     "save_suffix",

@@ -83,10 +83,10 @@ def writer_of(comparison: Comparison, name: str) -> OperatorError:
     return next(found for found in comparison.operators if found.operator.outputs[0].name == name)
 
 
-def nmse(comparison: Comparison, name: str) -> list[float | None]:
+def nsr(comparison: Comparison, name: str) -> list[float | None]:
     """Return own, arriving and leaving error of the operator that writes a tensor."""
     errors = [writer_of(comparison, name).part(part) for part in ComparedPart]
-    return [None if error is None else error.nmse for error in errors]
+    return [None if error is None else error.nsr for error in errors]
 
 
 def relative(values: np.ndarray, reference: np.ndarray) -> float:
@@ -109,11 +109,11 @@ def test_own_error_lies_where_weights_changed_when_all_else_is_equal(comparer: C
     found = comparer(chain(), chain(changed), X)
     a = X @ WEIGHTS[0].T
     expected = relative(-a @ changed[1].T, -a @ WEIGHTS[1].T)
-    assert nmse(found, "a") == nmse(found, "b") == [0, 0, 0]
-    assert nmse(found, "c") == pytest.approx([expected, 0, expected], rel=1e-5)
-    assert nmse(found, "y") == pytest.approx([0, expected, expected], rel=1e-5)
+    assert nsr(found, "a") == nsr(found, "b") == [0, 0, 0]
+    assert nsr(found, "c") == pytest.approx([expected, 0, expected], rel=1e-5)
+    assert nsr(found, "y") == pytest.approx([0, expected, expected], rel=1e-5)
     assert found.ranked(ComparedPart.OWN)[0].operator.outputs[0].name == "c"
-    assert found.outputs[0].error.nmse == pytest.approx(expected, rel=1e-5)
+    assert found.outputs[0].error.nsr == pytest.approx(expected, rel=1e-5)
 
 
 def test_own_error_ignores_what_arrives_when_both_layers_changed(comparer: Comparer) -> None:
@@ -123,7 +123,7 @@ def test_own_error_ignores_what_arrives_when_both_layers_changed(comparer: Compa
     alone = relative(-a @ changed[1].T, -a @ WEIGHTS[1].T)
     first = relative(X @ changed[0].T, a)
     both = relative(-(X @ changed[0].T) @ changed[1].T, -a @ WEIGHTS[1].T)
-    assert nmse(found, "c") == pytest.approx([alone, first, both], rel=1e-5)
+    assert nsr(found, "c") == pytest.approx([alone, first, both], rel=1e-5)
 
 
 def test_errors_add_up_over_samples_when_several_are_given(comparer: Comparer) -> None:
@@ -132,9 +132,9 @@ def test_errors_add_up_over_samples_when_several_are_given(comparer: Comparer) -
     arrays = [next(iter(s.reference.values())) for s in drawn_samples(chain(), chain(), 2)]
     expected, real = ([run(m, x)[0] for x in arrays] for m in (chain(), changed))
     assert found.samples == 2
-    assert nmse(found, "y")[2] == pytest.approx(relative(np.stack(real), np.stack(expected)))
+    assert nsr(found, "y")[2] == pytest.approx(relative(np.stack(real), np.stack(expected)))
     across = np.square(np.stack(real) - np.stack(expected)).mean() / np.var(expected, axis=0).mean()
-    assert found.outputs[0].nmse_across_samples == pytest.approx(across, rel=1e-5)
+    assert found.outputs[0].nmse_img == pytest.approx(across, rel=1e-5)
     signs = (np.stack(real) > 0) == (np.stack(expected) > 0)
     assert found.outputs[0].sign_agreement == pytest.approx(signs.mean())
 
@@ -174,15 +174,15 @@ def test_rounding_counts_once_when_integers_are_passed_on(comparer: Comparer) ->
     found = comparer(float_chain(), int8_chain(), X)
     rounded = np.rint(X / np.float32(0.02)) * np.float32(0.02)
     rounding = relative(rounded, X)
-    assert nmse(found, "x_quantized") == pytest.approx([rounding, 0, rounding], rel=1e-4)
-    assert nmse(found, "r") == pytest.approx([0, rounding, rounding], rel=1e-4)
+    assert nsr(found, "x_quantized") == pytest.approx([rounding, 0, rounding], rel=1e-4)
+    assert nsr(found, "r") == pytest.approx([0, rounding, rounding], rel=1e-4)
     product = -2 * rounded.reshape(-1)
     result = np.rint(product / np.float32(0.07)) * np.float32(0.07)
-    own, arriving, leaving = nmse(found, "m")
+    own, arriving, leaving = nsr(found, "m")
     assert own == pytest.approx(relative(result, product), rel=1e-3)
     assert arriving == pytest.approx(rounding, rel=1e-4)
-    assert leaving == pytest.approx(nmse(found, "y")[2])
-    assert nmse(found, "y")[0] == 0
+    assert leaving == pytest.approx(nsr(found, "y")[2])
+    assert nsr(found, "y")[0] == 0
     assert [o.means for o in found.operators] == [None, Means.NAME, Means.NAME, None]
     assert (found.missing, found.unmatched) == ((), ())
 
@@ -193,14 +193,14 @@ def test_conversions_are_passed_when_the_reference_is_the_quantized_one(
     found = comparer(int8_chain(), float_chain(), X)
     assert [operator.means for operator in found.operators] == [Means.NAME] * 2
     assert found.missing == ()
-    assert nmse(found, "r")[2] == pytest.approx(relative(X, np.rint(X / 0.02) * 0.02), rel=1e-3)
+    assert nsr(found, "r")[2] == pytest.approx(relative(X, np.rint(X / 0.02) * 0.02), rel=1e-3)
 
 
 def test_leaving_error_is_that_of_the_outputs_when_the_file_runs(comparer: Comparer) -> None:
     found = comparer(float_chain(), int8_chain(), X)
     real, expected = run(int8_chain(), X)[0], run(float_chain(), X)[0]
-    assert nmse(found, "y")[2] == pytest.approx(relative(real, expected), rel=1e-6)
-    assert found.outputs[0].error.nmse == pytest.approx(relative(real, expected), rel=1e-6)
+    assert nsr(found, "y")[2] == pytest.approx(relative(real, expected), rel=1e-6)
+    assert found.outputs[0].error.nsr == pytest.approx(relative(real, expected), rel=1e-6)
     assert found.outputs[0].error.max_abs == pytest.approx(np.abs(real - expected).max())
 
 
@@ -234,7 +234,7 @@ def test_operators_are_listed_when_there_is_a_choice(comparer: Comparer) -> None
     assert [operator.operator.kind for operator in found.unmatched] == []
     assert [operator.outputs[0].name for operator in found.missing] == ["a0", "a1"]
     assert writer_of(found, "b0").part(ComparedPart.OWN) is None
-    assert writer_of(found, "y").part(ComparedPart.OWN).nmse > 0
+    assert writer_of(found, "y").part(ComparedPart.OWN).nsr > 0
 
 
 def detour(names: str, kind: str) -> Model:
@@ -261,7 +261,7 @@ def test_operators_match_by_position_when_what_is_before_them_differs(
     assert [operator.kind for operator in found.missing] == ["ABS"]
     assert [o.operator.kind for o in found.unmatched] == []  # a part of the layer's inputs
     own = relative(np.square(X) @ WEIGHTS[0].T, np.abs(X) @ WEIGHTS[0].T)
-    assert nmse(found, "b2")[0] == pytest.approx(own, rel=1e-5)
+    assert nsr(found, "b2")[0] == pytest.approx(own, rel=1e-5)
 
 
 def test_a_name_alone_matches_nothing_when_it_means_something_else(comparer: Comparer) -> None:
@@ -317,9 +317,9 @@ def test_replaced_operators_are_measured_as_one_when_results_keep_their_names(
     reference, candidate = product(swapped=False), product(swapped=True)
     found = comparer(reference, candidate, x)
     expected = relative(run(candidate, x)[0], run(reference, x)[0])
-    assert nmse(found, "m") == pytest.approx([expected, 0, expected], rel=1e-5)
+    assert nsr(found, "m") == pytest.approx([expected, 0, expected], rel=1e-5)
     assert writer_of(found, "m").counterpart is None
-    assert nmse(found, "inner") == [None, None, None]
+    assert nsr(found, "inner") == [None, None, None]
     assert (found.unmatched, found.missing) == ((), ())
 
 
@@ -336,7 +336,7 @@ def test_rounding_of_weights_is_own_error_when_they_are_unpacked_before(
     reference = model_of([plain_x], [plain_y], [layer(plain_x, constant("w", WEIGHTS[0]), plain_y)])
     found = comparer(reference, model_of([x], [y], operators), X)
     expected = relative(X @ (stored * np.float32(0.02)).T, X @ WEIGHTS[0].T)
-    assert nmse(found, "y") == pytest.approx([expected, 0, expected], rel=1e-4)
+    assert nsr(found, "y") == pytest.approx([expected, 0, expected], rel=1e-4)
     assert found.unmatched == ()
 
 
@@ -351,8 +351,8 @@ def renamed_result() -> Model:
 def test_operators_match_when_the_conversion_behind_them_has_the_name(comparer: Comparer) -> None:
     found = comparer(float_chain(), renamed_result(), X)
     assert writer_of(found, "m1").counterpart.kind == "MUL"
-    assert nmse(found, "m1")[0] > 0
-    assert nmse(found, "m")[0] == 0
+    assert nsr(found, "m1")[0] > 0
+    assert nsr(found, "m")[0] == 0
     assert found.missing == ()
 
 
@@ -382,8 +382,8 @@ def test_float_twins_stand_in_when_a_file_does_not_run(side: str, comparer: Comp
     refusals = {"reference": found.reference_refusal, "candidate": found.candidate_refusal}
     assert "BATCH_MATMUL" in refusals.pop(side)
     assert [*refusals.values()] == [""]
-    assert found.error.nmse == pytest.approx(0, abs=1e-12)
-    assert nmse(found, "y")[1:] == pytest.approx([0, 0], abs=1e-12)
+    assert found.error.nsr == pytest.approx(0, abs=1e-12)
+    assert nsr(found, "y")[1:] == pytest.approx([0, 0], abs=1e-12)
     if side == "candidate":
         (failed,) = found.failed
         assert failed.operator.kind == "BATCH_MATMUL"
@@ -421,7 +421,7 @@ def test_overlay_has_a_number_for_every_measured_operator(comparer: Comparer) ->
     found = comparer(chain(), chain(WEIGHTS + np.float32(0.1)), X)
     values = found.values(ComparedPart.LEAVING)
     assert list(values) == [error.operator for error in found.operators]
-    assert values[writer_of(found, "c").operator] == nmse(found, "c")[2]
+    assert values[writer_of(found, "c").operator] == nsr(found, "c")[2]
 
 
 def test_stored_types_do_not_matter_when_values_are_equal(comparer: Comparer) -> None:
@@ -433,7 +433,7 @@ def test_stored_types_do_not_matter_when_values_are_equal(comparer: Comparer) ->
 
     found = comparer(moved("UINT8", 128), moved("INT8", 0))
     assert found.error.is_exact
-    assert nmse(found, "y") == [0, 0, 0]
+    assert nsr(found, "y") == [0, 0, 0]
 
 
 def test_matching_ends_when_conversions_lead_in_circles(tmp_path: Path) -> None:
@@ -456,11 +456,11 @@ def test_weights_count_in_their_layer_when_both_files_unpack_them(comparer: Comp
     found = comparer(halved(WEIGHTS[0]), halved(changed), X)
     exact = X @ WEIGHTS[0].astype(np.float16).astype(np.float32).T
     expected = relative(X @ changed.astype(np.float16).astype(np.float32).T, exact)
-    assert nmse(found, "y") == pytest.approx([expected, 0, expected], rel=1e-3)
-    assert nmse(found, "w") == [None, None, None]
+    assert nsr(found, "y") == pytest.approx([expected, 0, expected], rel=1e-3)
+    assert nsr(found, "w") == [None, None, None]
     assert (found.unmatched, found.missing) == ((), ())
     same = comparer(halved(changed), halved(changed), X)
-    assert nmse(same, "y") == [0, 0, 0]
+    assert nsr(same, "y") == [0, 0, 0]
 
 
 def test_operators_without_results_are_no_mismatch(comparer: Comparer) -> None:

@@ -22,9 +22,9 @@ def error_of(values: list[float], reference: list[float]) -> TensorError:
     return total.error()
 
 
-def test_nmse_and_snr_agree_with_their_definition() -> None:
+def test_nsr_and_snr_agree_with_their_definition() -> None:
     error = error_of([1.1, 2, -3], [1, 2, -2])
-    assert error.nmse == pytest.approx((0.01 + 1) / 9)
+    assert error.nsr == pytest.approx((0.01 + 1) / 9)
     assert error.snr_db == pytest.approx(10 * np.log10(9 / 1.01))
     assert error.max_abs == 1
 
@@ -37,13 +37,13 @@ def test_error_is_undefined_when_only_the_reference_is_zero() -> None:
 
 
 def test_error_stays_a_number_for_json_when_squares_overflow() -> None:
-    assert error_of([1e300], [-1e300]).nmse is None
+    assert error_of([1e300], [-1e300]).nsr is None
 
 
 def test_values_count_as_not_finite_when_they_differ_there() -> None:
     nan, inf = np.nan, np.inf
     error = error_of([nan, inf, nan, -inf, 1, 2], [nan, inf, 1, inf, nan, 4])
-    assert (error.not_finite, error.nmse, error.max_abs) == (3, 0.25, 2)
+    assert (error.not_finite, error.nsr, error.max_abs) == (3, 0.25, 2)
     assert not error_of([nan], [1]).is_exact
     assert error_of([nan, inf], [nan, inf]).is_exact
 

@@ -136,7 +136,7 @@ def test_summary_says_what_could_not_be_done() -> None:
     found = dataclasses.replace(blocks(), missing=(missing,) * 5, candidate_refusal="no\n way")
     text = "\n".join(summary_lines(found))
     for expected in (
-        "NMSE 1.0e-02 (SNR 20.0 dB), 2.0e-01 of the variance across samples",
+        "NSR 1.0e-02 (SNR 20.0 dB), NMSE(img) 2.0e-01",
         "sign agreement 75.00%",
         "5 operators: 5 matched by name",
         "not matched in a.tflite: ADD -> sum; ADD -> sum; ADD -> sum, and 2 more",

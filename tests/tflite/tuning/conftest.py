@@ -53,4 +53,4 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def task() -> Task:
     rng = np.random.default_rng(3)
     inputs = [(rng.standard_normal((1, WIDTH)).astype(np.float32),) for _ in range(RUNS)]
-    return Task("1 - error", inputs)
+    return Task("1 - NMSE(img)", inputs)

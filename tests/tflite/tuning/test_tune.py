@@ -54,9 +54,9 @@ def found_with(trials: Trials, budget: Budget) -> TuneResult:
 def test_layer_that_hardly_reaches_the_result_costs_least(source: Path, task: Task) -> None:
     costs = {(c.layer, c.precision): c for c in costs_of(Trials(source, task))}
     by_layer = {name: costs[name, "int4/dynamic"] for name in ("first", "second", "y")}
-    assert by_layer["second"].error < 1e-3 * by_layer["first"].error
+    assert by_layer["second"].nmse_img < 1e-3 * by_layer["first"].nmse_img
     # the screening alone cannot know that: each rounds its own weights alike
-    own = [cost.own_error for cost in by_layer.values()]
+    own = [cost.own_nsr for cost in by_layer.values()]
     assert max(own) < 1.5 * min(own)
 
 
@@ -69,8 +69,8 @@ def test_only_what_matters_is_measured_when_the_rest_can_be_estimated(
     at_base = {layer: some[layer, "int8/dynamic"] for layer in ("first", "second", "y")}
     assert [name for name, cost in at_base.items() if not cost.is_measured] == ["second"]
     # dynamic activations add to it what the screening of weights does not see
-    measured = all_of_it["second", "int8/dynamic"].error
-    assert 0.1 < at_base["second"].error / measured < 3
+    measured = all_of_it["second", "int8/dynamic"].nmse_img
+    assert 0.1 < at_base["second"].nmse_img / measured < 3
 
 
 def test_file_sizes_differ_as_the_layers_say_when_one_gets_fewer_bits(
@@ -95,10 +95,10 @@ def test_mixes_are_as_good_as_any_when_every_mix_is_tried(source: Path, task: Ta
     for choices in itertools.product(CHOICES, repeat=len(layers)):
         named = dict(zip([layer.name for layer in layers], choices, strict=True))
         trial = trials.measure(BASE.with_layers(named, name="x"), "")
-        points.append((trial.size_bytes, trial.error))
+        points.append((trial.size_bytes, trial.nmse_img))
     for one in found.mixes:
         better = [
-            p for p in points if p[0] <= one.trial.size_bytes and p[1] < 0.7 * one.trial.error
+            p for p in points if p[0] <= one.trial.size_bytes and p[1] < 0.7 * one.trial.nmse_img
         ]
         assert not better, one.name
 
@@ -154,10 +154,10 @@ def test_nothing_is_measured_again_when_a_search_was_interrupted(
     total = Trials(source, task)
     found_with(total, FREE)
     assert trials.measured == total.measured - (kept - 1)
-    assert [(one.name, one.trial.size_bytes, one.trial.error) for one in again.mixes] == [
-        (one.name, one.trial.size_bytes, one.trial.error) for one in whole.mixes
+    assert [(one.name, one.trial.size_bytes, one.trial.nmse_img) for one in again.mixes] == [
+        (one.name, one.trial.size_bytes, one.trial.nmse_img) for one in whole.mixes
     ]
-    other = Task("1 - error", [*task.inputs[1:], task.inputs[0]])
+    other = Task("1 - NMSE(img)", [*task.inputs[1:], task.inputs[0]])
     with pytest.raises(UsageError, match="other pictures"):
         Trials(source, other, state=state)
     state.write_text("{")
@@ -218,7 +218,7 @@ def test_refusal_is_kept_apart_when_a_recipe_cannot_run(
     monkeypatch.setattr("edgeseal.tflite.tuning._trials.quantize", refuse)
     trial = trials.measure(BASE, "base")
     assert trial.refusal == "no kernel"
-    assert trial.error == float("inf")
+    assert trial.nmse_img == float("inf")
 
 
 def test_front_has_no_member_that_another_beats() -> None:
@@ -252,4 +252,4 @@ def test_everything_wrong_is_listed_when_a_budget_contradicts_itself() -> None:
 
 def test_one_input_is_refused_when_errors_need_a_proportion(task: Task) -> None:
     with pytest.raises(UsageError, match="two pictures or more"):
-        Task("1 - error", task.inputs[:1])
+        Task("1 - NMSE(img)", task.inputs[:1])

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from edgeseal.watermark.evaluate._metrics import capacity_bits, psnr_db, ssim
+from edgeseal.watermark.evaluate._metrics import capacity_bits, picture_psnr_db, ssim
 from edgeseal.watermark.runtime import p_value
 from upstream import upstream_module
 
@@ -51,7 +51,9 @@ def test_psnr_equals_upstreams(metrics: Any) -> None:
     first, second = (
         torch.from_numpy(p).permute(2, 0, 1)[None].double() / 255 for p in (marked, original)
     )
-    assert psnr_db(original, marked) == pytest.approx(float(metrics.psnr(first, second)), abs=1e-5)
+    assert picture_psnr_db(original, marked) == pytest.approx(
+        float(metrics.psnr(first, second)), abs=1e-5
+    )
 
 
 def test_ssim_equals_the_formula_that_upstream_calls() -> None:

@@ -16,7 +16,7 @@ from edgeseal.watermark.evaluate._intervals import (
     least_pictures,
     resamples,
 )
-from edgeseal.watermark.evaluate._metrics import capacity_bits, psnr_db, ssim
+from edgeseal.watermark.evaluate._metrics import capacity_bits, picture_psnr_db, ssim
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 20), (1, 20), (7, 20), (19, 20), (20, 20)])
@@ -147,8 +147,8 @@ def test_psnr_equals_skimages_and_is_infinite_when_pictures_are_equal() -> None:
     picture = rng.integers(0, 256, (20, 30, 3)).astype(np.uint8)
     other = np.clip(picture.astype(int) + rng.integers(-3, 4, picture.shape), 0, 255)
     other = other.astype(np.uint8)
-    assert psnr_db(picture, other) == pytest.approx(peak_signal_noise_ratio(picture, other))
-    assert psnr_db(picture, picture) == float("inf")
+    assert picture_psnr_db(picture, other) == pytest.approx(peak_signal_noise_ratio(picture, other))
+    assert picture_psnr_db(picture, picture) == float("inf")
 
 
 def test_ssim_is_none_when_the_picture_is_smaller_than_its_window() -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from edgeseal.errors import MissingExtraError, UsageError
 from edgeseal.tflite.benchmark import EngineMeasurement, bench
+from edgeseal.tflite.metrics import nmse_img, sign_agreement
 from edgeseal.watermark.cards import Part, load_card
-from edgeseal.watermark.evaluate import image_nmse, sign_agreement
 from edgeseal.watermark.peers import (
     PeerWeights,
     calibration_inputs,
@@ -53,7 +53,7 @@ def test_integer_file_is_small_and_near_when_quantized(
     assert expected is not None, measured["torch"].failure
     assert found is not None, measured[name].failure
     # An error of a quarter of the power turns arctan(1 / 2) / pi = 15 of 100 signs.
-    assert 0 < image_nmse(found[:, 1:], expected[:, 1:]) < 0.25
+    assert 0 < nmse_img(found[:, 1:], expected[:, 1:]) < 0.25
     assert sign_agreement(found[:, 1:], expected[:, 1:]) > 0.85
     size_bytes = measured[name].size_bytes
     assert size_bytes is not None

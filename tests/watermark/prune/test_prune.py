@@ -67,8 +67,8 @@ def test_work_of_the_blocks_shrinks_by_the_ratio_when_pruned(
 
 
 def test_each_stage_of_recovery_is_closer_when_pruned(pruned: Pruned) -> None:
-    assert pruned.recovered.nmse <= pruned.refitted.nmse < pruned.cut.nmse
-    assert pruned.cut.nmse < 1  # no better would be a detector that ignores the picture
+    assert pruned.recovered.nmse_img <= pruned.refitted.nmse_img < pruned.cut.nmse_img
+    assert pruned.cut.nmse_img < 1  # no better would be a detector that ignores the picture
 
 
 def test_original_is_unchanged_when_pruned(loaded: LoadedPart) -> None:

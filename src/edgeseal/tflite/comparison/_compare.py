@@ -149,7 +149,7 @@ class Comparison:
         return [found for _, found in known]
 
     def values(self, part: ComparedPart) -> Mapping[Operator, float]:
-        """Return the NMSE of operators; infinite where values are not finite."""
+        """Return the NSR of operators; infinite where values are not finite."""
         found = ((error.operator, error.part(part)) for error in self.operators)
         return {operator: error.severity for operator, error in found if error is not None}
 

@@ -53,8 +53,9 @@ def _summary(comparison: Comparison) -> Iterator[str]:
     for line in summary_lines(comparison):
         yield f"<p>{escape(line)}</p>"
     yield (
-        '<p class="soft">NMSE: squared error / squared reference values. Own: with exact inputs. '
-        "Arriving: of the inputs as they are. Leaving: of the results as they are.</p>"
+        '<p class="soft">NSR, noise to signal: squared error / squared reference values. '
+        "Own: with exact inputs. Arriving: of the inputs as they are. "
+        "Leaving: of the results as they are.</p>"
     )
 
 

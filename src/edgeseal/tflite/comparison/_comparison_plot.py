@@ -47,7 +47,7 @@ text { font: 12px system-ui, sans-serif; fill: var(--ink); }
 def error_plot(comparison: Comparison) -> str:
     """Return an SVG document: own, arriving and leaving error of every operator, light and dark.
 
-    Errors are NMSE on a logarithmic axis. Operators without error lie on the lower edge; those
+    Errors are NSR on a logarithmic axis. Operators without error lie on the lower edge; those
     with values that are not finite, or that did not run, are marked at the upper edge.
     """
     return "".join(
@@ -82,7 +82,7 @@ class _Scale:
         """Return the height of an error; the edges are its limits."""
         if error.severity <= 0:
             return _HEIGHT - _BOTTOM
-        exponent = min(math.log10(error.severity), self.top) if error.nmse else self.top
+        exponent = min(math.log10(error.severity), self.top) if error.nsr else self.top
         share = min((self.top - exponent) / self.decades, 1)
         return _TOP + share * (_HEIGHT - _TOP - _BOTTOM)
 
@@ -102,7 +102,7 @@ def _drawing(comparison: Comparison) -> Iterator[str]:
 
 def _scale(operators: Sequence[OperatorError]) -> _Scale:
     errors = [operator.part(part) for operator in operators for part in ComparedPart]
-    sizes = [e.nmse for e in errors if e is not None and e.nmse is not None and e.nmse > _LOWEST]
+    sizes = [e.nsr for e in errors if e is not None and e.nsr is not None and e.nsr > _LOWEST]
     if not sizes:
         return _Scale(len(operators), "0", 0, 1)
     top, low = math.ceil(math.log10(max(sizes))), math.floor(math.log10(min(sizes)))
@@ -120,7 +120,7 @@ def _axis(scale: _Scale) -> Iterator[str]:
             f'<text class="soft" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">'
             f"{f'1e{exponent:+03}' if decade < scale.decades else scale.lowest}</text>"
         )
-    yield f'<text x="12" y="{_TOP - 16}">NMSE</text>'
+    yield f'<text x="12" y="{_TOP - 16}">NSR</text>'
 
 
 def _bands(operators: Sequence[OperatorError], scale: _Scale) -> Iterator[str]:

@@ -37,10 +37,10 @@ def _counted(count: int, what: str) -> str:
 def _output(output: OutputError) -> str:
     error = output.error
     snr = "" if error.snr_db is None else f" (SNR {error.snr_db:.1f} dB)"
-    across = output.nmse_across_samples
+    across = output.nmse_img
     return (
-        f"NMSE {error}{snr}"
-        + ("" if across is None else f", {across:.1e} of the variance across samples")
+        f"NSR {error}{snr}"
+        + ("" if across is None else f", NMSE(img) {across:.1e}")
         + f", sign agreement {output.sign_agreement:.2%}, largest difference {error.max_abs:.3g}"
     )
 

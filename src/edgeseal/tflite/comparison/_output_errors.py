@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgeseal.tflite.graph import Tensor
 from edgeseal.tflite.metrics._error_sums import ErrorSum, TensorError, real_values
+from edgeseal.tflite.metrics._measures import ratio
 
 __all__ = ["OutputError", "OutputMeter"]
 
@@ -21,14 +22,14 @@ class OutputError:
     Attributes:
         name: of the output.
         error: over all samples.
-        nmse_across_samples: mean squared error / variance of each value over the samples, as a
-            constant offset carries nothing; None with one sample, or where nothing varies.
+        nmse_img: :func:`~edgeseal.tflite.metrics.nmse_img` over the samples; None with one
+            sample, where nothing varies, or shapes differ.
         sign_agreement: share of values whose signs are the same, 0..1.
     """
 
     name: str
     error: TensorError
-    nmse_across_samples: float | None
+    nmse_img: float | None
     sign_agreement: float
 
 
@@ -68,5 +69,4 @@ class OutputMeter:
             return None
         variance = float(np.stack(self._values).var(axis=0).mean())
         mean_error = self._squared_error / len(self._values)
-        across = mean_error / variance if variance > 0 else np.nan
-        return across if np.isfinite(across) else None
+        return ratio(mean_error, variance)

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseal.tflite.metrics import nsr
 from edgeseal.tflite.probe import ExecutedStep, Prober, Status, is_quantized, run_twin
 
 __all__ = ["has_wrong_result"]
 
-_WRONG = 0.5  # squared error as a share of the twin's squares; rounding gives 0.01 or less
+_WRONG = 0.5  # noise-to-signal ratio; rounding gives 0.01 or less
 _RECURRENT = ("LSTM", "RNN", "SVDF")  # their integer kernels are other algorithms, with state
 
 
@@ -28,16 +29,14 @@ def has_wrong_result(step: ExecutedStep, prober: Prober) -> bool:
         return False
     expected = run_twin(step.operator, step.inputs, prober)
     return expected is not None and any(
-        _error(got, want, tensor.quantization.zero_point[0]) > _WRONG
+        _is_wrong(got, want, tensor.quantization.zero_point[0])
         for got, want, tensor in zip(step.outcome.outputs, expected, outputs, strict=True)
         if tensor.quantization is not None
     )
 
 
-def _error(got: NDArray[Any], want: NDArray[Any], zero_point: np.int64) -> float:
-    """Return the squared error of stored integers by the squares of those that are wanted."""
-    wanted = want.astype(np.float64) - zero_point
-    squares = float(np.square(wanted).sum())
-    if got.shape != want.shape or not squares:
-        return 0.0
-    return float(np.square(got.astype(np.float64) - want).sum()) / squares
+def _is_wrong(got: NDArray[Any], want: NDArray[Any], zero_point: np.int64) -> bool:
+    if got.shape != want.shape:
+        return False
+    error = nsr(got.astype(np.float64) - zero_point, want.astype(np.float64) - zero_point)
+    return error is not None and error > _WRONG

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.tflite.graph import Tensor
+from edgeseal.tflite.metrics._measures import ratio
 from edgeseal.tflite.probe import dequantize, is_quantized
 
 __all__ = ["ErrorSum", "TensorError", "real_values", "worst"]
@@ -21,21 +22,21 @@ class TensorError:
     """How far values are from a reference; both as real numbers, dequantized.
 
     Attributes:
-        nmse: sum of the squared differences / sum of the squared reference values; None where the
+        nsr: noise-to-signal ratio, see :func:`~edgeseal.tflite.metrics.nsr`; None where the
             reference is zero throughout and the values are not, or beyond double precision.
         max_abs: largest absolute difference.
         not_finite: values that are NaN or infinite on one side only, or differently; they do not
             count in the others.
     """
 
-    nmse: float | None
+    nsr: float | None
     max_abs: float
     not_finite: int = 0
 
     @property
     def snr_db(self) -> float | None:
-        """Signal to noise ratio, -10 log10(nmse); None where there is no noise, or no signal."""
-        return -10 * math.log10(self.nmse) if self.nmse else None
+        """Signal to noise ratio, -10 log10(NSR); None where there is no noise, or no signal."""
+        return -10 * math.log10(self.nsr) if self.nsr else None
 
     @property
     def is_exact(self) -> bool:
@@ -43,17 +44,17 @@ class TensorError:
         return self.max_abs == 0 and self.not_finite == 0
 
     def __str__(self) -> str:
-        """Return the NMSE, or what stands in its way."""
+        """Return the NSR, or what stands in its way."""
         if self.not_finite:
             return "not finite"
         if self.is_exact:
             return "0"
-        return "undefined" if self.nmse is None else f"{self.nmse:.1e}"
+        return "undefined" if self.nsr is None else f"{self.nsr:.1e}"
 
     @property
     def severity(self) -> float:
-        """The NMSE to sort by; infinite where it is undefined or values are not finite."""
-        return math.inf if self.nmse is None or self.not_finite else self.nmse
+        """The NSR to sort by; infinite where it is undefined or values are not finite."""
+        return math.inf if self.nsr is None or self.not_finite else self.nsr
 
 
 class ErrorSum:
@@ -80,10 +81,7 @@ class ErrorSum:
 
     def error(self) -> TensorError:
         """Return the error of everything that was added."""
-        nmse = 0.0 if self._squared == 0 else None
-        if self._power > 0 and math.isfinite(self._squared + self._power):
-            nmse = self._squared / self._power
-        return TensorError(nmse, self._max_abs, self._not_finite)
+        return TensorError(ratio(self._squared, self._power), self._max_abs, self._not_finite)
 
 
 def real_values(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float64] | None:

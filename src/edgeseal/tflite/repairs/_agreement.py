@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.tflite.repairs.mend._measure_candidate import nmse
+from edgeseal.tflite.metrics import nmse, sign_agreement
 
 __all__ = ["OutputAgreement", "agreement"]
 
@@ -21,13 +21,13 @@ class OutputAgreement:
     """How far outputs agree with expected ones, over all runs.
 
     Attributes:
-        nmse: squared error over the variance of the expected values; of the worst output.
-        sign_agreement: share of output values with the expected sign.
+        nmse: :func:`~edgeseal.tflite.metrics.nmse` of the worst output; None where it has none.
+        sign_agreement: share of output values with the expected sign; None where none has one.
         is_identical: whether all values are equal.
     """
 
-    nmse: float
-    sign_agreement: float
+    nmse: float | None
+    sign_agreement: float | None
     is_identical: bool
 
 
@@ -49,10 +49,13 @@ def agreement(got: Sequence[Outputs], expected: Sequence[Outputs]) -> OutputAgre
         [np.concatenate([side[i].reshape(-1) for side in column]) for i in (0, 1)]
         for column in zip(*pairs, strict=True)
     ]
-    signs = [(one > 0) == (other > 0) for one, other in stacked if other.dtype.kind in "fiu"]
+    numbers = [(one, other) for one, other in stacked if other.dtype.kind in "fiu"]
+    errors = [nmse(one, other) for one, other in numbers]
+    known = [error for error in errors if error is not None]
+    sides = [np.concatenate(side) for side in zip(*numbers, strict=True)]
     return OutputAgreement(
-        nmse=max(nmse(one, other) for one, other in stacked),
-        sign_agreement=float(np.concatenate(signs).mean()) if signs else 1.0,
+        nmse=max(known, default=None) if len(known) == len(stacked) else None,
+        sign_agreement=sign_agreement(*sides) if sides else None,
         is_identical=all(_is_equal(one, other) for one, other in stacked),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -231,7 +232,7 @@ class _Session:
         if now is not None and changes:
             state = self._written(draft)
             closer = _agreement(state.outputs, expected)
-            if closer is not None and closer.nmse < _CLOSER * now.nmse:
+            if closer is not None and _error(closer) < _CLOSER * _error(now):
                 self._changes += changes
                 self._now, now = state, closer
         self._companion = Companion(_agreement(self._first.outputs, expected), now)
@@ -311,11 +312,15 @@ def _is_as_good(state: _State, before: _State) -> bool:
         is_prepared = state.report.prepares or not before.report.prepares
         return is_prepared and len(state.failures()) <= len(before.failures())
     same = _agreement(state.outputs, before.outputs)
-    return same is not None and (same.is_identical or same.nmse <= _EXACT_NMSE)
+    return same is not None and (same.is_identical or _error(same) <= _EXACT_NMSE)
 
 
 def _agreement(got: list[Outputs] | None, expected: list[Outputs] | None) -> OutputAgreement | None:
     return None if got is None or expected is None else agreement(got, expected)
+
+
+def _error(agreement: OutputAgreement) -> float:
+    return math.inf if agreement.nmse is None else agreement.nmse
 
 
 def _rank_reasons(finding: Finding) -> str:

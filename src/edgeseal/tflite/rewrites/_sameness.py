@@ -9,7 +9,7 @@ import numpy as np
 
 from edgeseal.tflite.graph import Model
 from edgeseal.tflite.inputs._paired_samples import drawn_samples
-from edgeseal.tflite.metrics._error_sums import real_values
+from edgeseal.tflite.metrics import largest_difference, real_values
 from edgeseal.tflite.probe import Outcome, Prober, Status
 
 __all__ = ["Sameness", "compare_outputs"]
@@ -70,8 +70,8 @@ def _difference(old: Outcome, before: Model, new: Outcome, after: Model) -> floa
         expected, found = real_values(was, one), real_values(now, other)
         if expected is None or found is None or not expected.size:
             continue
-        gap = np.abs(found - expected)
-        if not np.isfinite(gap).all():
+        difference = largest_difference(found, expected)
+        if difference is None:
             return np.inf
-        largest = max(largest, float(gap.max()) / max(1.0, float(np.abs(expected).max())))
+        largest = max(largest, difference)
     return largest

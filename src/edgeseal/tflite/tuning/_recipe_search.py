@@ -159,7 +159,7 @@ def _helps(trials: Trials, variant: Recipe, mixes: Sequence[TunedRecipe], budget
         return False
     recipe = dataclasses.replace(best.recipe, methods=variant.methods)
     trial = trials.measure(recipe, f"{best.name} with other methods")
-    return trial.refusal is None and trial.error < _CLEARLY * best.trial.error
+    return trial.refusal is None and trial.nmse_img < _CLEARLY * best.trial.nmse_img
 
 
 def _explore(
@@ -254,8 +254,8 @@ def _precision(cost: LayerCost) -> Precision:
 def _hull(costs: Sequence[LayerCost]) -> list[LayerCost]:
     """Return the choices on the lower convex hull of error over size, the largest first."""
     hull: list[LayerCost] = []
-    for cost in sorted(costs, key=lambda one: (-one.size_bytes, one.error)):
-        while hull and cost.error <= hull[-1].error:
+    for cost in sorted(costs, key=lambda one: (-one.size_bytes, one.nmse_img)):
+        while hull and cost.nmse_img <= hull[-1].nmse_img:
             hull.pop()
         if hull and cost.size_bytes == hull[-1].size_bytes:  # saves nothing and errs more
             continue
@@ -266,7 +266,7 @@ def _hull(costs: Sequence[LayerCost]) -> list[LayerCost]:
 
 
 def _price(before: LayerCost, after: LayerCost) -> float:
-    return (after.error - before.error) / (before.size_bytes - after.size_bytes)
+    return (after.nmse_img - before.nmse_img) / (before.size_bytes - after.size_bytes)
 
 
 def _bisect(

@@ -36,9 +36,9 @@ class LayerCost:
         precision: as ``weights/activations``.
         size_bytes: of its weights then.
         saved_bytes: against float32.
-        own_error: of its own result, from the screening.
-        error: of the model's results, as a share of their variance across inputs.
-        is_measured: whether ``error`` was measured, or follows from ``own_error``.
+        own_nsr: noise-to-signal ratio of its own result, from the screening.
+        nmse_img: of the model's results.
+        is_measured: whether ``nmse_img`` was measured, or follows from ``own_nsr``.
         drop_points: of the task's score, in points of a hundred; None if not measured on the task.
         time_ratio: processor time of the model by the float model's; None if not measured.
     """
@@ -49,8 +49,8 @@ class LayerCost:
     precision: str
     size_bytes: int
     saved_bytes: int
-    own_error: float
-    error: float
+    own_nsr: float
+    nmse_img: float
     is_measured: bool
     drop_points: float | None = None
     time_ratio: float | None = None
@@ -80,7 +80,7 @@ def measure_sensitivity(
     costs: dict[str, dict[Precision, LayerCost]] = {}
     for layer in tunable:
         is_large = layer.weights >= least_share * total
-        choices = [choice for choice in CHOICES if choice.weights.value in layer.own_error]
+        choices = [choice for choice in CHOICES if choice.weights.value in layer.own_nsr]
         costs[layer.name] = (
             _measured(trials, layer, choices, base, quick, every) if is_large else {}
         )
@@ -91,16 +91,16 @@ def measure_sensitivity(
         gain = gains.get(layer.name, typical)
         for choice in CHOICES:
             known = costs[layer.name]
-            if choice in known or choice in refused or choice.weights.value not in layer.own_error:
+            if choice in known or choice in refused or choice.weights.value not in layer.own_nsr:
                 continue
-            error = gain * layer.own_error[choice.weights.value]
+            error = gain * layer.own_nsr[choice.weights.value]
             known[choice] = _cost(layer, choice, error, is_measured=False)
     _measure_what_matters(trials, tunable, costs, base, quick)
     return [
         costs[layer.name][choice]
         for layer in tunable
         for choice in CHOICES
-        if choice in costs[layer.name] and costs[layer.name][choice].error < float("inf")
+        if choice in costs[layer.name] and costs[layer.name][choice].nmse_img < float("inf")
     ]
 
 
@@ -126,14 +126,14 @@ def _measure_what_matters(
 ) -> None:
     """Measure the layers whose estimates make up most of the error at the base precision."""
     at_base = {
-        layer.name: costs[layer.name][layer.base].error
+        layer.name: costs[layer.name][layer.base].nmse_img
         for layer in layers
         if layer.base in costs[layer.name]
     }
     finite = [error for error in at_base.values() if error < float("inf")]
     for layer in layers:
         known = costs[layer.name].get(layer.base)
-        if known is None or known.is_measured or known.error < _MATTERS * sum(finite):
+        if known is None or known.is_measured or known.nmse_img < _MATTERS * sum(finite):
             continue
         costs[layer.name] |= _measured(trials, layer, [layer.base], base, quick, every=True)
 
@@ -155,7 +155,7 @@ def _measured(
         if trial.refusal is not None:
             found[choice] = _cost(layer, choice, float("inf"), is_measured=True)
             continue
-        cost = _cost(layer, choice, trial.error, is_measured=True)
+        cost = _cost(layer, choice, trial.nmse_img, is_measured=True)
         found[choice] = dataclasses.replace(
             cost,
             drop_points=None if quick else 100 * (reference.score - trial.score),
@@ -175,16 +175,16 @@ def _cost(layer: Layer, choice: Precision, error: float, *, is_measured: bool) -
         precision=str(choice),
         size_bytes=size_bytes,
         saved_bytes=4 * layer.weights - size_bytes,
-        own_error=layer.own_error[choice.weights.value],
-        error=error,
+        own_nsr=layer.own_nsr[choice.weights.value],
+        nmse_img=error,
         is_measured=is_measured,
     )
 
 
 def _gain(found: dict[Precision, LayerCost]) -> float | None:
     """Return how much of its own error a layer passes on, from its coarsest measurement."""
-    usable = [cost for cost in found.values() if cost.error < float("inf") and cost.own_error > 0]
-    return usable[0].error / usable[0].own_error if usable else None
+    usable = [cost for cost in found.values() if cost.nmse_img < float("inf") and cost.own_nsr > 0]
+    return usable[0].nmse_img / usable[0].own_nsr if usable else None
 
 
 def _is_refused(
@@ -194,4 +194,4 @@ def _is_refused(
 ) -> bool:
     """Say whether no measured layer could run with a precision."""
     tried = [costs[layer.name][choice] for layer in layers if choice in costs[layer.name]]
-    return bool(tried) and all(cost.error == float("inf") for cost in tried)
+    return bool(tried) and all(cost.nmse_img == float("inf") for cost in tried)

@@ -61,4 +61,4 @@ def plain_task(model: Model, inputs: CalibrationInputs) -> Task:
         FileError, ImageError: a picture cannot be read.
     """
     arrays = [tuple(inputs.arrays(index, model)) for index in range(len(inputs))]
-    return Task("1 - error", arrays)
+    return Task("1 - NMSE(img)", arrays)

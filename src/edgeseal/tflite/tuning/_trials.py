@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from edgeseal._native import native_output_held_back
 from edgeseal.errors import FileError, ModelError, UsageError
 from edgeseal.tflite.calibration import Calibration, CalibrationInputs
 from edgeseal.tflite.graph import Model, read_model, write_model
+from edgeseal.tflite.metrics import nmse_img
 from edgeseal.tflite.quantization import Recipe, bundled_calibration, quantize, recipe_to_json
 from edgeseal.tflite.tuning._task import Task
 
@@ -39,7 +41,7 @@ class RecipeTrial:
 
     Attributes:
         size_bytes: of the file.
-        error: squared error of the results as a share of the float model's variance across inputs.
+        nmse_img: of the results, against the float model's.
         score: of the task, 0..1.
         processor_ms: processor time of a run at one thread, the least of all runs.
         refusal: why LiteRT cannot run it, in its own words; None if it can. The figures then say
@@ -47,7 +49,7 @@ class RecipeTrial:
     """
 
     size_bytes: int
-    error: float
+    nmse_img: float
     score: float
     processor_ms: float
     refusal: str | None = None
@@ -218,5 +220,5 @@ def _run(path: Path, inputs: Any) -> tuple[Float, float]:
 
 
 def _error(results: Float, expected: Float) -> float:
-    variance = float(expected.var(axis=0).mean())
-    return float(np.square(results - expected).mean()) / max(variance, 1e-30)
+    error = nmse_img(results, expected)
+    return math.inf if error is None else error

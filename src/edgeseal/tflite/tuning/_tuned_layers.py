@@ -53,7 +53,7 @@ class Layer:
         channels: output channels, each with a scale of its own.
         macs: multiply-accumulates of one run.
         base: what the base recipe gives it.
-        own_error: by weights of :data:`CHOICES` as its JSON name: squared error of its own result
+        own_nsr: by weights of :data:`CHOICES` as its JSON name: squared error of its own result
             when its weights alone are rounded to the nearest, as a share of that result.
     """
 
@@ -63,7 +63,7 @@ class Layer:
     channels: int
     macs: int
     base: Precision
-    own_error: dict[str, float]
+    own_nsr: dict[str, float]
 
     def size_bytes(self, precision: Precision) -> int:
         """Return what its weights and their scales take in a file."""
@@ -152,7 +152,7 @@ def _layer(entry: PlannedOperator, moments: Float | None) -> Layer:
     if layer.weights.is_constant and layer.weights.dtype == "FLOAT32" and layer.axis is not None:
         values = np.moveaxis(_values(entry), axis, 0).reshape(shape[axis], -1)
         for bits, name in ((4, "int4"), (8, "int8")):
-            own[name] = _own_error(values, bits, moments)
+            own[name] = _own_nsr(values, bits, moments)
     return Layer(
         name=entry.name,
         kind=entry.operator.kind,
@@ -160,7 +160,7 @@ def _layer(entry: PlannedOperator, moments: Float | None) -> Layer:
         channels=shape[axis] if shape else 1,
         macs=0 if counted is None else counted.count,
         base=precision,
-        own_error=own,
+        own_nsr=own,
     )
 
 
@@ -172,7 +172,7 @@ def _values(entry: PlannedOperator) -> Float:
     return values
 
 
-def _own_error(rows: Float, bits: int, moments: Float | None) -> float:
+def _own_nsr(rows: Float, bits: int, moments: Float | None) -> float:
     """Return tr(D H D^T) / tr(W H W^T) for weights W [channels, n] and their rounding error D."""
     largest = np.abs(rows).max(axis=1, keepdims=True)
     scale = np.maximum(largest / _LARGEST[bits], np.finfo(np.float32).tiny)

@@ -48,7 +48,7 @@ def plot_sensitivity(costs: Sequence[LayerCost], path: Path, *, overwrite: bool 
             if shown:
                 axes.scatter(
                     [names.index(cost.layer) for cost in shown],
-                    [max(cost.error, _LEAST) for cost in shown],
+                    [max(cost.nmse_img, _LEAST) for cost in shown],
                     s=[12 + 240 * (cost.weights / max(c.weights for c in costs)) for cost in shown],
                     color=colour if is_measured else "none",
                     edgecolors=colour,
@@ -56,7 +56,7 @@ def plot_sensitivity(costs: Sequence[LayerCost], path: Path, *, overwrite: bool 
                     alpha=0.8,
                 )
     axes.set_yscale("log")
-    axes.set_ylabel("squared error of the results / their variance")
+    axes.set_ylabel("NMSE(img) of the results")
     axes.set_title("What each layer costs when it alone is quantized (area: weights)")
     if len(names) <= _LABELLED:
         axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)

@@ -49,7 +49,7 @@ def _candidate_record(one: TunedRecipe) -> dict[str, Any]:
         "size_bytes": one.trial.size_bytes,
         "drop_points": one.drop_points,
         "score": one.trial.score,
-        "error": one.trial.error,
+        "nmse_img": one.trial.nmse_img,
         "time_ratio": one.time_ratio,
         "recipe": json.loads(recipe_to_json(one.recipe)),
     }

@@ -19,7 +19,6 @@ from edgeseal.watermark.evaluate._evaluation_plan import (
 )
 from edgeseal.watermark.evaluate._intervals import ShareEstimate
 from edgeseal.watermark.evaluate._layer_errors import layer_pairs, measure_layers
-from edgeseal.watermark.evaluate._logit_agreement import image_nmse, sign_agreement
 from edgeseal.watermark.evaluate._packages import require_evaluation
 from edgeseal.watermark.evaluate._picture_record import PictureRecord
 from edgeseal.watermark.evaluate._reading_task import ReadingTask, reading_task
@@ -90,7 +89,6 @@ __all__ = [
     "cores",
     "evaluate_pictures",
     "find_attacks",
-    "image_nmse",
     "layer_pairs",
     "make_examples",
     "make_plan",
@@ -101,7 +99,6 @@ __all__ = [
     "reading_task",
     "require_evaluation",
     "share_of_bits",
-    "sign_agreement",
     "summarize",
     "versions",
     "watermark_error_db",

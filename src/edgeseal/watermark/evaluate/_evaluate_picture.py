@@ -16,7 +16,7 @@ from edgeseal.pictures import read_image, resize
 from edgeseal.watermark.evaluate._clip import clip_ssim, mark_clip, read_clip
 from edgeseal.watermark.evaluate._engines import OpenDetector, open_detector, sha256
 from edgeseal.watermark.evaluate._evaluation_plan import EvaluationPlan, EvaluationSettings
-from edgeseal.watermark.evaluate._metrics import psnr_db, ssim
+from edgeseal.watermark.evaluate._metrics import picture_psnr_db, ssim
 from edgeseal.watermark.evaluate._picture_record import PictureRecord
 from edgeseal.watermark.evaluate._stored_pixels import to_stored
 from edgeseal.watermark.runtime import LiteRTEmbedder, Message, load_embedder
@@ -65,7 +65,7 @@ class Bench:
     def _mark(self, record: PictureRecord, stored: Stored) -> PictureRecord:
         message = draw_message(self._settings, self._embedder.info.bits, record.sha256)
         marked = mark_source(self._embedder, stored, message)
-        quality = psnr_db(stored, marked)
+        quality = picture_psnr_db(stored, marked)
         return replace(
             record,
             message=message.hex,

@@ -60,6 +60,6 @@ def _modules(comparison: Comparison) -> Iterable[LayerError]:
     for operator in comparison.operators:
         error = operator.part(ComparedPart.OWN)
         name = operator.module or operator.operator.kind
-        if error is not None and error.nmse is not None:
-            largest[name] = max(largest.get(name, 0.0), error.nmse)
-    return [LayerError(name, nmse) for name, nmse in largest.items()]
+        if error is not None and error.nsr is not None:
+            largest[name] = max(largest.get(name, 0.0), error.nsr)
+    return [LayerError(name, nsr) for name, nsr in largest.items()]

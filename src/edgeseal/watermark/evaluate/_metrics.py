@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.errors import MissingExtraError
+from edgeseal.pictures import psnr_db
 
-__all__ = ["capacity_bits", "psnr_db", "ssim"]
+__all__ = ["capacity_bits", "picture_psnr_db", "ssim"]
 
 _SSIM_SIGMA = 1.5
 _SSIM_WINDOW = 11
@@ -25,11 +26,10 @@ def capacity_bits(bit_accuracy: float, bits: int) -> float:
     return bits * (1 - entropy)
 
 
-def psnr_db(original: NDArray[np.uint8], marked: NDArray[np.uint8]) -> float:
+def picture_psnr_db(original: NDArray[np.uint8], marked: NDArray[np.uint8]) -> float:
     """Return the peak signal-to-noise ratio of two pictures of 8 bits; infinite if equal."""
-    difference = marked.astype(np.float64) - original
-    squared = float(np.square(difference).mean())
-    return math.inf if squared == 0 else 10 * math.log10(255**2 / squared)
+    difference = (marked.astype(np.float64) - original) / 255
+    return psnr_db(float(np.square(difference).mean()))
 
 
 def ssim(original: NDArray[np.uint8], marked: NDArray[np.uint8]) -> float | None:

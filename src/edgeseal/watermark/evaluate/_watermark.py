@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.pictures import ImageInput
+from edgeseal.pictures import ImageInput, psnr_db
 from edgeseal.watermark.runtime import Message, ModelInfo
 
 __all__ = ["MAX_WATERMARK_ERROR_DB", "ArrayEmbedder", "WatermarkDifference", "compare_embedders"]
@@ -39,7 +39,8 @@ class WatermarkDifference:
 
     Attributes:
         psnr_db: between the marked pictures of both; infinite if they are equal.
-        error_db: what differs, relative to the watermark itself; minus infinity if nothing does.
+        error_db: noise-to-signal ratio of the watermark itself, in decibels; minus infinity if
+            nothing differs.
     """
 
     psnr_db: float
@@ -72,4 +73,4 @@ def compare_embedders(
     if error == 0:
         return WatermarkDifference(math.inf, -math.inf)
     error_db = 10 * math.log10(error / watermark) if watermark else math.inf
-    return WatermarkDifference(-10 * math.log10(error), error_db)
+    return WatermarkDifference(psnr_db(error), error_db)

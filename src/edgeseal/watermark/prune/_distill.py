@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from edgeseal._files import replacing
 from edgeseal.errors import FileError, UsageError
+from edgeseal.tflite.metrics import nmse_img, sign_agreement
 from edgeseal.watermark.prune._training_pictures import PictureSource
 
 __all__ = ["Distillation", "DistillationSettings", "Fidelity", "fidelity"]
@@ -69,12 +70,13 @@ class Fidelity:
     """How close a pruned detector's logits are to the original's, on pictures drawn apart.
 
     Attributes:
-        nmse: squared error as a share of the variance across pictures.
-        agreement: share of bits that both read alike, 0..1.
+        nmse_img: squared error as a share of the variance across pictures; infinite where the
+            original's do not vary.
+        sign_agreement: share of bits that both read alike, 0..1.
     """
 
-    nmse: float
-    agreement: float
+    nmse_img: float
+    sign_agreement: float
 
 
 def fidelity(
@@ -86,10 +88,10 @@ def fidelity(
             pictures.batch(number, batch, stream=_VALIDATION_STREAM)
             for number in range(_VALIDATION_BATCHES)
         ]
-        expected = torch.cat([teacher(one)[:, 1:] for one in batches])
-        found = torch.cat([student(one)[:, 1:] for one in batches])
-    nmse = (found - expected).square().mean() / expected.var(0, unbiased=False).mean()
-    return Fidelity(float(nmse), float(((found > 0) == (expected > 0)).float().mean()))
+        expected = torch.cat([teacher(one)[:, 1:] for one in batches]).numpy()
+        found = torch.cat([student(one)[:, 1:] for one in batches]).numpy()
+    error, signs = nmse_img(found, expected), sign_agreement(found, expected)
+    return Fidelity(math.inf if error is None else error, signs or 0.0)
 
 
 class Distillation:
@@ -204,7 +206,7 @@ class Distillation:
         return float(loss.detach())
 
     def _error(self) -> float:
-        return fidelity(self.student, self.teacher, self.pictures, self.settings.batch).nmse
+        return fidelity(self.student, self.teacher, self.pictures, self.settings.batch).nmse_img
 
     @torch.no_grad()
     def _scale(self) -> Tensor:

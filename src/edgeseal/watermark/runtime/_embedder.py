@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgeseal.errors import ModelError
+from edgeseal.pictures._psnr import psnr_db
 from edgeseal.pictures._read_image import ImageInput, read_picture
 from edgeseal.pictures._save import fitting_profile, save_picture, to_eight_bits, to_pil
 from edgeseal.watermark.runtime._attenuation_map import find_attenuation
@@ -143,7 +144,7 @@ class LiteRTEmbedder:
             alpha = picture.alpha if dtype == np.uint16 else to_eight_bits(picture.alpha)
             marked = np.dstack([marked, alpha])
         profile = fitting_profile(picture.icc_profile, is_grey=channels == 1)
-        return Embedding(marked, parsed, _psnr_db(squared_error), picture.exif, profile)
+        return Embedding(marked, parsed, psnr_db(squared_error), picture.exif, profile)
 
     def embed_array(self, image: ImageInput, message: MessageInput) -> NDArray[Any]:
         """Mark a picture and keep its precision.
@@ -217,7 +218,3 @@ def load_embedder(path: str | Path, *, threads: int = 1) -> LiteRTEmbedder:
         RuntimeRefusalError: LiteRT cannot prepare it; the message has LiteRT's own words.
     """
     return LiteRTEmbedder(open_session(path, EMBEDDER, threads=threads))
-
-
-def _psnr_db(squared_error: float) -> float:
-    return math.inf if squared_error == 0 else -10 * math.log10(squared_error)

@@ -67,8 +67,8 @@ class PrunedCheckpoint:
             "after distillation": pruned.recovered,
         }.items():
             lines.append(
-                f"{when}: {found.agreement:.2%} of bits read as by the original, error "
-                f"{found.nmse:.4f}"
+                f"{when}: {found.sign_agreement:.2%} of bits read as by the original, "
+                f"NMSE(img) {found.nmse_img:.4f}"
             )
         command = f"edgeseal convert {pruned.card.name} --checkpoint {self.path}"
         return "\n".join([*lines, f"{self.path}: convert it with `{command}`"])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgeseal._files import replacing
 from edgeseal.errors import UsageError, VideoError
+from edgeseal.pictures import psnr_db
 from edgeseal.watermark.runtime import (
     LiteRTEmbedder,
     Message,
@@ -99,8 +100,7 @@ class Marker:
     @property
     def psnr_db(self) -> float:
         """Of the key frames."""
-        error = self._squared_error / max(1, self.key_frames)
-        return math.inf if error == 0 else -10 * math.log10(error)
+        return psnr_db(self._squared_error / max(1, self.key_frames))
 
     def mark(self, pixels: NDArray[Any], held: Orientation) -> NDArray[Any]:
         """Return a marked copy of uint8 or uint16 [H, W, 3]."""

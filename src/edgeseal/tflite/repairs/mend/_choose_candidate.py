@@ -92,7 +92,7 @@ def _working(
         if failed is not None:
             refusals[text] = failed.message
         elif error > _WORST_NMSE:
-            refusals[text] = f"its result is off: squared error {error:.2g} of the variance"
+            refusals[text] = f"its result is off: NMSE {error:.2g}"
         elif len(measurements) == sites:
             size = sum(m.added_bytes for m in measurements)
             yield text, CandidateMeasurement(error, size, sum(m.latency_ms for m in measurements))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgeseal.tflite.diagnosis import quantized_operand_at_zero
 from edgeseal.tflite.graph import Operator, Subgraph, Tensor
+from edgeseal.tflite.metrics import nmse
 from edgeseal.tflite.probe import (
     Prober,
     Status,
@@ -25,11 +26,10 @@ from edgeseal.tflite.repairs.mend._off_zero import CHAIN_LENGTH
 from edgeseal.tflite.repairs.mend._seen_values import Observations, operands, real
 from edgeseal.tflite.rewrites import Replacement
 
-__all__ = ["CandidateMeasurement", "Context", "context_of", "measure", "nmse"]
+__all__ = ["CandidateMeasurement", "Context", "context_of", "measure"]
 
 _REPEATS = 5
 _SEED = 0
-_LEAST_VARIANCE = 1e-20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class CandidateMeasurement:
     """What a candidate gives.
 
     Attributes:
-        nmse: squared error over the variance of the float result; None if it does not run.
+        nmse: against the float result; None if it does not run, or that is not known.
         added_bytes: of constants.
         latency_ms: of the context.
         message: why it does not run.
@@ -105,9 +105,10 @@ def measure(
                 None, added_bytes, 0.0, "it gives values that are not finite"
             )
         expected = _float_results(context, seen, run, prober)
-        if expected is None:
+        error = None if expected is None else _worst(outcome.outputs, expected, outputs)
+        if error is None:
             return CandidateMeasurement(None, added_bytes, 0.0, "its float result is not known")
-        errors.append(_nmse(outcome.outputs[: len(outputs)], expected, outputs))
+        errors.append(error)
         latency_ms += min(outcome.latencies_ms)
     return CandidateMeasurement(float(np.mean(errors)), added_bytes, latency_ms)
 
@@ -142,13 +143,17 @@ def _float_results(
     return [values[tensor] for tensor in context.operator.outputs]
 
 
-def _nmse(
+def _worst(
     got: Sequence[NDArray[Any]], expected: Sequence[NDArray[Any]], tensors: Sequence[Tensor]
-) -> float:
-    return max(
-        nmse(real(stored, tensor), _in_range(wanted, tensor))
-        for stored, wanted, tensor in zip(got, expected, tensors, strict=True)
-    )
+) -> float | None:
+    """Return the NMSE of the worst result, where its float result is finite."""
+    errors = []
+    for stored, wanted, tensor in zip(got, expected, tensors, strict=False):
+        is_finite = np.isfinite(wanted)
+        found, within = real(stored, tensor), _in_range(wanted, tensor)
+        errors.append(nmse(found[is_finite], within[is_finite]))
+    known = [error for error in errors if error is not None]
+    return max(known) if known and len(known) == len(errors) else None
 
 
 def _in_range(values: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
@@ -159,18 +164,6 @@ def _in_range(values: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
     low, high = (dequantize(np.full(tensor.shape, limit), tensor.quantization) for limit in limits)
     clipped: NDArray[Any] = np.clip(values, low, high)
     return clipped
-
-
-def nmse(got: NDArray[Any], expected: NDArray[Any]) -> float:
-    """Return the squared error over the variance, where ``expected`` is finite."""
-    if expected.dtype.kind not in "fiub":  # such as strings
-        return 0.0 if np.array_equal(got, expected) else np.inf
-    is_finite = np.isfinite(expected)
-    wanted, found = expected[is_finite].astype(np.float64), got[is_finite].astype(np.float64)
-    if not wanted.size:
-        return 0.0
-    error = float(np.square(found - wanted).mean()) / max(float(wanted.var()), _LEAST_VARIANCE)
-    return error if np.isfinite(error) else np.inf
 
 
 def _constant_bytes(operators: Iterable[Operator]) -> int:

@@ -25,8 +25,8 @@ from edgeseal.tflite.graph import (
     float32_constant,
     new_arithmetic,
 )
+from edgeseal.tflite.metrics import nmse
 from edgeseal.tflite.probe import is_quantized
-from edgeseal.tflite.repairs.mend._measure_candidate import nmse
 from edgeseal.tflite.repairs.mend._typed_edges import real_values, stored, symmetric
 from edgeseal.tflite.rewrites import ModelChange, ModelRewrite, Proof
 
@@ -87,8 +87,8 @@ def _rest(operator: Operator, twin: Operator | None) -> NDArray[np.float32] | No
     rounded, exact = real_values(weights), real_values(wanted)
     if rounded is None or exact is None or rounded.shape != exact.shape:
         return None
-    is_same = nmse(rounded, exact) < _SAME_WEIGHTS_NMSE and not np.array_equal(rounded, exact)
-    return exact - rounded if is_same else None
+    error = nmse(rounded, exact)
+    return exact - rounded if error is not None and 0 < error < _SAME_WEIGHTS_NMSE else None
 
 
 def _add_term(subgraph: Subgraph, operator: Operator, rest: NDArray[np.float32]) -> None:

@@ -218,11 +218,11 @@ def layer_panels(report: EvaluationReport) -> list[Panel]:
 
 
 def _layers(layers: LayerErrors) -> str:
-    ranked = sorted(layers.modules, key=lambda module: -module.nmse)[:_LAYERS_SHOWN]
-    shown = [module for module in layers.modules if module in ranked and module.nmse > 0]
+    ranked = sorted(layers.modules, key=lambda module: -module.nsr)[:_LAYERS_SHOWN]
+    shown = [module for module in layers.modules if module in ranked and module.nsr > 0]
     if not shown:
         return drawing(_WIDTH, 40, "no module adds an error", [label("no error", 10, 24)])
-    exponents = [math.log10(module.nmse) for module in shown]
+    exponents = [math.log10(module.nsr) for module in shown]
     low, high = math.floor(min(exponents)) - 0.2, math.ceil(max(exponents))
     height = 26 + 30 * len(shown)
     frame = Frame(Axis(low, high, 4, _WIDTH - 20), Axis(0, 1, height - 20, 4))
@@ -238,7 +238,7 @@ def _layers(layers: LayerErrors) -> str:
         width = frame.x.place(exponent) - frame.x.start
         parts.append(
             f'<rect class="error" x="4" y="{y + 14}" width="{width:.1f}" height="9"><title>'
-            f"NMSE {module.nmse:.2e}</title></rect>"
+            f"NSR {module.nsr:.2e}</title></rect>"
         )
     title = f"Modules of {layers.model} that add most error, first ones on top"
     return drawing(_WIDTH, height, title, parts)

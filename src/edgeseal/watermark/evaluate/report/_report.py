@@ -159,12 +159,11 @@ class LayerError:
 
     Attributes:
         module: of the program that the model comes from; or the operator's kind.
-        nmse: largest squared error of one of its operators given exact inputs, as a share of the
-            squared values.
+        nsr: noise-to-signal ratio of the worst of its operators, given exact inputs.
     """
 
     module: str
-    nmse: float
+    nsr: float
 
 
 @dataclass(frozen=True, slots=True)
