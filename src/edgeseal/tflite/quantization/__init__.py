@@ -1,7 +1,11 @@
 """From a float ``.tflite`` graph to one with fewer bits, as a recipe says."""
 
 from edgeseal.tflite.quantization._calibration_source import CalibrationSource
-from edgeseal.tflite.quantization._outcome import LayerResult, QuantizationReport, Share
+from edgeseal.tflite.quantization._quantization_report import (
+    LayerResult,
+    QuantizationReport,
+    Share,
+)
 from edgeseal.tflite.quantization._quantize import RECIPE_METADATA, bundled_calibration, quantize
 from edgeseal.tflite.quantization.integer import Ends, find_ends, set_ends
 from edgeseal.tflite.quantization.recipe._layer_plan import (

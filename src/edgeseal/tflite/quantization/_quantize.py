@@ -5,7 +5,11 @@ from __future__ import annotations
 from edgeseal.errors import ModelError, UsageError
 from edgeseal.tflite.calibration import Calibration
 from edgeseal.tflite.graph import Model, read_description, write_description
-from edgeseal.tflite.quantization._outcome import QuantizationReport, check_result, report
+from edgeseal.tflite.quantization._quantization_report import (
+    QuantizationReport,
+    check_result,
+    report,
+)
 from edgeseal.tflite.quantization._stages import STAGES
 from edgeseal.tflite.quantization._work import Work
 from edgeseal.tflite.quantization.integer import Ends, set_ends
