@@ -19,6 +19,7 @@ from edgeseal.tflite.graph import (
     read_model,
     write_model,
 )
+from edgeseal.tflite.metrics import nmse
 from edgeseal.tflite.probe import refusal
 from edgeseal.tflite.quantization import find_recipe, make_plan, quantize
 from edgeseal.tflite.quantization._work import Work
@@ -45,10 +46,6 @@ def quantized(path: Path, folder: Path) -> Path:
     quantize(model, DYNAMIC)
     write_model(model, folder / "int8.tflite")
     return folder / "int8.tflite"
-
-
-def nmse(result: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.square(result - expected).mean() / expected.var())
 
 
 def test_detector_runs_and_agrees_with_float_when_quantized(detector: Path, tmp_path: Path) -> None:

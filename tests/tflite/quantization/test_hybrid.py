@@ -12,6 +12,7 @@ import graphs
 from conversions import converted
 from edgeseal.tflite.calibration import Calibration, bundled_inputs
 from edgeseal.tflite.graph import Model, new_operator, read_model, write_model
+from edgeseal.tflite.metrics import nmse
 from edgeseal.tflite.quantization import Recipe, find_recipe, quantize
 from edgeseal.tflite.quantization.weights._integer_weights import constant
 from edgeseal.watermark.cards import Part
@@ -33,10 +34,6 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return converted(Part.EMBEDDER, tmp_path_factory.mktemp("embedder"))
-
-
-def nmse(result: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.square(result - expected).mean() / expected.var())
 
 
 def layer_types(model: Model) -> set[tuple[str, str]]:

@@ -13,6 +13,7 @@ from conversions import converted, loaded_part
 from edgeseal.errors import ModelError
 from edgeseal.tflite.calibration import Calibration, bundled_inputs
 from edgeseal.tflite.graph import Model, new_operator, read_model, write_model
+from edgeseal.tflite.metrics import nmse
 from edgeseal.tflite.quantization import Ends, find_recipe, quantize, set_ends
 from edgeseal.tflite.quantization.integer._integerize import integerize
 from edgeseal.tflite.quantization.integer._norms import rewrite_norms
@@ -49,10 +50,6 @@ def quantized(path: Path, recipe: str) -> Model:
     report = quantize(model, find_recipe(recipe), calibration=calibration)
     assert {layer.weights for layer in report.layers} == {"INT8"}
     return model
-
-
-def nmse(result: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.square(result - expected).mean() / expected.var())
 
 
 def logits(path: Path) -> np.ndarray:

@@ -22,9 +22,7 @@ def nsr(values: Values, reference: Values) -> float | None:
 
     Its negative in decibels is the signal-to-noise ratio (SNR).
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        power = np.square(reference.astype(np.float64)).mean() if reference.size else math.nan
-    return ratio(_squared_error(values, reference), float(power))
+    return ratio(_mean_square(values, reference), _mean_square(reference, 0.0))
 
 
 def nmse(values: Values, reference: Values) -> float | None:
@@ -32,7 +30,7 @@ def nmse(values: Values, reference: Values) -> float | None:
 
     A model that always gave the mean would have 1; it is the share of variance left unexplained.
     """
-    return ratio(_squared_error(values, reference), _variance(reference, None))
+    return ratio(_mean_square(values, reference), _variance(reference, None))
 
 
 def nmse_img(values: Values, reference: Values) -> float | None:
@@ -44,7 +42,7 @@ def nmse_img(values: Values, reference: Values) -> float | None:
 
     What is the same for every picture carries no message and does not count as signal.
     """
-    return ratio(_squared_error(values, reference), _variance(reference, 0))
+    return ratio(_mean_square(values, reference), _variance(reference, 0))
 
 
 def sign_agreement(values: Values, reference: Values) -> float | None:
@@ -54,12 +52,11 @@ def sign_agreement(values: Values, reference: Values) -> float | None:
 
 def largest_difference(values: Values, reference: Values) -> float | None:
     """Return the largest difference, on the scale of the larger of 1 and the largest reference."""
-    if not reference.size:
-        return None
     wanted = reference.astype(np.float64)
     with np.errstate(invalid="ignore"):
-        largest = float(np.abs(values - wanted).max())
-    return ratio(largest, max(1.0, float(np.abs(wanted).max())))
+        largest = np.abs(values - wanted).max(initial=0.0)
+    scale = np.abs(wanted).max(initial=1.0)
+    return ratio(float(largest), float(scale)) if wanted.size else None
 
 
 def ratio(error: float, scale: float) -> float | None:
@@ -69,15 +66,14 @@ def ratio(error: float, scale: float) -> float | None:
     return error / scale if scale > 0 and math.isfinite(error) and math.isfinite(scale) else None
 
 
-def _squared_error(values: Values, reference: Values) -> float:
-    if not reference.size:
-        return math.nan
+def _mean_square(values: Values, reference: Values | float) -> float:
+    """Return NaN where there are no values, infinity where the sum exceeds double precision."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.square(values.astype(np.float64) - reference).mean())
+        squares = np.square(values.astype(np.float64) - reference)
+        return float(squares.mean()) if squares.size else math.nan
 
 
-def _variance(reference: Values, axis: int | None) -> float:
-    if not reference.size:
-        return math.nan
+def _variance(values: Values, axis: int | None) -> float:
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(reference.astype(np.float64).var(axis=axis).mean())
+        mean = values.mean(axis, np.float64) if values.size else 0.0
+    return _mean_square(values, mean)
