@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from importlib import resources
 
-from edgeseal._nearest import did_you_mean
+from edgeseal._did_you_mean import did_you_mean
 from edgeseal.errors import UsageError
 from edgeseal.watermark.cards._card import Card
 

@@ -18,7 +18,7 @@ from edgeseal.pictures._read_image import name_of
 from edgeseal.watermark.verbs._json_lines import JsonLines
 from edgeseal.watermark.video import VIDEO_SUFFIXES, is_video
 
-__all__ = ["Batch", "Outcome", "Sources", "collect", "list_sources", "note_done"]
+__all__ = ["Batch", "BatchOutcome", "Sources", "collect", "list_sources", "note_done"]
 
 Sources: TypeAlias = ImageInput | Iterable[ImageInput]
 """A picture or many. Names may be files, folders, patterns, ``@LIST`` or ``-``; see
@@ -27,7 +27,7 @@ Sources: TypeAlias = ImageInput | Iterable[ImageInput]
 _ONE = (str, Path, bytes, Image.Image, np.ndarray)
 
 
-class Outcome(Protocol):
+class BatchOutcome(Protocol):
     """What came of one source."""
 
     @property
@@ -42,7 +42,7 @@ class Outcome(Protocol):
         """Return it for ``json.dumps``."""
 
 
-_Outcome = TypeVar("_Outcome", bound=Outcome)
+_Outcome = TypeVar("_Outcome", bound=BatchOutcome)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from edgeseal.watermark.runtime import (
     load_embedder,
 )
 from edgeseal.watermark.verbs._batch import Batch, Sources, collect, list_sources, note_done
+from edgeseal.watermark.verbs._chosen_message import choose_message, fitted, is_random
 from edgeseal.watermark.verbs._json_lines import Lines
-from edgeseal.watermark.verbs._message import choose_message, fitted, is_random
 from edgeseal.watermark.video import Encoding, VideoEmbedding, embed_video
 
 __all__ = ["EmbeddingOutcome", "EmbeddingResults", "embed"]

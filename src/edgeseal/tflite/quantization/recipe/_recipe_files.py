@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from edgeseal._nearest import did_you_mean
+from edgeseal._did_you_mean import did_you_mean
 from edgeseal.data import recipe_paths
 from edgeseal.errors import FileError, UsageError
 from edgeseal.tflite.quantization.recipe._recipe import Recipe

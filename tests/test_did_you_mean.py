@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeseal._nearest import did_you_mean
+from edgeseal._did_you_mean import did_you_mean
 from edgeseal._problems import Problems
 from edgeseal.errors import FileError, MissingExtraError, OutputExistsError, UsageError
 from edgeseal.watermark.cards import card_names
