@@ -60,14 +60,15 @@ def test_hull_has_the_best_choice_for_every_price_when_compared_with_all(
     costs = [cost("a", INT8, size, error) for size, error in points]
     hull = _hull(costs)
     assert [one.size_bytes for one in hull] == sorted((c.size_bytes for c in hull), reverse=True)
-    assert [one.error for one in hull] == sorted(one.error for one in hull)
+    assert [one.nmse_img for one in hull] == sorted(one.nmse_img for one in hull)
     for price in (1e-4, 0.01, 0.1, 0.5, 2.0, 50.0):
         best, own = (
-            min(one.error + price * one.size_bytes for one in some) for some in (costs, hull)
+            min(one.nmse_img + price * one.size_bytes for one in some) for some in (costs, hull)
         )
         assert own == pytest.approx(best)
     slopes = [
-        (b.error - a.error) / (a.size_bytes - b.size_bytes) for a, b in itertools.pairwise(hull)
+        (b.nmse_img - a.nmse_img) / (a.size_bytes - b.size_bytes)
+        for a, b in itertools.pairwise(hull)
     ]
     assert all(one < other for one, other in itertools.pairwise(slopes))  # convex
 
@@ -96,7 +97,7 @@ def test_no_mix_beats_a_point_of_the_path_when_all_are_tried(seed: int) -> None:
     layers, costs = random_costs(seed, 4)
     known = {(one.layer, one.precision): one for one in costs}
     mixes = [
-        (sum(one.size_bytes for one in mix), sum(one.error for one in mix))
+        (sum(one.size_bytes for one in mix), sum(one.nmse_img for one in mix))
         for mix in itertools.product(
             *([known[own.name, str(choice)] for choice in CHOICES] for own in layers)
         )
@@ -105,7 +106,7 @@ def test_no_mix_beats_a_point_of_the_path_when_all_are_tried(seed: int) -> None:
     sizes = []
     for point in path:
         own = [known[name, str(precision)] for name, precision in point.items()]
-        size, error = sum(one.size_bytes for one in own), sum(one.error for one in own)
+        size, error = sum(one.size_bytes for one in own), sum(one.nmse_img for one in own)
         sizes.append(size)
         assert error <= min(e for s, e in mixes if s <= size) + 1e-9
     assert sizes == sorted(sizes, reverse=True)
@@ -245,8 +246,8 @@ def test_front_has_fixed_recipes_and_mixes_when_both_are_good() -> None:
 
 def test_gain_is_that_of_the_coarsest_that_ran_when_one_was_refused() -> None:
     int4, int8 = CHOICES[0], CHOICES[1]
-    refused = dataclasses.replace(cost("a", int4, 5, float("inf")), own_error=1.0)
-    ran = dataclasses.replace(cost("a", int8, 10, 0.5), own_error=0.25)
+    refused = dataclasses.replace(cost("a", int4, 5, float("inf")), own_nsr=1.0)
+    ran = dataclasses.replace(cost("a", int8, 10, 0.5), own_nsr=0.25)
     assert _gain({int4: refused, int8: ran}) == 2
     assert _gain({int4: refused}) is None
     assert _gain({}) is None

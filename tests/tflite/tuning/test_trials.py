@@ -81,7 +81,7 @@ def test_error_is_numpys_when_a_recipe_is_measured(source: Path, task: Task) -> 
         for model in (quantized, read_model(source))
     )
     error = np.mean((found - expected) ** 2) / np.mean(np.var(expected, axis=0))
-    assert trial.error == pytest.approx(error, rel=1e-3)
+    assert trial.nmse_img == pytest.approx(error, rel=1e-3)
     assert trial.score == pytest.approx(1 - error)
     assert trial.refusal is None and trial.size_bytes > 0 and trial.processor_ms >= 0
 
@@ -157,14 +157,14 @@ def test_refusal_is_kept_when_a_recipe_does_not_fit(source: Path, task: Task) ->
     trials = Trials(source, task)
     trial = trials.measure(odd, "odd")
     if trial.refusal is None:  # a layer of no name is passed over
-        assert trial.error == trials.measure(RECIPE, "x").error
+        assert trial.nmse_img == trials.measure(RECIPE, "x").error
     else:
         assert (trial.size_bytes, trial.score) == (0, 0.0)
 
 
 def test_float_model_scores_one_when_the_task_has_no_score(source: Path, task: Task) -> None:
     trials = Trials(source, task)
-    assert (trials.float_trial.error, trials.float_trial.score) == (0.0, 1.0)
+    assert (trials.float_trial.nmse_img, trials.float_trial.score) == (0.0, 1.0)
     assert trials.float_trial.size_bytes == source.stat().st_size
     judged = dataclasses.replace(task, score=lambda results: float(len(results)) / 100)
     assert Trials(source, judged).float_trial.score == len(task.inputs) / 100
@@ -175,7 +175,7 @@ def test_score_of_the_task_is_not_asked_when_measured_quickly(source: Path, task
         raise AssertionError
 
     trial = Trials(source, dataclasses.replace(task, score=fail)).measure(RECIPE, "x", quick=True)
-    assert trial.score == pytest.approx(1 - trial.error)
+    assert trial.score == pytest.approx(1 - trial.nmse_img)
 
 
 def test_calibration_is_on_the_given_pictures_when_a_recipe_needs_it(
@@ -220,7 +220,7 @@ def test_digest_is_another_when_inputs_or_metric_are(task: Task) -> None:
 
 
 def test_task_is_the_float_models_inputs_when_it_takes_a_picture(task: Task) -> None:
-    assert task.metric == "1 - error" and task.score is None
+    assert task.metric == "1 - NMSE(img)" and task.score is None
     assert len(task.inputs) == len(bundled_inputs(views=1))
     assert all(arrays[0].shape == (1, 16, 16, 3) for arrays in task.inputs)
 
@@ -251,7 +251,7 @@ def test_own_errors_are_those_of_the_layers_when_measured_alone(source: Path) ->
     energy = np.square(results[0]).sum()
     for name, found in (("int4", results[1]), ("int8", results[2])):
         error = np.square(found - results[0]).sum() / energy
-        assert layers["CONV_2D"].own_error[name] == pytest.approx(error, rel=0.02)
+        assert layers["CONV_2D"].own_nsr[name] == pytest.approx(error, rel=0.02)
 
 
 def test_sizes_and_work_are_counted_when_layers_are_found(source: Path) -> None:

@@ -9,12 +9,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from edgeseal.watermark.evaluate._logit_agreement import image_nmse, sign_agreement
 from PIL import Image
 
 from edgeseal.data import photo_paths
 from edgeseal.errors import MissingExtraError, ModelError, UsageError
 from edgeseal.watermark.evaluate._bits import MarkedPicture, model_input, share_of_bits
-from edgeseal.watermark.evaluate._logit_agreement import image_nmse, sign_agreement
 from edgeseal.watermark.evaluate._metrics import capacity_bits, psnr_db, ssim
 from edgeseal.watermark.evaluate._packages import require_evaluation
 from edgeseal.watermark.evaluate._peer_detectors import PeerDetector

@@ -87,9 +87,9 @@ def test_loss_is_the_share_of_the_logits_variance_when_told(pictures: PictureSou
 def test_error_falls_when_the_rate_is_right(pictures: PictureSource) -> None:
     settings = dataclasses.replace(SETTINGS, steps=40, rate=0.05)
     run = training(pictures, settings)
-    before = fidelity(run.student, run.teacher, pictures, 2).nmse
+    before = fidelity(run.student, run.teacher, pictures, 2).nmse_img
     run.run(None, lambda step, loss: None)
-    assert fidelity(run.student, run.teacher, pictures, 2).nmse < 0.5 * before
+    assert fidelity(run.student, run.teacher, pictures, 2).nmse_img < 0.5 * before
 
 
 def test_best_weights_are_left_when_training_goes_wrong(pictures: PictureSource) -> None:
@@ -173,7 +173,7 @@ def test_state_is_refused_when_it_is_another_file_of_torchs(
 
 def test_fidelity_is_perfect_when_detectors_are_equal(pictures: PictureSource) -> None:
     found = fidelity(Linear(), Linear(), pictures, 2)
-    assert (found.nmse, found.agreement) == (0, 1)
+    assert (found.nmse_img, found.sign_agreement) == (0, 1)
 
 
 def test_fidelity_is_that_of_numpy_when_detectors_differ(pictures: PictureSource) -> None:
@@ -181,5 +181,7 @@ def test_fidelity_is_that_of_numpy_when_detectors_differ(pictures: PictureSource
     batch = torch.cat([pictures.batch(number, 3, stream=1) for number in range(4)])
     one, other = (module(batch)[:, 1:].double().numpy() for module in (student, teacher))
     found = fidelity(student, teacher, pictures, 3)
-    assert found.nmse == pytest.approx(((one - other) ** 2).mean() / other.var(0).mean(), rel=1e-4)
-    assert found.agreement == pytest.approx(((one > 0) == (other > 0)).mean())
+    assert found.nmse_img == pytest.approx(
+        ((one - other) ** 2).mean() / other.var(0).mean(), rel=1e-4
+    )
+    assert found.sign_agreement == pytest.approx(((one > 0) == (other > 0)).mean())
