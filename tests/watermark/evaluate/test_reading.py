@@ -9,11 +9,11 @@ import sys
 import numpy as np
 import pytest
 import torch
-from edgeseal.watermark.evaluate._logit_agreement import image_nmse, sign_agreement
 from PIL import Image
 
 from edgeseal.data import photo_paths
 from edgeseal.errors import MissingExtraError, ModelError, UsageError
+from edgeseal.tflite.metrics import nmse_img, sign_agreement
 from edgeseal.watermark.evaluate._bits import MarkedPicture, model_input, share_of_bits
 from edgeseal.watermark.evaluate._metrics import capacity_bits, psnr_db, ssim
 from edgeseal.watermark.evaluate._packages import require_evaluation
@@ -176,10 +176,10 @@ def test_error_is_a_share_of_the_variance_when_logits_differ() -> None:
     expected = (rng.normal(size=(400, 8)) * np.arange(1, 9) + 5).astype(np.float32)
     logits = expected + rng.normal(size=expected.shape).astype(np.float32)
     by_hand = np.mean((logits - expected) ** 2) / np.mean([np.var(column) for column in expected.T])
-    assert image_nmse(logits, expected) == pytest.approx(by_hand, rel=1e-5)
-    assert image_nmse(expected, expected) == 0
+    assert nmse_img(logits, expected) == pytest.approx(by_hand, rel=1e-5)
+    assert nmse_img(expected, expected) == 0
     mean = np.broadcast_to(expected.mean(axis=0), expected.shape)
-    assert image_nmse(mean, expected) == pytest.approx(1, rel=1e-5)
+    assert nmse_img(mean, expected) == pytest.approx(1, rel=1e-5)
 
 
 def test_signs_agree_as_often_as_counted() -> None:
