@@ -14,7 +14,9 @@ NETWORKS = {"_carrier", "_convnext", "_unet", "_vit"}
 
 
 def modules() -> list[Path]:
-    return [path for path in sorted(ROOT.rglob("*.py")) if path.name != "__init__.py"]
+    """Return the modules of packages; other files are programs that are handed out."""
+    found = (path for path in sorted(ROOT.rglob("*.py")) if path.name != "__init__.py")
+    return [path for path in found if (path.parent / "__init__.py").exists()]
 
 
 def test_no_public_class_name_is_used_twice() -> None:
