@@ -11,8 +11,8 @@ import pytest
 from edgeseal._extras import install_command
 
 TFLITE = (
-    "graph probe inputs metrics diagnosis repairs rewrites quantization calibration tuning targets "
-    "comparison profiling reduction benchmark view"
+    "graph probe inputs metrics devices diagnosis repairs rewrites quantization calibration tuning "
+    "targets comparison profiling reduction benchmark view"
 )
 WATERMARK = "cards runtime evaluate payload video peers"
 ROOMS = (

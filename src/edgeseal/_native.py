@@ -7,9 +7,9 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-__all__ = ["native_output_held_back"]
+__all__ = ["native_output_held_back", "native_words"]
 
 _STDOUT, _STDERR = 1, 2
 
@@ -36,6 +36,22 @@ def native_output_held_back(*, stdout: bool, show_on_failure: bool) -> Iterator[
                 log.seek(0)
                 os.write(_STDERR, log.read())
             raise
+
+
+@contextlib.contextmanager
+def native_words() -> Iterator[Callable[[], str]]:
+    """Keep stdout and stderr quiet, and give a function that returns what was said so far."""
+    with _one_at_a_time, tempfile.TemporaryFile() as log, contextlib.ExitStack() as restore:
+        for descriptor in (_STDOUT, _STDERR):
+            _redirect(descriptor, log.fileno(), restore)
+
+        def said() -> str:
+            # pread: the position belongs to those who write
+            return os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode(
+                errors="replace"
+            )
+
+        yield said
 
 
 def _redirect(descriptor: int, target: int, restore: contextlib.ExitStack) -> None:

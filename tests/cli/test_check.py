@@ -148,3 +148,23 @@ def test_error_is_one_line_when_an_operator_comes_from_the_future(run: Run, brok
     said = run("check", broken).refused()
     assert "9999" in said
     assert "newer ai-edge-litert" in said
+
+
+def test_device_is_asked_when_it_is_named(run: Run, tmp_path: Path) -> None:
+    x, y = value("x", [1, 4]), value("y", [1, 4])
+    write_model(model_of([x], [y], [new_operator("ABS", [x], [y])]), tmp_path / "m.tflite")
+    done = run("check", tmp_path / "m.tflite", "--on", "cpu")
+    assert done.status == 0
+    assert "cpu: right" in done.out
+    record = run("check", tmp_path / "m.tflite", "--on", "cpu", "--json").json
+    assert record["devices"][0]["verdict"] == "right"
+
+
+def test_device_is_refused_when_it_is_unknown_or_other_options_contradict(
+    run: Run, broken: Path
+) -> None:
+    assert "devices are cpu, gpu" in run("check", broken, "--on", "tpu").refused()
+    assert "leave --target" in run("check", broken, "--on", "cpu", "--target", "npu").refused()
+    done = run("check", broken, "--on", "cpu")
+    assert done.status == 2
+    assert "does not run on this processor" in done.err

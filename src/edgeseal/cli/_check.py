@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgeseal.cli._devices import check_devices
 from edgeseal.cli._shared._console import busy, mib, new_table, print_json, print_table, print_text
 from edgeseal.cli._shared._options import (
     ImagesOption,
     JsonOption,
     MemoryLimitOption,
     SeedOption,
-    TimeoutOption,
 )
 from edgeseal.cli._targets import check_targets
 from edgeseal.errors import UsageError
@@ -28,6 +28,8 @@ __all__ = ["check", "finding_record", "report_record", "samples_of"]
 
 _NAME_LENGTH = 30  # letters; converters put the whole module path in front
 _MACS = 256
+_TIMEOUT_S = 60.0
+_DEVICE_TIMEOUT_S = 600.0  # an emulator takes a minute for a full-size picture
 _SHOWN_NODES = 3  # of warnings and notes; every failing node is shown
 
 
@@ -50,6 +52,15 @@ def check(
             help="Instead, say which operators an accelerator takes, and why not the others.",
         ),
     ] = None,
+    devices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--on",
+            metavar="cpu|gpu|qualcomm[:SOC]|arm[:CPU]",
+            help="Instead, let a device compile and run it: what it refuses, and what it computes "
+            "wrong. May be repeated.",
+        ),
+    ] = None,
     macs: Annotated[
         int | None,
         typer.Option(
@@ -59,7 +70,15 @@ def check(
     prepare_only: Annotated[
         bool, typer.Option("--prepare-only", help="Prepare the operators without running them.")
     ] = False,
-    timeout_s: TimeoutOption = 60.0,
+    timeout_s: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout",
+            metavar="S",
+            min=0.1,
+            help="Longest time for one trial. [default: 60, with --on 600]",
+        ),
+    ] = None,
     memory_limit_mib: MemoryLimitOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -73,13 +92,28 @@ def check(
     """Find what is wrong with a .tflite file, all of it at once.
 
     Every operator is cut out and tried by the installed LiteRT on the values that reach it. Exits
-    with 1 if there is a finding of level error, or if a target does not take every operator.
+    with 1 if there is a finding of level error, if a target does not take every operator, or if a
+    device does not take all of it or computes something else.
     """
     from edgeseal.tflite.diagnosis import check as check_model
     from edgeseal.tflite.graph import read_model
     from edgeseal.tflite.probe import Prober
 
     _check_options(targets, macs=macs, images=images, prepare_only=prepare_only)
+    _check_device_options(
+        devices, targets, prepare_only=prepare_only, memory_limit=memory_limit_mib
+    )
+    if devices:
+        check_devices(
+            path,
+            devices,
+            images=images,
+            seed=seed,
+            timeout_s=_DEVICE_TIMEOUT_S if timeout_s is None else timeout_s,
+            as_json=as_json,
+        )
+        return
+    timeout_s = _TIMEOUT_S if timeout_s is None else timeout_s
     limit_bytes = None if memory_limit_mib is None else int(memory_limit_mib * 2**20)
     if targets:
         check_targets(
@@ -120,6 +154,24 @@ def _check_options(
         raise UsageError("--images and --prepare-only go with trying the file, without --target")
     if images and prepare_only:
         raise UsageError("--images and --prepare-only: give one of them; pictures need a run")
+
+
+def _check_device_options(
+    devices: list[str] | None,
+    targets: list[str] | None,
+    *,
+    prepare_only: bool,
+    memory_limit: float | None,
+) -> None:
+    """Refuse options that would change nothing beside ``--on``.
+
+    Raises:
+        UsageError: they belong to another use of the verb.
+    """
+    if devices and (targets or prepare_only or memory_limit is not None):
+        raise UsageError(
+            "--on runs the file on devices: leave --target, --prepare-only and --memory-limit out"
+        )
 
 
 def samples_of(model: Model, images: list[Path] | None) -> list[dict[str, NDArray[Any]]]:

@@ -14,7 +14,7 @@ __all__ = ["CODES", "Code", "Level"]
 class Level(enum.Enum):
     """How bad a finding is."""
 
-    ERROR = "error"  # the runtime does not prepare or run the file
+    ERROR = "error"  # the runtime does not prepare or run the file, or a device runs it wrong
     WARNING = "warning"  # it runs, but costs accuracy, speed or portability
     NOTE = "note"
 
@@ -288,6 +288,16 @@ _ALL = (
         "a runtime of that age takes it all the same, and fails or computes something else.",
         f"{_REPAIR} It states the lowest version that is enough.",
         is_mendable=True,
+    ),
+    Code(
+        "ES032",
+        _ERROR,
+        "a device takes the operator and computes something else",
+        "`edgeseal check --on` ran it on the device, on the values that reach it, and its result "
+        "is far from the processor's; the device reports it as taken all the same. Known: the sum "
+        "of two matrices on a GPU, where one is constant.",
+        "Write it in another form: the same sum in rank 4 is right. `edgeseal reduce` cuts it out "
+        "for a report to the device's maker.",
     ),
 )
 

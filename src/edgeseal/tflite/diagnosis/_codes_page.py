@@ -9,9 +9,9 @@ __all__ = ["codes_page"]
 _INTRODUCTION = """# Findings
 
 What `edgeseal check` may find, written by `edgeseal check --codes`. A code keeps its meaning.
-An **error** means that the installed LiteRT does not prepare or run the file; `check` then exits
-with 1. A **warning** costs accuracy, speed or portability. `tests/tflite/diagnosis/fixtures.py`
-builds a model for each code.
+An **error** means that the installed LiteRT does not prepare or run the file, or that a device runs
+it wrong; `check` then exits with 1. A **warning** costs accuracy, speed or portability.
+`tests/tflite/diagnosis/fixtures.py` builds a model for each code.
 """
 
 

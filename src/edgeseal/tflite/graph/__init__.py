@@ -15,6 +15,7 @@ from edgeseal.tflite.graph._build_operators import (
     new_transpose,
     tensor_like,
 )
+from edgeseal.tflite.graph._compiled_program import compiled_program
 from edgeseal.tflite.graph._description import (
     DESCRIPTION,
     parse_description,
@@ -76,6 +77,7 @@ __all__ = [
     "TensorSummary",
     "TypeSummary",
     "check_ends",
+    "compiled_program",
     "count_macs",
     "describe_options",
     "deserialize",

@@ -18,6 +18,7 @@ from edgeseal.tflite.probe._values import (
     quantize,
     size_bytes,
 )
+from edgeseal.tflite.probe._worker_process import WorkerGoneError, WorkerProcess, serve
 
 __all__ = [
     "Cutout",
@@ -27,6 +28,8 @@ __all__ = [
     "Status",
     "Unpacking",
     "ValueOrigin",
+    "WorkerGoneError",
+    "WorkerProcess",
     "called_functions",
     "constant_values",
     "cut",
@@ -44,5 +47,6 @@ __all__ = [
     "refusal",
     "run_alone",
     "run_twin",
+    "serve",
     "size_bytes",
 ]

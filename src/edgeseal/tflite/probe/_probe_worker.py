@@ -8,39 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
-import signal
 import sys
 import time
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
 from edgeseal.tflite.probe._outcome import Outcome, Request, Status
+from edgeseal.tflite.probe._worker_process import serve
 
-__all__ = ["READY", "main"]
+__all__ = ["main"]
 
-READY = "ready"
-"""The first message, once LiteRT is loaded."""
 _DELEGATE_NODE = "DELEGATE"
 
 
 def main() -> None:
     """Answer requests until stdin closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tool, which ends this process
     _limit_memory(int(sys.argv[1]))
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what native code prints must not get between the replies
-    _reply(replies, READY)
-    for request in _requests(sys.stdin.buffer):
-        _reply(replies, _answer(request))
-
-
-def _reply(stream: IO[bytes], message: object) -> None:
-    pickle.dump(message, stream, protocol=5)
-    stream.flush()
+    serve(_answer)
 
 
 def _limit_memory(size_bytes: int) -> None:
@@ -50,14 +37,6 @@ def _limit_memory(size_bytes: int) -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (size_bytes, size_bytes))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _requests(stream: IO[bytes]) -> Any:
-    while True:
-        try:
-            yield pickle.load(stream)
-        except EOFError:
-            return
 
 
 def _answer(request: Request) -> Outcome:

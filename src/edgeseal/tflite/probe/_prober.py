@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import pickle
-import queue
-import signal
-import subprocess
 import sys
-import tempfile
-import threading
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, cast
+from typing import Any
 
 from numpy.typing import NDArray
 
-from edgeseal.errors import ProbeError
 from edgeseal.tflite.graph import Model, serialize
-from edgeseal.tflite.probe._outcome import Outcome, Request, Status
+from edgeseal.tflite.probe._outcome import Outcome, Request
+from edgeseal.tflite.probe._worker_process import WorkerGoneError, WorkerProcess
 
 __all__ = ["Prober"]
 
 _GIB = 2**30
 _TRIAL_SHARE = 8  # of the worker's memory, for the tensors of one operator
-_LAST_WORDS = 400  # characters of what native code printed before it crashed
+_WORKER = "edgeseal.tflite.probe._probe_worker"
 
 
 class Prober:
@@ -53,7 +46,7 @@ class Prober:
         self._timeout_s = timeout_s
         self._threads = threads
         self._memory_limit_bytes = memory_limit_bytes or default_memory_limit()
-        self._worker: _Worker | None = None
+        self._worker: WorkerProcess | None = None
         self._trial_limit_bytes = self._memory_limit_bytes // _TRIAL_SHARE
         self._prepared: dict[tuple[bytes, bool], Outcome] = {}
 
@@ -133,88 +126,19 @@ class Prober:
 
     def _ask(self, request: Request) -> Outcome:
         if self._worker is None:
-            self._worker = _Worker(self._memory_limit_bytes)
+            self._worker = WorkerProcess(
+                [sys.executable, "-m", _WORKER, str(self._memory_limit_bytes)],
+                what="the process that loads LiteRT",
+            )
         try:
-            return self._worker.ask(request, self._timeout_s)
-        except _GoneError as gone:
+            answer: Outcome = self._worker.ask(request, self._timeout_s)
+            return answer
+        except WorkerGoneError as gone:
             self.close()
             return Outcome(gone.status, str(gone))
         except BaseException:  # Ctrl-C between question and answer: the next answer would be stale
             self.close()
             raise
-
-
-class _GoneError(Exception):
-    """The worker crashed or had to be stopped."""
-
-    def __init__(self, status: Status, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class _Worker:
-    """One life of the worker process."""
-
-    def __init__(self, memory_limit_bytes: int) -> None:
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "edgeseal.tflite.probe._probe_worker", str(memory_limit_bytes)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-        self._stdin = cast("IO[bytes]", self._process.stdin)
-        self._stdout = cast("IO[bytes]", self._process.stdout)
-        self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        if self._answers.get() is None:
-            words = self._last_words()
-            self.close()
-            raise ProbeError(f"the process that loads LiteRT cannot start: {words}")
-
-    def ask(self, request: Request, timeout_s: float) -> Outcome:
-        """Send a request and wait for its answer.
-
-        Raises:
-            _GoneError: there is none, and the process has ended.
-        """
-        with contextlib.suppress(BrokenPipeError):  # the answer then says that it has gone
-            pickle.dump(request, self._stdin, protocol=5)
-            self._stdin.flush()
-        try:
-            answer = self._answers.get(timeout=timeout_s)
-        except queue.Empty:
-            raise _GoneError(Status.TIMED_OUT, f"no answer within {timeout_s:g} s") from None
-        if not isinstance(answer, Outcome):
-            raise _GoneError(Status.CRASHED, self._last_words())
-        return answer
-
-    def close(self) -> None:
-        """End the process, whatever it is doing."""
-        self._process.kill()
-        self._process.wait()
-        self._reader.join()
-        for stream in (self._stdin, self._stdout, self._log):
-            with contextlib.suppress(BrokenPipeError):
-                stream.close()
-
-    def _read(self) -> None:
-        while True:
-            try:
-                self._answers.put(pickle.load(self._stdout))
-            except (EOFError, pickle.UnpicklingError, OSError):
-                self._answers.put(None)
-                return
-
-    def _last_words(self) -> str:
-        code = self._process.wait()
-        how = _signal_name(-code) if code < 0 else f"exit status {code}"
-        self._log.seek(0)
-        lines = self._log.read().decode("utf-8", "replace").splitlines()
-        said = "\n".join(line for line in lines if not line.startswith("INFO:"))[-_LAST_WORDS:]
-        return f"{how}: {said}" if said else how
 
 
 def default_memory_limit() -> int:
@@ -224,10 +148,3 @@ def default_memory_limit() -> int:
     except (AttributeError, ValueError, OSError):  # Windows
         total = 0
     return max(4 * _GIB, total // 2)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

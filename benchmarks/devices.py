@@ -1,0 +1,137 @@
+r"""Every converted file on devices: what is taken, in how many pieces, and how right.
+
+::
+
+    edgeseal convert videoseal_1.0 --random-weights 0 -o FILES --recipe float32 --recipe full-int8
+    python benchmarks/devices.py FILES/*.tflite --on gpu --on qualcomm:SM8650
+    python benchmarks/devices.py --page                     # writes its table into docs/devices.md
+
+Adds to ``results/devices.json``, file by file and device by device, so that an interrupted run goes
+on; a row that is there already is kept unless ``--again``. NSR is that of the whole model
+against LiteRT on this processor, the same file, on pink-noise pictures; with ``--one-by-one`` its
+operators are tried too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from edgeseal.errors import EdgesealError
+from edgeseal.tflite.devices import check_on
+from edgeseal.tflite.graph import read_model
+from edgeseal.watermark.runtime import read_info
+
+_RESULTS = Path(__file__).parent / "results" / "devices.json"
+_PAGE = Path(__file__).parents[1] / "docs" / "devices.md"
+_TIMEOUT_S = 3600.0
+_KEY = ("card", "part", "recipe", "device")
+_MARK = "<!-- the table that benchmarks/devices.py writes -->\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One file on one device."""
+
+    card: str
+    part: str
+    recipe: str
+    device: str
+    size_bytes: int
+    verdict: str
+    operators: int
+    refused: int
+    kinds: str
+    pieces: int
+    nsr: float | None
+    signs: float | None
+    wrong: int | None
+
+
+def main() -> None:
+    arguments = _parse()
+    rows = _read()
+    for path in arguments.files:
+        for device in arguments.on:
+            row = _measured(path, device, arguments, rows)
+            if row is not None:
+                rows[tuple(getattr(row, name) for name in _KEY)] = row
+                records = [asdict(rows[key]) for key in sorted(rows)]
+                _RESULTS.write_text(json.dumps(records, indent=1) + "\n")
+    if arguments.page:
+        _PAGE.write_text(_page(rows))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", type=Path, nargs="*", metavar="FILE.tflite")
+    parser.add_argument("--on", action="append", default=[], metavar="DEVICE")
+    parser.add_argument("--one-by-one", action="store_true", help="try the operators too")
+    parser.add_argument("--again", action="store_true", help="measure what is there already")
+    parser.add_argument("--page", action="store_true", help="write docs/devices.md")
+    return parser.parse_args()
+
+
+def _read() -> dict[tuple[str, ...], Row]:
+    records = json.loads(_RESULTS.read_text()) if _RESULTS.exists() else []
+    return {tuple(record[name] for name in _KEY): Row(**record) for record in records}
+
+
+def _measured(
+    path: Path, device: str, arguments: argparse.Namespace, rows: dict[tuple[str, ...], Row]
+) -> Row | None:
+    info = read_info(read_model(path))
+    if (info.card, info.part, info.recipe, device) in rows and not arguments.again:
+        return None
+    try:
+        report = check_on(path, [device], one_by_one=arguments.one_by_one, timeout_s=_TIMEOUT_S)
+    except EdgesealError as error:
+        print(f"{path.name} on {device}: {error}")
+        return None
+    (result,) = report.results
+    print(f"{path.name}\n{result}", flush=True)
+    return Row(
+        card=info.card,
+        part=info.part,
+        recipe=info.recipe,
+        device=device,
+        size_bytes=path.stat().st_size,
+        verdict=result.verdict.value,
+        operators=result.operators,
+        refused=result.refused,
+        kinds=", ".join(sorted({refusal.kind for refusal in result.refusals})),
+        pieces=result.pieces,
+        nsr=None if result.error is None else result.error.nsr,
+        signs=result.signs,
+        wrong=len(result.wrong) if arguments.one_by_one else None,
+    )
+
+
+def _page(rows: dict[tuple[str, ...], Row]) -> str:
+    heads = f"| {' | '.join(_KEY)} | MiB | verdict | pieces | refused | NSR | signs |"
+    lines = [heads, "|" + "---|" * (len(_KEY) + 6)]
+    lines += (_line(rows[key]) for key in sorted(rows))
+    text, _, _ = _PAGE.read_text().partition(_MARK)
+    return text + _MARK + "\n" + "\n".join(lines) + "\n"
+
+
+def _line(row: Row) -> str:
+    cells = (
+        row.card,
+        row.part,
+        row.recipe,
+        row.device,
+        f"{row.size_bytes / 2**20:.2f}",
+        row.verdict,
+        str(row.pieces or ""),
+        f"{row.refused} of {row.operators}" + (f" ({row.kinds})" if row.kinds else ""),
+        "" if row.nsr is None else f"{row.nsr:.1e}",
+        "" if row.signs is None else f"{row.signs:.4f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""The devices by name, and what each wants installed."""
+
+from __future__ import annotations
+
+import ctypes.util
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edgeseal._extras import install_command
+from edgeseal.errors import UsageError
+from edgeseal.tflite.devices._device import Device
+
+__all__ = ["ARM_CPUS", "DEVICE_NAMES", "SOCS", "find_device", "find_devices"]
+
+DEVICE_NAMES = ("cpu", "gpu", "qualcomm[:SOC]", "arm[:CPU]")
+SOCS = ("SM8450", "SM8550", "SM8650", "SM8750", "SM8850")
+"""Snapdragon 8 of five years, as LiteRT's compiler names them."""
+ARM_CPUS = ("cortex-a53", "cortex-a76", "max")
+"""Plain NEON; dot product; INT8 matrix products."""
+
+_WORKERS = "edgeseal.tflite.devices._{}_worker"
+_ARM_FOLDER = "EDGESEAL_ARM"  # names the folder that tools/arm.sh made
+_CHROMIUM = Path("/usr/lib/chromium")  # where Debian keeps SwiftShader, a complete software Vulkan
+_DRIVERS = "/dev/dri/renderD*", "/dev/nvidia[0-9]*"
+
+
+def find_device(name: str) -> Device:
+    """Return a device by name.
+
+    Args:
+        name: ``cpu``, ``gpu``, ``qualcomm`` or ``arm``; the last two take a processor behind a
+            colon, as in ``qualcomm:SM8650`` and ``arm:cortex-a53``.
+
+    Raises:
+        UsageError: there is no such device; lists those there are.
+    """
+    kind, _, variant = name.partition(":")
+    make = _KINDS.get(kind)
+    if make is None or (variant and kind in ("cpu", "gpu")):
+        raise UsageError(f"unknown device {name!r}; devices are {', '.join(DEVICE_NAMES)}")
+    return make(variant)
+
+
+def find_devices(names: Sequence[str]) -> list[Device]:
+    """Return devices that can be asked here, by name.
+
+    Raises:
+        UsageError: there is no such device, or something has to be installed for it; says what.
+    """
+    found = [find_device(name) for name in names]
+    missing = [f"{device.name}: {device.missing}" for device in found if device.missing]
+    if missing:
+        raise UsageError(f"cannot be asked here: {'; '.join(missing)}")
+    return found
+
+
+def _cpu(_: str) -> Device:
+    command = (sys.executable, "-m", _WORKERS.format("cpu"))
+    return Device("cpu", f"LiteRT on this processor ({platform.machine()})", command)
+
+
+def _gpu(_: str) -> Device:
+    command = (sys.executable, "-m", _WORKERS.format("gpu"))
+    title = "LiteRT's GPU accelerator"
+    missing = "" if _has_accelerator() else "install ai-edge-litert 2.3 or newer"
+    if not sys.platform.startswith("linux") or any(_found(p) for p in _DRIVERS):
+        return Device("gpu", title, command, missing=missing)
+    icd = _CHROMIUM / "vk_swiftshader_icd.json"
+    environment = {}
+    if "VK_ICD_FILENAMES" not in os.environ:
+        environment["VK_ICD_FILENAMES"] = str(icd)
+        if not icd.exists():
+            missing = missing or (
+                "no GPU; for a software one, install Debian's `chromium` package, or name a Vulkan "
+                "driver in VK_ICD_FILENAMES"
+            )
+    if ctypes.util.find_library("vulkan") is None:
+        environment["LD_LIBRARY_PATH"] = str(_CHROMIUM)
+    return Device("gpu", f"{title} on SwiftShader, a software GPU", command, environment, missing)
+
+
+def _has_accelerator() -> bool:
+    spec = importlib.util.find_spec("ai_edge_litert")
+    folders = [] if spec is None else list(spec.submodule_search_locations or ())
+    return any(_found(f"{folder}/*WebGpuAccelerator*") for folder in folders)
+
+
+def _found(pattern: str) -> bool:
+    root, *rest = Path(pattern).parts
+    return any(Path(root).glob(str(Path(*rest))))
+
+
+def _qualcomm(variant: str) -> Device:
+    soc = variant or "SM8650"
+    if soc not in SOCS:
+        raise UsageError(f"unknown processor {soc!r}; LiteRT compiles for {', '.join(SOCS)}")
+    is_here = (sys.platform, platform.machine()) == ("linux", "x86_64")
+    wanted = ("onnx", "onnxruntime", "onnxruntime_qnn")
+    missing = "" if is_here else "Qualcomm's compiler and emulator run on Linux x86-64 only"
+    if is_here and any(importlib.util.find_spec(name) is None for name in wanted):
+        missing = f"it needs the extra [qualcomm]: `{install_command('qualcomm')}`"
+    command = (sys.executable, "-m", _WORKERS.format("qualcomm"), soc)
+    title = f"Qualcomm's compiler for {soc}, and its emulator"
+    return Device(f"qualcomm:{soc}", title, command, missing=missing)
+
+
+def _arm(variant: str) -> Device:
+    cpu = variant or "cortex-a76"
+    if cpu not in ARM_CPUS:
+        raise UsageError(f"unknown Arm processor {cpu!r}; known ones: {', '.join(ARM_CPUS)}")
+    name, title = f"arm:{cpu}", f"LiteRT's Arm kernels for {cpu}, emulated by QEMU"
+    folder = Path(os.environ.get(_ARM_FOLDER, ""))
+    emulators = sorted(folder.glob("*/usr/bin/qemu-aarch64")) if _ARM_FOLDER in os.environ else []
+    if not emulators:
+        said = f"run tools/arm.sh DIR once, then set {_ARM_FOLDER}=DIR"
+        return Device(name, title, missing=said)
+    system = folder / "arm64"
+    python = system / "usr" / "bin" / "python3.13"
+    command = (str(emulators[0]), "-cpu", cpu, "-L", str(system), str(python))
+    ours = Path(__file__).parents[3]
+    environment = {"PYTHONPATH": os.pathsep.join((str(folder / "site"), str(ours)))}
+    return Device(name, title, (*command, "-m", _WORKERS.format("cpu")), environment)
+
+
+_KINDS: dict[str, Callable[[str], Device]] = {
+    "cpu": _cpu,
+    "gpu": _gpu,
+    "qualcomm": _qualcomm,
+    "arm": _arm,
+}

@@ -1,0 +1,116 @@
+"""Devices that can be had here: what they are, what they want, and how they are asked."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from edgeseal.errors import UsageError
+from edgeseal.tflite.devices._trial import DeviceAnswer, DeviceRequest, Sample
+from edgeseal.tflite.graph import Model, serialize
+from edgeseal.tflite.probe import WorkerGoneError, WorkerProcess, numpy_type
+
+__all__ = ["Device", "DeviceSession"]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device, or what stands for it on this machine.
+
+    Attributes:
+        name: as users write it, such as ``qualcomm:SM8650``.
+        title: what really runs, for reports.
+        command: a Python that ends in :func:`~edgeseal.tflite.probe.serve`; the folder for its
+            files is added.
+        environment: variables that it needs.
+        missing: what has to be installed before it can be asked; empty if nothing.
+    """
+
+    name: str
+    title: str
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    missing: str = ""
+
+
+class DeviceSession:
+    """The process that asks a device; started when it is first needed, and again after a crash.
+
+    Use it as a context manager: nothing is left behind.
+    """
+
+    def __init__(self, device: Device, *, timeout_s: float) -> None:
+        """Remember a device.
+
+        Args:
+            device: one with nothing missing.
+            timeout_s: longest time for one model.
+
+        Raises:
+            UsageError: something is missing.
+        """
+        if device.missing:
+            raise UsageError(f"{device.name} cannot be asked here: {device.missing}")
+        self._device = device
+        self._timeout_s = timeout_s
+        self._worker: WorkerProcess | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="edgeseal-device-")
+
+    def __enter__(self) -> DeviceSession:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def ask(self, model: Model, samples: tuple[Sample, ...]) -> DeviceAnswer:
+        """Let the device compile a model and run it.
+
+        Args:
+            model: with one function, fixed shapes and no signature.
+            samples: what to run it on.
+
+        Raises:
+            ProbeError: the process cannot start.
+        """
+        outputs = tuple((t.shape, np.dtype(numpy_type(t)).name) for t in model.main.outputs)
+        request = DeviceRequest(bytes(serialize(model)), samples, outputs)
+        try:
+            if self._worker is None:
+                self._worker = self._started()
+            answer: DeviceAnswer = self._worker.ask(request, self._timeout_s)
+        except WorkerGoneError as gone:
+            self._end_worker()
+            return DeviceAnswer(gone.status, str(gone))
+        except BaseException:  # Ctrl-C between question and answer: the next answer would be stale
+            self._end_worker()
+            raise
+        return answer
+
+    def close(self) -> None:
+        """End the process and remove its files."""
+        self._end_worker()
+        self._folder.cleanup()
+
+    def _started(self) -> WorkerProcess:
+        return WorkerProcess(
+            [*self._device.command, self._folder.name],
+            what=f"the process for {self._device.name}",
+            environment=self._device.environment,
+        )
+
+    def _end_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+            for path in Path(self._folder.name).iterdir():  # of what it was doing
+                path.unlink()
