@@ -37,10 +37,6 @@ def set_kind(model: Model) -> None:
     model.main.operators[1].kind = "ABS"
 
 
-def set_version(model: Model) -> None:
-    model.main.operators[0].version += 1
-
-
 def set_weight(model: Model) -> None:
     weights = model.main.operators[0].inputs[1]
     assert weights is not None
@@ -70,7 +66,7 @@ def show_middle(model: Model) -> None:
 
 
 CHANGES = [
-    set_alpha, set_kind, set_version, set_weight, set_name, set_shape, set_type, add_bias,
+    set_alpha, set_kind, set_weight, set_name, set_shape, set_type, add_bias,
     show_middle,
 ]  # fmt: skip
 

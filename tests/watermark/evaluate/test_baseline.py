@@ -46,7 +46,7 @@ def quick() -> EvaluationReport:
 def test_comparison_is_refused_when_the_drop_means_nothing(
     max_drop: float, quick: EvaluationReport
 ) -> None:
-    with pytest.raises(UsageError, match=f"--max-drop: expected 0 or more, got {max_drop:g}"):
+    with pytest.raises(UsageError, match=f"expected 0 or more, got {max_drop:g}"):
         compare_with_baseline(quick, quick, max_drop=max_drop)
 
 

@@ -213,7 +213,7 @@ def test_engine_is_found_when_the_ending_is_in_capitals(pair: Pair, tmp_path: Pa
 def test_card_is_asked_for_when_a_file_does_not_say_it(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"model{suffix}"
     path.write_bytes(b"anything")
-    with pytest.raises(UsageError, match="give --card CARD"):
+    with pytest.raises(UsageError, match="does not say its card; give"):
         open_detector(path)
 
 

@@ -15,7 +15,7 @@ from edgeseal.data import photo_paths
 from edgeseal.errors import MissingExtraError, ModelError, UsageError
 from edgeseal.tflite.metrics import nmse_img, sign_agreement
 from edgeseal.watermark.evaluate._bits import MarkedPicture, model_input, share_of_bits
-from edgeseal.watermark.evaluate._metrics import capacity_bits, psnr_db, ssim
+from edgeseal.watermark.evaluate._metrics import capacity_bits, picture_psnr_db, ssim
 from edgeseal.watermark.evaluate._packages import require_evaluation
 from edgeseal.watermark.evaluate._peer_detectors import PeerDetector
 from edgeseal.watermark.evaluate._reading_task import ReadingTask, reading_task
@@ -214,10 +214,10 @@ def test_capacity_mirrors_when_all_bits_are_turned(accuracy: float) -> None:
 
 def test_psnr_falls_by_six_decibels_when_the_error_doubles() -> None:
     grey = np.full((8, 8, 3), 100, np.uint8)
-    once, twice = psnr_db(grey, grey + 4), psnr_db(grey, grey + 8)
+    once, twice = picture_psnr_db(grey, grey + 4), picture_psnr_db(grey, grey + 8)
     assert once == pytest.approx(20 * np.log10(255 / 4))
     assert once - twice == pytest.approx(20 * np.log10(2))
-    assert psnr_db(grey, grey - 4) == once  # bytes do not wrap around
+    assert picture_psnr_db(grey, grey - 4) == once  # bytes do not wrap around
 
 
 def test_similarity_is_one_when_pictures_are_equal() -> None:

@@ -17,7 +17,7 @@ from edgeseal.watermark.evaluate import EvaluationPlan, EvaluationSettings, Pict
 from edgeseal.watermark.evaluate import _run_evaluation as running
 from edgeseal.watermark.evaluate._evaluate_picture import Bench, draw_message, mark_source
 from edgeseal.watermark.evaluate._evaluation_plan import make_plan
-from edgeseal.watermark.evaluate._metrics import psnr_db, ssim
+from edgeseal.watermark.evaluate._metrics import picture_psnr_db, ssim
 from edgeseal.watermark.evaluate._run_evaluation import cores, evaluate_pictures
 from edgeseal.watermark.evaluate._state import State
 from edgeseal.watermark.evaluate._stored_pixels import to_stored
@@ -65,7 +65,7 @@ def test_record_has_what_an_evaluation_by_hand_gives(pair: Pair, album: Path) ->
     message = draw_message(SETTINGS, BITS, record.sha256)
     marked = mark_source(embedder, stored, message)
     assert record.message == message.hex
-    assert record.psnr_db == psnr_db(stored, marked)
+    assert record.psnr_db == picture_psnr_db(stored, marked)
     assert record.ssim == ssim(stored, marked)
 
     def read(pixels: np.ndarray) -> np.ndarray:
@@ -224,7 +224,7 @@ def test_model_error_advises_fewer_workers_when_a_worker_dies(
             self.is_shut = True
 
     monkeypatch.setattr(running, "ProcessPoolExecutor", Pool)
-    with pytest.raises(ModelError, match="try fewer --workers; the pictures that are finished"):
+    with pytest.raises(ModelError, match="the pictures that are finished are kept"):
         evaluate_pictures(plan_of(pair, album), workers=2)
 
 
