@@ -23,13 +23,17 @@ if TYPE_CHECKING:
         load_detector,
         load_embedder,
     )
+    from edgeseal.watermark.verbs._bench import bench
     from edgeseal.watermark.verbs._convert import ConvertedFiles, convert
     from edgeseal.watermark.verbs._demo import demo
     from edgeseal.watermark.verbs._detect import DetectionResults, detect
     from edgeseal.watermark.verbs._embed import EmbeddingResults, embed
     from edgeseal.watermark.verbs._evaluate import EvaluationResult, evaluate
+    from edgeseal.watermark.verbs._inspect import InspectedModel, inspect
     from edgeseal.watermark.verbs._models import KnownModels, models
     from edgeseal.watermark.verbs._prune import PrunedCheckpoint, prune
+    from edgeseal.watermark.verbs._quantize import QuantizedModel, quantize
+    from edgeseal.watermark.verbs._tune import sensitivity, tune
 
 __all__ = [
     "ConvertedFiles",
@@ -38,6 +42,7 @@ __all__ = [
     "Embedding",
     "EmbeddingResults",
     "EvaluationResult",
+    "InspectedModel",
     "KnownModels",
     "LiteRTDetector",
     "LiteRTEmbedder",
@@ -45,29 +50,39 @@ __all__ = [
     "PackResult",
     "Progress",
     "PrunedCheckpoint",
+    "QuantizedModel",
     "__version__",
+    "bench",
     "convert",
     "demo",
     "detect",
     "embed",
     "evaluate",
+    "inspect",
     "load_detector",
     "load_embedder",
     "models",
     "pack",
     "prune",
+    "quantize",
+    "sensitivity",
+    "tune",
 ]
 
 _VERBS = "edgeseal.watermark.verbs._"
 _RUNTIME = "edgeseal.watermark.runtime"
 _MODULES = {
+    _VERBS + "bench": ("bench",),
     _VERBS + "convert": ("ConvertedFiles", "convert"),
     _VERBS + "demo": ("demo",),
     _VERBS + "detect": ("DetectionResults", "detect"),
     _VERBS + "embed": ("EmbeddingResults", "embed"),
     _VERBS + "evaluate": ("EvaluationResult", "evaluate"),
+    _VERBS + "inspect": ("InspectedModel", "inspect"),
     _VERBS + "models": ("KnownModels", "models"),
     _VERBS + "prune": ("PrunedCheckpoint", "prune"),
+    _VERBS + "quantize": ("QuantizedModel", "quantize"),
+    _VERBS + "tune": ("sensitivity", "tune"),
     "edgeseal.watermark.pack": ("PackResult", "pack"),
 }
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from cli.commands import Run
-from edgeseal.cli._bench_report import EngineAgreement, accuracies
-from edgeseal.tflite.benchmark import EngineMeasurement
 
 
 @pytest.fixture
@@ -19,7 +16,7 @@ def quantized(converted: Path) -> Path:
 
 
 def test_record_is_complete_when_printed_as_json(run: Run, detector: Path, quantized: Path) -> None:
-    options = ("--rounds", 2, "--compiled-model", "--random", 3, "--json")
+    options = ("--rounds", 2, "--compiled-model", "--draws", 3, "--json")
     record = run("bench", detector, quantized, *options).json
     assert (record["schema_version"], record["command"]) == (1, "bench")
     assert (record["threads"], record["rounds"], record["pictures"]) == (1, 2, 3)
@@ -68,12 +65,12 @@ def test_others_are_timed_when_a_model_does_not_run(
     ("arguments", "message"),
     [
         (("--embedder", "x.tflite"), "--embedder marks pictures: name them with --images"),
-        (("--checkpoint", "x.pth"), "--checkpoint: for other engines; add --peers, or --peer NAME"),
+        (("--checkpoint", "x.pth"), "--checkpoint: for other engines; add --peers, or --peer"),
         (
             ("--calibration", "photos", "--checkpoint", "x.pth"),
             "--checkpoint and --calibration: for other engines",
         ),
-        (("--random", "2", "--images", "photos"), "--images and --random: give one of them"),
+        (("--draws", "2", "--images", "photos"), "--images and --draws: give one of them"),
         (("--peer", "nothing"), "unknown peers: 'nothing'; known peers: torch,"),
     ],
 )
@@ -90,13 +87,3 @@ def test_peers_are_refused_when_the_first_file_is_not_float(run: Run, quantized:
 
 def test_peers_are_refused_when_the_weights_are_not_known(run: Run, foreign: Path) -> None:
     assert "was not written by edgeseal" in run("bench", foreign, "--peer", "torch").refused()
-
-
-@pytest.mark.parametrize("is_detector", [True, False])
-def test_agreement_is_empty_when_results_are_not_finite(is_detector: bool) -> None:
-    good = np.array([[0, 1, -1], [0, 2, 1]], np.float32)
-    bad = np.where(good == 2, np.float32(np.nan), good)
-    found = [EngineMeasurement("a", "x", None, outputs=one) for one in (good, bad, good)]
-    first, broken, last = accuracies(found, None, is_detector=is_detector)
-    assert first == last != EngineAgreement()
-    assert broken == EngineAgreement()

@@ -55,14 +55,12 @@ def test_passes_are_listed_when_they_rewrote_something(
 def test_nothing_is_written_when_the_result_differs(
     run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import edgeseal.tflite.rewrites
-
     def shifted(model: Model) -> list[ModelChange]:
         [pad] = model.main.operators
         pad.options.mode = 1  # symmetric: another function
         return [ModelChange("all shifted", 1)]
 
-    monkeypatch.setattr(edgeseal.tflite.rewrites, "lean", shifted)
+    monkeypatch.setattr("edgeseal.tflite.verbs._lean.make_lean", shifted)
     done = run("lean", source, "-o", tmp_path / "lean.tflite")
     assert done.status == 1
     assert "not written" in done.err

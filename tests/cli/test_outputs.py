@@ -35,7 +35,7 @@ COMMANDS: dict[str, list[str]] = {
     "picture": [*QUANTIZE, "--calibration", "{picture}", "-o", "{picture}"],
     "float": ["repair", "{model}", "--float", "{float}", "-o", "{float}"],
     "lean": ["lean", "{lean}", "-o", "{lean}"],
-    "other": ["reduce", "{model}", "--against", "{other}", "-o", "{other}"],
+    "other": ["reduce", "{model}", "--float", "{other}", "-o", "{other}"],
     "candidate": ["compare", "{model}", "{candidate}.html", "--plot", "{candidate}.html"],
     "page": ["inspect", "{model}", "--float", "{page}", "--html", "{page}"],
     "report": [

@@ -8,8 +8,8 @@ import pytest
 
 from cli.commands import BITS, SIZE, Done, Run
 from edgeseal.tflite.graph import read_model
-from edgeseal.watermark import evaluate
-from edgeseal.watermark.evaluate import _watermark
+from edgeseal.tflite.probe import refusal
+from edgeseal.watermark.evaluate import _embedder_gate, _watermark
 from edgeseal.watermark.runtime import read_info
 
 
@@ -52,11 +52,9 @@ def test_error_says_so_when_there_is_nothing_to_quantize(
 def test_kernel_speaks_when_the_result_cannot_run(
     run: Run, refused_model: Path, foreign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgeseal.watermark import runtime
-
-    genuine = runtime.refusal(refused_model)
+    genuine = refusal(refused_model)
     assert genuine is not None
-    monkeypatch.setattr(runtime, "refusal", lambda path: genuine)
+    monkeypatch.setattr("edgeseal.tflite.verbs._quantize.refusal", lambda path: genuine)
     arguments = ["quantize", foreign, "--recipe", "dynamic-int8", "-o", tmp_path / "q.tflite"]
     done = run(*arguments, "--json")
     assert done.status == 1
@@ -175,7 +173,7 @@ def test_watermark_is_compared_when_an_embedder_is_quantized(
     done = run(*command, "--json")
     assert done.status == 0
     assert -80 < done.json["watermark_error_db"] < -8
-    monkeypatch.setattr(evaluate, "MAX_WATERMARK_ERROR_DB", -90.0)
+    monkeypatch.setattr(_embedder_gate, "MAX_WATERMARK_ERROR_DB", -90.0)
     monkeypatch.setattr(_watermark, "MAX_WATERMARK_ERROR_DB", -90.0)
     done = run(*command, "--overwrite")
     assert done.status == 1
@@ -238,8 +236,8 @@ def test_integer_ends_are_refused_before_any_work_when_floats_are_left(
     def work(*_: object, **__: object) -> None:
         raise AssertionError("worked on what was to be refused")
 
-    monkeypatch.setattr("edgeseal.tflite.quantization.quantize", work)
-    monkeypatch.setattr("edgeseal.cli._shared._calibration.calibrating", work)
+    monkeypatch.setattr("edgeseal.tflite.calibration.Calibration.observe", work)
+    monkeypatch.setattr("edgeseal.tflite.verbs._quantize.write_model", work)
     for recipe in ("dynamic-int8", "hybrid-int8"):
         output = tmp_path / "q.tflite"
         done = run("quantize", detector, "--recipe", recipe, "--io", "int8", "-o", output)

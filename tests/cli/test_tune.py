@@ -53,7 +53,7 @@ def test_status_is_one_and_nothing_is_written_when_the_budget_cannot_be_met(
     run: Run, detector: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "t.tflite"
-    done = run("tune", detector, "--max-size-mb", "0.001", "-o", output)
+    done = run("tune", detector, "--max-size", "0.001", "-o", output)
     assert done.status == 1
     assert "the budget cannot be met: size: " in done.err
     assert not output.exists()
@@ -63,7 +63,7 @@ def test_costs_of_every_layer_are_listed_when_asked_for(
     run: Run, detector: Path, embedder: Path, photos: Path, tmp_path: Path
 ) -> None:
     plot = tmp_path / "s.svg"
-    options = ["--embedder", embedder, "--images", photos, "--plot", plot, "--exact"]
+    options = ["--embedder", embedder, "--images", photos, "--plot", plot, "--full"]
     done = run("sensitivity", detector, *options, "--json")
     assert done.status == 0, done.err
     record = done.json
@@ -89,7 +89,7 @@ def test_models_of_other_converters_are_tuned_when_there_is_no_metric(
     ("options", "expected"),
     [
         ([], "no budget"),
-        (["--max-size-mb", "-3"], "size: must be more than 0"),
+        (["--max-size", "-3"], "size: must be more than 0"),
         (["--max-drop", "101"], "drop: must be 0..100"),
         (["--max-drop", "1", "--message", "ffff"], "--message needs --images"),
         (["--max-drop", "1", "--images", "EMPTY"], "no pictures in there"),

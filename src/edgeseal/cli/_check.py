@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._devices import check_devices
-from edgeseal.cli._shared._console import busy, mib, new_table, print_json, print_table, print_text
+from edgeseal.cli._shared._console import mib, new_table, print_result, print_table, print_text
 from edgeseal.cli._shared._options import (
     ImagesOption,
     JsonOption,
     MemoryLimitOption,
+    ModelArgument,
     SeedOption,
 )
-from edgeseal.cli._targets import check_targets
-from edgeseal.errors import UsageError
+from edgeseal.cli._shared._progress import ConsoleProgress
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from edgeseal.tflite import CheckReport, DeviceReport, TargetReports
+    from edgeseal.tflite.diagnosis import Finding, Node
+    from edgeseal.tflite.graph import Tensor
+    from edgeseal.tflite.targets import TargetReport
 
-    from edgeseal.tflite.diagnosis import CheckReport, Finding, Node
-    from edgeseal.tflite.graph import Model, Tensor
-
-__all__ = ["check", "finding_record", "report_record", "samples_of"]
+__all__ = ["check"]
 
 _NAME_LENGTH = 30  # letters; converters put the whole module path in front
-_MACS = 256
-_TIMEOUT_S = 60.0
-_DEVICE_TIMEOUT_S = 600.0  # an emulator takes a minute for a full-size picture
 _SHOWN_NODES = 3  # of warnings and notes; every failing node is shown
 
 
@@ -42,7 +39,7 @@ def _print_codes(value: bool) -> None:
 
 
 def check(
-    path: Annotated[Path, typer.Argument(metavar="MODEL", help="Any .tflite file.")],
+    path: ModelArgument,
     images: ImagesOption = None,
     targets: Annotated[
         list[str] | None,
@@ -95,172 +92,50 @@ def check(
     with 1 if there is a finding of level error, if a target does not take every operator, or if a
     device does not take all of it or computes something else.
     """
-    from edgeseal.tflite.diagnosis import check as check_model
-    from edgeseal.tflite.graph import read_model
-    from edgeseal.tflite.probe import Prober
+    from edgeseal import tflite
 
-    _check_options(targets, macs=macs, images=images, prepare_only=prepare_only)
-    _check_device_options(
-        devices, targets, prepare_only=prepare_only, memory_limit=memory_limit_mib
+    # which of the three it is, only the options tell
+    check_file: Callable[..., CheckReport | TargetReports | DeviceReport] = tflite.check
+    found = check_file(
+        path,
+        images=images or None,
+        targets=targets or None,
+        devices=devices or None,
+        macs=macs,
+        prepare_only=prepare_only,
+        timeout_s=timeout_s,
+        memory_limit_mib=memory_limit_mib,
+        seed=seed,
+        progress=ConsoleProgress(),
     )
-    if devices:
-        check_devices(
-            path,
-            devices,
-            images=images,
-            seed=seed,
-            timeout_s=_DEVICE_TIMEOUT_S if timeout_s is None else timeout_s,
-            as_json=as_json,
-        )
+    print_result("check", found, as_json=as_json, show=lambda: _show(path, found))
+
+
+def _show(path: Path, found: CheckReport | TargetReports | DeviceReport) -> None:
+    from edgeseal.tflite import DeviceReport, TargetReports
+
+    size = mib(path.stat().st_size)
+    if isinstance(found, DeviceReport):
+        print_text(f"{path}  {size}, {found.results[0].operators} operators")
+        print_text(str(found))
         return
-    timeout_s = _TIMEOUT_S if timeout_s is None else timeout_s
-    limit_bytes = None if memory_limit_mib is None else int(memory_limit_mib * 2**20)
-    if targets:
-        check_targets(
-            path,
-            targets,
-            macs=_MACS if macs is None else macs,
-            timeout_s=timeout_s,
-            memory_limit_bytes=limit_bytes,
-            as_json=as_json,
-        )
+    if isinstance(found, TargetReports):
+        print_text(f"{path}  {size}, {found.reports[0].operators} operators")
+        for report in found.reports:
+            _show_target(report)
         return
-    model = read_model(path)
-    samples = [] if prepare_only else samples_of(model, images)
-    with (
-        busy(f"checking {path.name}"),
-        Prober(timeout_s=timeout_s, memory_limit_bytes=limit_bytes) as prober,
-    ):
-        report = check_model(model, path, prober, samples=samples, seed=seed)
-    if as_json:
-        print_json("check", report_record(report))
-    else:
-        _show(report)
-    if not report.is_good:
-        raise typer.Exit(1)
-
-
-def _check_options(
-    targets: list[str] | None, *, macs: int | None, images: list[Path] | None, prepare_only: bool
-) -> None:
-    """Refuse options that would change nothing.
-
-    Raises:
-        UsageError: they belong to the other use of the verb.
-    """
-    if macs is not None and "ethos-u85" not in (targets or ()):
-        raise UsageError("--macs goes with --target ethos-u85; leave it out")
-    if targets and (images or prepare_only):
-        raise UsageError("--images and --prepare-only go with trying the file, without --target")
-    if images and prepare_only:
-        raise UsageError("--images and --prepare-only: give one of them; pictures need a run")
-
-
-def _check_device_options(
-    devices: list[str] | None,
-    targets: list[str] | None,
-    *,
-    prepare_only: bool,
-    memory_limit: float | None,
-) -> None:
-    """Refuse options that would change nothing beside ``--on``.
-
-    Raises:
-        UsageError: they belong to another use of the verb.
-    """
-    if devices and (targets or prepare_only or memory_limit is not None):
-        raise UsageError(
-            "--on runs the file on devices: leave --target, --prepare-only and --memory-limit out"
-        )
-
-
-def samples_of(model: Model, images: list[Path] | None) -> list[dict[str, NDArray[Any]]]:
-    """Return what to run a model on: pictures, or one sample whose inputs are drawn."""
-    if not images:
-        return [{}]
-    from edgeseal.pictures import list_pictures
-    from edgeseal.tflite.inputs import picture_input, picture_samples
-
-    return picture_samples(list_pictures(images), picture_input(model))
-
-
-def report_record(report: CheckReport) -> dict[str, object]:
-    """Return a report for JSON."""
-    return {
-        "path": str(report.path),
-        "runtime": report.runtime,
-        "prepares": report.prepares,
-        "runs": report.runs,
-        "operators": report.operators,
-        "fallback": report.fallback,
-        "partitions": report.partitions,
-        "findings": [finding_record(finding) for finding in report.findings],
-    }
-
-
-def finding_record(finding: Finding) -> dict[str, object]:
-    """Return a finding for JSON."""
-    kind = finding.kind
-    return {
-        "code": finding.code,
-        "level": finding.level.value,
-        "title": kind.title,
-        "cause": kind.cause,
-        "remedy": kind.remedy,
-        "mendable": kind.is_mendable,
-        "message": finding.message,
-        "nodes": [_node_record(node) for node in finding.nodes],
-        "tensors": [_tensor_record(tensor) for tensor in finding.tensors],
-    }
-
-
-def _node_record(node: Node) -> dict[str, object]:
-    operator = node.operator
-    return {
-        "subgraph": node.subgraph.name,
-        "number": node.number,
-        "kind": operator.kind,
-        "module": node.module,
-        "inputs": [None if t is None else _tensor_record(t) for t in operator.inputs],
-        "outputs": [_tensor_record(tensor) for tensor in operator.outputs],
-    }
-
-
-def _tensor_record(tensor: Tensor) -> dict[str, object]:
-    return {
-        "name": tensor.name,
-        "type": tensor.dtype,
-        "shape": list(tensor.shape),
-        "constant": tensor.is_constant,
-    }
-
-
-def _show(report: CheckReport) -> None:
-    size = mib(report.path.stat().st_size)
-    print_text(f"{report.path}  {size}, {report.operators} operators, LiteRT {report.runtime}")
-    print_text(_verdict(report))
-    if not report.findings:
+    print_text(f"{path}  {size}, {found.operators} operators, LiteRT {found.runtime}")
+    print_text(found.verdict)
+    if not found.findings:
         return
     table = new_table("code", "level", "where", "what", "repair", right=("where",), texts=("what",))
-    for finding in report.findings:
-        count = len(finding.nodes) or len(finding.tensors)
-        where = f"{count} {'node' if finding.nodes else 'tensor'}{'s' * (count != 1)}"
-        mendable = "yes" if finding.kind.is_mendable else "-"
-        what = finding.kind.title
-        table.add_row(finding.code, finding.level.value, where if count else "file", what, mendable)
+    for finding in found.findings:
+        kind = finding.kind
+        mendable = "yes" if kind.is_mendable else "-"
+        table.add_row(finding.code, finding.level.value, finding.place, kind.title, mendable)
     print_table(table)
-    for finding in report.findings:
+    for finding in found.findings:
         _show_finding(finding)
-
-
-def _verdict(report: CheckReport) -> str:
-    if not report.prepares:
-        return "cannot be prepared by this LiteRT"
-    ran = {None: "", True: ", runs", False: ", but fails when it runs"}[report.runs]
-    place = f"; {report.operators - report.fallback} operators on the accelerated delegate"
-    count = f"{report.partitions} piece{'s' * (report.partitions != 1)}"
-    pieces = f" in {count}" if report.partitions else ""
-    return f"prepares{ran}{place}{pieces}, {report.fallback} on fallback kernels"
 
 
 def _show_finding(finding: Finding) -> None:
@@ -300,3 +175,27 @@ def _short(name: str) -> str:
 def _kind(tensor: Tensor) -> str:
     constant = "const " if tensor.is_constant else ""
     return f"{constant}{tensor.dtype}{list(tensor.shape)}"
+
+
+def _show_target(report: TargetReport) -> None:
+    print_text(f"\n{report}")
+    print_text(f"  {report.basis.value}: {report.source}")
+    if report.refusal:
+        print_text(f"  cannot be prepared at all: {' '.join(report.refusal.split())}")
+    estimate = report.estimate
+    if estimate is not None:
+        print_text(
+            f"  estimate for {estimate.accelerator} ({estimate.system}): "
+            f"{estimate.latency_ms:.2f} ms, {estimate.cycles / 1e6:.2f} M cycles, "
+            f"{estimate.macs / 1e6:.0f} M MACs"
+        )
+        print_text(
+            f"  on-chip memory {mib(estimate.sram_bytes)}, off-chip {mib(estimate.dram_bytes)}, "
+            f"weights as stored {mib(estimate.weights_bytes)}; without what falls back"
+        )
+    if report.fallbacks:
+        columns = "operator", "count", "falls back because"
+        table = new_table(*columns, right=("count",), texts=columns[2:])
+        for kind, reason, count in report.groups():
+            table.add_row(kind, count, reason)
+        print_table(table)

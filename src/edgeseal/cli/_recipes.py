@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._shared._console import new_table, print_json, print_table, print_text
+from edgeseal.cli._shared._console import new_table, print_result, print_table, print_text
 from edgeseal.cli._shared._options import JsonOption
+
+if TYPE_CHECKING:
+    from edgeseal.tflite import RecipeList
 
 __all__ = ["recipes"]
 
@@ -21,21 +23,21 @@ def recipes(
     as_json: JsonOption = False,
 ) -> None:
     """List the ways to quantize, or show one to start your own from."""
-    from edgeseal.tflite.quantization import find_recipe, recipe_names, recipe_to_json
+    from edgeseal import tflite
 
-    if name is not None:
-        text = recipe_to_json(find_recipe(name))
-        if as_json:
-            print_json("recipes", {"recipes": [json.loads(text)]})
-        else:
-            for line in text.splitlines():
-                print_text(line)
-        return
-    known = [find_recipe(name) for name in recipe_names()]
-    if as_json:
-        print_json("recipes", {"recipes": [json.loads(recipe_to_json(one)) for one in known]})
+    found = tflite.recipes(name)
+    print_result(
+        "recipes", found, as_json=as_json, show=lambda: _show(found, is_one=name is not None)
+    )
+
+
+def _show(found: RecipeList, *, is_one: bool) -> None:
+    if is_one:
+        from edgeseal.tflite.quantization import recipe_to_json
+
+        print_text(recipe_to_json(found.recipes[0]).rstrip())
         return
     table = new_table("recipe", "calibration", "what it does", texts=("what it does",))
-    for recipe in known:
+    for recipe in found.recipes:
         table.add_row(recipe.name, "needed" if recipe.needs_calibration else "", recipe.summary)
     print_table(table)

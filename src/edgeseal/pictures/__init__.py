@@ -19,6 +19,7 @@ from edgeseal.pictures._save import (
 )
 from edgeseal.pictures._sources import (
     find_sources,
+    given_pictures,
     list_files,
     list_pictures,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "ImageInput",
     "find_pictures",
     "find_sources",
+    "given_pictures",
     "list_files",
     "list_pictures",
     "map_in_order",

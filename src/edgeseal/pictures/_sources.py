@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
+
+import numpy as np
+from PIL import Image
 
 from edgeseal.errors import FileError
 from edgeseal.pictures._folder import PICTURE_SUFFIXES, find_pictures
+from edgeseal.pictures._read_image import ImageInput
 
-__all__ = ["find_sources", "list_files", "list_pictures"]
+__all__ = ["find_sources", "given_pictures", "list_files", "list_pictures"]
 
 _STDIN = "-"
 _LIST_MARK = "@"
@@ -70,6 +75,22 @@ def list_pictures(
         raise FileError(
             f"{listed}: no {kind} in there; files with these endings are: {' '.join(suffixes)}"
         )
+    return found
+
+
+def given_pictures(images: ImageInput | Iterable[ImageInput]) -> list[ImageInput]:
+    """Return pictures that were given, one or many, with those of folders, patterns and lists.
+
+    Raises:
+        FileError: there are none in what was named, or a folder or list cannot be read.
+    """
+    many: Any = images
+    if isinstance(images, str | Path | bytes | np.ndarray | Image.Image) or hasattr(images, "read"):
+        many = [images]
+    found: list[ImageInput] = []
+    for is_name, run in itertools.groupby(many, lambda image: isinstance(image, str | Path)):
+        given = list(run)
+        found += list_pictures(given) if is_name else given
     return found
 
 

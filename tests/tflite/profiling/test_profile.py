@@ -26,11 +26,11 @@ from edgeseal.tflite.profiling import Placement, Profile, profile
 from graphs import constant, model_of, value
 
 
-def profiled(model: Model, folder: Path, *, threads: int = 1, repeats: int = 3) -> Profile:
+def profiled(model: Model, folder: Path, *, threads: int = 1, rounds: int = 3) -> Profile:
     path = folder / "m.tflite"
     write_model(model, path, overwrite=True)
     with Prober(threads=threads) as prober:
-        return profile(path, read_model(path), prober, repeats=repeats)
+        return profile(path, read_model(path), prober, rounds=rounds)
 
 
 def layers(side: int = 256, *, weights: str = "FLOAT32") -> Model:
@@ -60,7 +60,7 @@ def by_kind(found: Profile) -> dict[str, Any]:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_times_are_shares_of_the_whole_when_the_file_runs(threads: int, tmp_path: Path) -> None:
-    found = profiled(layers(), tmp_path, threads=threads, repeats=5)
+    found = profiled(layers(), tmp_path, threads=threads, rounds=5)
     assert found.threads == threads
     assert found.refusal == ""
     assert found.latency_ms > 0 < found.processor_ms

@@ -118,7 +118,7 @@ def test_status_is_one_when_there_is_nothing_to_reduce(
         (["--finding", "ES010", "--against-fallback"], "ask for different faults"),
         (["--command", "true"], "has no {}"),
         (["--command", "true 'x"], "No closing quotation"),
-        (["--against", "missing.tflite"], "missing.tflite: cannot be read"),
+        (["--float", "missing.tflite"], "missing.tflite: cannot be read"),
     ],
 )
 def test_usage_error_is_one_line_when_options_make_no_sense(

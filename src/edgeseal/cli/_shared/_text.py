@@ -27,7 +27,7 @@ def printable(text: str) -> str:
 
 
 def option_names(command: Any) -> dict[str, str]:
-    """Return what to type for each parameter of a verb, by the name that Python has for it."""
+    """Return what to type for each argument of a verb, by the name that Python has for it."""
     return {
         parameter.name: max(parameter.opts, key=len)
         if parameter.param_type_name == "option"

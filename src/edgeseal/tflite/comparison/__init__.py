@@ -8,6 +8,9 @@ from edgeseal.tflite.comparison._compare import (
     check_ends,
     compare,
 )
+from edgeseal.tflite.comparison._comparison_record import (
+    comparison_record,
+)
 from edgeseal.tflite.comparison._comparison_text import (
     summary_lines,
 )
@@ -36,6 +39,7 @@ __all__ = [
     "check_ends",
     "check_plot",
     "compare",
+    "comparison_record",
     "summary_lines",
     "write_plot",
 ]

@@ -51,6 +51,33 @@ class CheckReport:
         """Whether there is no finding of level error."""
         return not any(finding.level is Level.ERROR for finding in self.findings)
 
+    @property
+    def verdict(self) -> str:
+        """Whether it runs, and where, in a line."""
+        if not self.prepares:
+            return "cannot be prepared by this LiteRT"
+        ran = {None: "", True: ", runs", False: ", but fails when it runs"}[self.runs]
+        place = f"; {self.operators - self.fallback} operators on the accelerated delegate"
+        count = f"{self.partitions} piece{'s' * (self.partitions != 1)}"
+        pieces = f" in {count}" if self.partitions else ""
+        return f"prepares{ran}{place}{pieces}, {self.fallback} on fallback kernels"
+
+    def to_json(self) -> dict[str, object]:
+        """Return it for JSON."""
+        return {
+            "path": str(self.path),
+            "runtime": self.runtime,
+            "prepares": self.prepares,
+            "runs": self.runs,
+            "operators": self.operators,
+            "fallback": self.fallback,
+            "partitions": self.partitions,
+            "findings": [finding.to_json() for finding in self.findings],
+        }
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.path}: {self.verdict}", *map(str, self.findings)])
+
 
 def check_file(
     path: str | Path,

@@ -27,6 +27,18 @@ class Node:
     number: int
     module: str = ""
 
+    def to_json(self) -> dict[str, object]:
+        """Return it for JSON."""
+        operator = self.operator
+        return {
+            "subgraph": self.subgraph.name,
+            "number": self.number,
+            "kind": operator.kind,
+            "module": self.module,
+            "inputs": [None if t is None else _tensor_record(t) for t in operator.inputs],
+            "outputs": [_tensor_record(tensor) for tensor in operator.outputs],
+        }
+
     def __str__(self) -> str:
         outputs = ", ".join(tensor.name for tensor in self.operator.outputs if tensor.name)
         return f"{self.operator.kind} (node {self.number}{' -> ' * bool(outputs)}{outputs})"
@@ -58,6 +70,31 @@ class Finding:
         """How bad it is."""
         return self.kind.level
 
+    @property
+    def place(self) -> str:
+        """Where it is, as a count."""
+        count = len(self.nodes) or len(self.tensors)
+        what = "node" if self.nodes else "tensor"
+        return f"{count} {what}{'s' * (count != 1)}" if count else "file"
+
+    def to_json(self) -> dict[str, object]:
+        """Return it for JSON."""
+        kind = self.kind
+        return {
+            "code": self.code,
+            "level": self.level.value,
+            "title": kind.title,
+            "cause": kind.cause,
+            "remedy": kind.remedy,
+            "mendable": kind.is_mendable,
+            "message": self.message,
+            "nodes": [node.to_json() for node in self.nodes],
+            "tensors": [_tensor_record(tensor) for tensor in self.tensors],
+        }
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.level.value}, {self.place}: {self.kind.title}"
+
 
 def nodes_of(model: Model) -> list[Node]:
     """Return every operator of a model with its place."""
@@ -87,3 +124,12 @@ def find_nodes(
     """Return a finding with the nodes that are wrong, or none."""
     wrong = tuple(node for node in nodes if is_wrong(node.operator))
     return [Finding(code, wrong)] if wrong else []
+
+
+def _tensor_record(tensor: Tensor) -> dict[str, object]:
+    return {
+        "name": tensor.name,
+        "type": tensor.dtype,
+        "shape": list(tensor.shape),
+        "constant": tensor.is_constant,
+    }

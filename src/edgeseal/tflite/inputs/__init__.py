@@ -14,6 +14,7 @@ from edgeseal.tflite.inputs._paired_samples import (
 from edgeseal.tflite.inputs._picture_samples import (
     picture_input,
     picture_samples,
+    samples_of,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "picture_samples",
     "pink_noise",
     "samples_from_pictures",
+    "samples_of",
 ]

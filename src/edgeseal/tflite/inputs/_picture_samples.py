@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from edgeseal.errors import UsageError
 from edgeseal.pictures._read_image import ImageInput, read_image
 from edgeseal.pictures._resize import resize
+from edgeseal.pictures._sources import given_pictures
 from edgeseal.tflite.graph import Model, Tensor
 
-__all__ = ["picture_input", "picture_samples"]
+__all__ = ["picture_input", "picture_samples", "samples_of"]
 
 _CHANNELS = (1, 3)
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
@@ -55,6 +56,20 @@ def picture_samples(
         FileError, ImageError: a picture cannot be read.
     """
     return [{tensor.name: _fitted(read_image(picture), tensor)} for picture in pictures]
+
+
+def samples_of(
+    model: Model, images: ImageInput | Iterable[ImageInput] | None
+) -> list[dict[str, NDArray[Any]]]:
+    """Return what to run a model on: pictures, or one sample whose inputs are left to be drawn.
+
+    Raises:
+        UsageError: the model takes no picture.
+        FileError, ImageError: there are no pictures in what was named, or one cannot be read.
+    """
+    if images is None:
+        return [{}]
+    return picture_samples(given_pictures(images), picture_input(model))
 
 
 def _layout(tensor: Tensor) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import itertools
 import math
 import statistics
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,21 @@ class OperatorTime:
     macs: Macs | None
     message: str
 
+    def to_json(self) -> dict[str, object]:
+        """Return it for JSON."""
+        macs = self.macs
+        return {
+            "number": self.number,
+            "kind": self.operator.kind,
+            "outputs": [tensor.name for tensor in self.operator.outputs],
+            "module": self.module,
+            "placement": self.placement.value,
+            "latency_ms": self.latency_ms,
+            "share": self.share,
+            "macs": macs and {"count": macs.count, "arithmetic": macs.arithmetic.value},
+            "failure": self.message or None,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class KindTime:
@@ -109,7 +125,7 @@ class Profile:
     Attributes:
         path: the file.
         threads: that LiteRT used.
-        repeats: timed runs of each operator.
+        rounds: timed runs of each operator.
         latency_ms: median of the whole file's runs; None where it does not run.
         processor_ms: the same in processor time, over all threads.
         refusal: why it does not, in the runtime's own words; empty if it does.
@@ -119,12 +135,17 @@ class Profile:
 
     path: Path
     threads: int
-    repeats: int
+    rounds: int
     latency_ms: float | None
     processor_ms: float | None
     refusal: str
     partitions: int
     operators: tuple[OperatorTime, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the file runs as a whole."""
+        return not self.refusal
 
     @property
     def isolated_ms(self) -> float:
@@ -151,13 +172,36 @@ class Profile:
         kinds = [_kind_time(kind, group) for kind, group in groups.items()]
         return sorted(kinds, key=lambda kind: (-kind.latency_ms, kind.kind))
 
+    def to_json(self) -> dict[str, object]:
+        """Return all of it for JSON."""
+        total = self.macs()
+        integer = self.macs(Arithmetic.INTEGER, Arithmetic.HYBRID)
+        return {
+            "path": str(self.path),
+            "threads": self.threads,
+            "rounds": self.rounds,
+            "latency_ms": self.latency_ms,
+            "processor_ms": self.processor_ms,
+            "refusal": self.refusal or None,
+            "partitions": self.partitions,
+            "isolated_ms": self.isolated_ms,
+            "isolated_share": self.isolated_share,
+            "macs": {"total": total, **{a.value: self.macs(a) for a in Arithmetic}},
+            "integer_macs_share": integer / total if total else None,
+            "kinds": [dataclasses.asdict(kind) for kind in self.kinds()],
+            "operators": [operator.to_json() for operator in self.operators],
+        }
+
+    def __str__(self) -> str:
+        return "\n".join(_summary_lines(self))
+
 
 def profile(
     path: Path,
     model: Model,
     prober: Prober,
     *,
-    repeats: int = 20,
+    rounds: int = 20,
     seed: int = 0,
     advance: Callable[[], None] = lambda: None,
 ) -> Profile:
@@ -170,7 +214,7 @@ def profile(
         path: the file.
         model: what it holds.
         prober: where it runs; it also says with how many threads.
-        repeats: timed runs of each operator, 1 or more.
+        rounds: timed runs of each operator, 1 or more.
         seed: for the inputs, which are drawn.
         advance: called after each operator.
 
@@ -180,7 +224,7 @@ def profile(
     """
     sample = next(drawn_samples(model, model, 1, seed=seed)).reference
     whole = _Whole(path, tuple(sample[tensor] for tensor in model.main.inputs), prober)
-    steps = execute(model.main, sample, prober, seed=seed, repeats=repeats)
+    steps = execute(model.main, sample, prober, seed=seed, repeats=rounds)
     unpacking = Unpacking(model.main)
     timed = (_timed(_announced(step, advance), prober, unpacking) for step in steps)
     shares = _with_shares(timed, len(model.main.operators), whole)
@@ -201,12 +245,50 @@ def profile(
     return Profile(
         path=path,
         threads=prober.threads,
-        repeats=repeats,
+        rounds=rounds,
         latency_ms=whole.latency_ms,
         processor_ms=whole.processor_ms,
         refusal=whole.refusal,
         partitions=whole.partitions,
         operators=operators,
+    )
+
+
+def _summary_lines(found: Profile) -> Iterator[str]:
+    """Yield what is to be said of the whole file."""
+    threads = f"{found.threads} thread{'s' * (found.threads != 1)}"
+    whole = "does not run" if found.latency_ms is None else f"{found.latency_ms:.3g} ms"
+    share = "" if found.isolated_share is None else f", {found.isolated_share:.0%} of the whole"
+    yield (
+        f"{found.path}: {whole} with {threads}; operators one by one: {found.isolated_ms:.3g} ms"
+        + share
+    )
+    yield _places(found)
+    yield _macs(found)
+
+
+def _places(found: Profile) -> str:
+    counts = Counter(operator.placement for operator in found.operators)
+    parts = [f"{counts[Placement.DELEGATE]} on the accelerated delegate"]
+    if found.partitions:
+        parts[0] += f", in {found.partitions} piece{'s' * (found.partitions != 1)}"
+    if counts[Placement.FALLBACK]:
+        parts.append(f"{counts[Placement.FALLBACK]} on LiteRT's own kernels")
+    if counts[Placement.LOADING]:
+        parts.append(f"{counts[Placement.LOADING]} unpack constants once, when it is loaded")
+    return f"{len(found.operators)} operators: {'; '.join(parts)}"
+
+
+def _macs(found: Profile) -> str:
+    total = found.macs()
+    if not total:
+        return "no multiply-accumulates in matrix products, convolutions or recurrent layers"
+    shares = {a: found.macs(a) / total for a in Arithmetic}
+    return (
+        f"{total / 1e9:.3g} G multiply-accumulates, "
+        f"{shares[Arithmetic.INTEGER] + shares[Arithmetic.HYBRID]:.1%} on integer kernels: "
+        f"{shares[Arithmetic.INTEGER]:.1%} integers, {shares[Arithmetic.HYBRID]:.1%} floats that "
+        f"are quantized on the way; {shares[Arithmetic.FLOAT]:.1%} float"
     )
 
 

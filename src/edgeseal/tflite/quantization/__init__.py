@@ -6,7 +6,12 @@ from edgeseal.tflite.quantization._quantization_report import (
     QuantizationReport,
     Share,
 )
-from edgeseal.tflite.quantization._quantize import RECIPE_METADATA, bundled_calibration, quantize
+from edgeseal.tflite.quantization._quantize import (
+    RECIPE_METADATA,
+    bundled_calibration,
+    check_fit,
+    quantize,
+)
 from edgeseal.tflite.quantization.integer import Ends, find_ends, set_ends
 from edgeseal.tflite.quantization.recipe._layer_plan import (
     LayerPlan,
@@ -45,6 +50,7 @@ __all__ = [
     "Share",
     "WeightType",
     "bundled_calibration",
+    "check_fit",
     "find_ends",
     "find_recipe",
     "make_plan",

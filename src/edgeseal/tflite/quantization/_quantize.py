@@ -13,11 +13,17 @@ from edgeseal.tflite.quantization._quantization_report import (
 from edgeseal.tflite.quantization._stages import STAGES
 from edgeseal.tflite.quantization._work import Work
 from edgeseal.tflite.quantization.integer import Ends, set_ends
-from edgeseal.tflite.quantization.recipe._layer_plan import make_plan, refuse_quantized
+from edgeseal.tflite.quantization.recipe._layer_plan import LayerPlan, make_plan, refuse_quantized
 from edgeseal.tflite.quantization.recipe._recipe import Recipe
 from edgeseal.tflite.quantization.recipe._recipe_json import recipe_to_json
 
-__all__ = ["RECIPE_METADATA", "bundled_calibration", "quantize", "refuse_quantized"]
+__all__ = [
+    "RECIPE_METADATA",
+    "bundled_calibration",
+    "check_fit",
+    "quantize",
+    "refuse_quantized",
+]
 
 RECIPE_METADATA = "edgeseal_recipe"
 """Name of the metadata entry that holds the recipe, as JSON."""
@@ -51,12 +57,7 @@ def quantize(
             the ends are to be integers.
         FileError, ImageError: a picture to calibrate with cannot be read.
     """
-    plan = make_plan(model, recipe)
-    if ends is not Ends.FLOAT32 and not plan.is_integer:
-        raise UsageError(
-            f"`io` {ends.value} goes with recipes that make every operator an integer one, such as "
-            f"full-int8; {recipe.name} leaves some float"
-        )
+    plan = check_fit(model, recipe, ends)
     if recipe.needs_calibration and calibration is None:
         calibration = Calibration.on(model)
     work = Work(model, recipe, plan, calibration)
@@ -67,6 +68,21 @@ def quantize(
         set_ends(model, ends)
     _describe(model, recipe)
     return report(work)
+
+
+def check_fit(model: Model, recipe: Recipe, ends: Ends = Ends.FLOAT32) -> LayerPlan:
+    """Find out before any work whether a recipe fits a model, and return what it would do.
+
+    Raises:
+        ModelError, UsageError: as :func:`quantize`.
+    """
+    plan = make_plan(model, recipe)
+    if ends is not Ends.FLOAT32 and not plan.is_integer:
+        raise UsageError(
+            f"`io` {ends.value} goes with recipes that make every operator an integer one, such as "
+            f"full-int8; {recipe.name} leaves some float"
+        )
+    return plan
 
 
 def bundled_calibration(model: Model, recipe: Recipe) -> Calibration | None:

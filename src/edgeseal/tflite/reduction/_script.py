@@ -10,8 +10,8 @@ from edgeseal.tflite.reduction._reduction import Reduction, Script, reduction_pa
 __all__ = ["script_for"]
 
 _CHECK = """\
-from edgeseal.tflite.diagnosis import check_file
-for finding in check_file({model!r}).findings:
+from edgeseal import tflite
+for finding in tflite.check({model!r}).findings:
     print(finding.code, finding.kind.title, finding.message)
 """
 _PREPARE = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from collections import Counter
 from dataclasses import dataclass
@@ -94,6 +95,38 @@ class TargetReport:
     def is_good(self) -> bool:
         """Whether the target takes every operator."""
         return not self.fallbacks and not self.refusal
+
+    def to_json(self) -> dict[str, object]:
+        """Return it for JSON."""
+        return {
+            "target": self.target.value,
+            "basis": self.basis.name.lower(),
+            "source": self.source,
+            "good": self.is_good,
+            "refusal": self.refusal,
+            "operators": self.operators,
+            "partitions": self.partitions,
+            "fallbacks": [
+                {
+                    "number": found.node.number,
+                    "kind": found.node.operator.kind,
+                    "module": found.node.module,
+                    "outputs": [tensor.name for tensor in found.node.operator.outputs],
+                    "reason": found.reason,
+                }
+                for found in self.fallbacks
+            ],
+            "estimate": None if self.estimate is None else dataclasses.asdict(self.estimate),
+        }
+
+    def __str__(self) -> str:
+        taken = self.operators - len(self.fallbacks)
+        pieces = f" in {self.partitions} piece{'s' * (self.partitions != 1)}"
+        where = pieces if self.partitions else ""
+        return (
+            f"{self.target.value}: {taken} of {self.operators} operators{where}, "
+            f"{len(self.fallbacks)} fall back"
+        )
 
     def groups(self) -> list[tuple[str, str, int]]:
         """Return kinds of operators, reasons and how often they occur, the most frequent first."""

@@ -24,7 +24,7 @@ __all__ = ["Budget", "TuneResult", "TunedRecipe", "pareto", "search"]
 
 _SPREAD = 5  # points of the path that are always measured
 _CLEARLY = 0.9  # of the error; less of a change is not worth another path
-_MB = 1e6
+_MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Budget:
     def __post_init__(self) -> None:
         problems = []
         if self.max_size_bytes is not None and self.max_size_bytes <= 0:
-            problems.append(f"size: must be more than 0, is {self.max_size_bytes / _MB:g} MB")
+            problems.append(f"size: must be more than 0, is {self.max_size_bytes / _MIB:g} MiB")
         if self.max_drop_points is not None and not 0 <= self.max_drop_points <= 100:
             problems.append(f"drop: must be 0..100 points, is {self.max_drop_points:g}")
         if self.max_time_ratio is not None and not self.max_time_ratio > 0:
@@ -326,9 +326,9 @@ _DROP = _Limit(
     "({name})",
 )
 _SIZE = _Limit(
-    lambda budget: None if budget.max_size_bytes is None else budget.max_size_bytes / _MB,
-    lambda one: one.trial.size_bytes / _MB,
-    "size: {value:.2f} MB at least {where}, {over:.2f} more than the {limit:g} asked for ({name})",
+    lambda budget: None if budget.max_size_bytes is None else budget.max_size_bytes / _MIB,
+    lambda one: one.trial.size_bytes / _MIB,
+    "size: {value:.2f} MiB at least {where}, {over:.2f} more than the {limit:g} asked for ({name})",
 )
 _TIME = _Limit(
     lambda budget: budget.max_time_ratio,

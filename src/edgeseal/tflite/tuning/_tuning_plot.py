@@ -18,7 +18,7 @@ PLOT_SUFFIXES = (".png", ".svg")
 _COLOURS = {"int4": "#c84e00", "int8": "#0064a8", "float16": "#7b8794"}
 _LABELLED = 60  # layers along the axis that can still be read
 _LEAST = 1e-9  # smallest error shown
-_MB = 1e6
+_MIB = 2**20
 
 
 def check_plot(path: Path) -> None:
@@ -90,11 +90,11 @@ def plot_found(
             *_points([found.winner]), marker="*", s=220, color="#2a8f3c", zorder=4, label="winner"
         )
     if budget.max_size_bytes is not None:
-        axes.axvline(budget.max_size_bytes / _MB, color="#b3123c", linestyle="--", linewidth=1)
+        axes.axvline(budget.max_size_bytes / _MIB, color="#b3123c", linestyle="--", linewidth=1)
     if budget.max_drop_points is not None:
         axes.axhline(budget.max_drop_points, color="#b3123c", linestyle="--", linewidth=1)
     axes.set_yscale("symlog", linthresh=0.1)
-    axes.set_xlabel("size of the file (MB)")
+    axes.set_xlabel("size of the file (MiB)")
     axes.set_ylabel(f"drop against float32 (points of {metric})")
     axes.set_title("Size and drop of what was measured; dashed: the budget")
     axes.grid(alpha=0.3)
@@ -103,7 +103,7 @@ def plot_found(
 
 
 def _point(one: TunedRecipe) -> tuple[float, float]:
-    return one.trial.size_bytes / _MB, one.drop_points
+    return one.trial.size_bytes / _MIB, one.drop_points
 
 
 def _points(candidates: Sequence[TunedRecipe]) -> tuple[list[float], list[float]]:

@@ -1,0 +1,297 @@
+"""Measures time, memory and agreement of models."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseal._progress import SILENT, Progress
+from edgeseal.errors import UsageError
+from edgeseal.pictures import ImageInput, given_pictures
+from edgeseal.tflite.benchmark import (
+    Engine,
+    EngineMeasurement,
+    LiteRTCompiledModel,
+    LiteRTInterpreter,
+)
+from edgeseal.tflite.benchmark import bench as measure
+from edgeseal.tflite.comparison import ModelFile, check_ends
+from edgeseal.tflite.inputs import ModelInputs, model_inputs
+from edgeseal.tflite.metrics import nmse
+
+__all__ = [
+    "BenchResult",
+    "Bencher",
+    "EngineAgreement",
+    "agreements_of",
+    "bench",
+    "files_of",
+    "plain_agreement",
+]
+
+_DRAWS = 8
+_BUSY = 1.2  # times the processor's own time; with one thread, an idle machine shows 1.0
+_PACKAGES = ("ai-edge-litert", "torch", "onnxruntime", "openvino", "nncf")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAgreement:
+    """How an engine's results compare with those of the first that ran.
+
+    Attributes:
+        nmse: :func:`~edgeseal.tflite.metrics.nmse`; None where that says nothing.
+    """
+
+    nmse: float | None = None
+
+
+Judge = Callable[[NDArray[np.float32], NDArray[np.float32]], EngineAgreement]
+"""Compares finite results with finite ones of the first engine, float32 [pictures, ...]."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchResult:
+    """What was measured.
+
+    Attributes:
+        engines: one for each model and engine.
+        agreements: of each; an empty one where it failed or gave values that are not finite.
+        own: number of engines, the first ones, that have to run.
+        threads: that each might use.
+        rounds: timed runs of each.
+        pictures: number of inputs.
+        seed: for what was drawn.
+    """
+
+    engines: tuple[EngineMeasurement, ...]
+    agreements: tuple[EngineAgreement, ...]
+    own: int
+    threads: int
+    rounds: int
+    pictures: int
+    seed: int
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every model ran in LiteRT."""
+        return all(one.failure is None for one in self.engines[: self.own])
+
+    @property
+    def machine(self) -> str:
+        """What it was measured on."""
+        return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that matter, as far as they are installed."""
+        found = {"edgeseal": importlib.metadata.version("edgeseal")}
+        for name in _PACKAGES:
+            try:
+                found[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+        return found
+
+    def notes(self) -> Iterator[str]:
+        """Yield what to mind."""
+        for one in self.engines:
+            if one.failure is not None:
+                yield f"{one.model} in {one.engine}: {one.failure}"
+        timed = [one.timings for one in self.engines if one.timings is not None]
+        if self.threads == 1 and any(t.median_ms > _BUSY * t.processor_ms for t in timed):
+            yield "other programs keep the processor busy: times are too long, ratios hold"
+
+    def to_json(self) -> dict[str, object]:
+        """Return all of it for JSON."""
+        engines = [
+            {
+                "model": one.model,
+                "engine": one.engine,
+                "size_bytes": one.size_bytes,
+                "timings": None if one.timings is None else dataclasses.asdict(one.timings),
+                "agreement": dataclasses.asdict(agreement),
+                "failure": one.failure,
+            }
+            for one, agreement in zip(self.engines, self.agreements, strict=True)
+        ]
+        return {
+            "threads": self.threads,
+            "rounds": self.rounds,
+            "pictures": self.pictures,
+            "seed": self.seed,
+            "machine": self.machine,
+            "versions": self.versions,
+            "engines": engines,
+        }
+
+    def __str__(self) -> str:
+        plural = "s" * (self.threads != 1)
+        lines = [
+            f"{self.rounds} rounds in turn, {self.threads} thread{plural}, "
+            f"{self.pictures} pictures, seed {self.seed}; {self.machine}"
+        ]
+        for one in self.engines:
+            timings = one.timings
+            found = one.failure or "cannot run"
+            if timings is not None:
+                found = f"{timings.median_ms:.2f} ms, {timings.ratio:.3f} of the first"
+            lines.append(f"{one.model} in {one.engine}: {found}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Bencher:
+    """How models are measured.
+
+    Attributes:
+        files: of one graph.
+        compiled_model: whether to time LiteRT's CompiledModel beside its interpreter.
+        threads: that each may use.
+        rounds: timed runs of each, in turn.
+        seed: for what is drawn.
+        timeout_s: longest wait for an engine.
+    """
+
+    files: Sequence[ModelFile]
+    compiled_model: bool
+    threads: int
+    rounds: int
+    seed: int
+    timeout_s: float
+
+    def run(
+        self,
+        pictures: Sequence[ImageInput] | None,
+        draws: int | None,
+        judge: Judge,
+        say: Callable[[str], None],
+        more: Sequence[Engine] = (),
+    ) -> BenchResult:
+        """Measure.
+
+        Args:
+            pictures: to run on; None to draw inputs.
+            draws: number of inputs if they are drawn.
+            judge: compares results.
+            say: hears what is done next.
+            more: engines that are timed beside, on the first file's inputs.
+        """
+        samples = model_inputs(
+            [file.model for file in self.files], pictures, draws=draws or _DRAWS, seed=self.seed
+        )
+        own, inputs = self._engines(samples)
+        found = measure(
+            [*own, *more],
+            [*inputs, *[samples[0]] * len(more)],
+            rounds=self.rounds,
+            timeout_s=self.timeout_s,
+            advance=say,
+        )
+        return BenchResult(
+            engines=tuple(found),
+            agreements=tuple(agreements_of(found, judge)),
+            own=len(own),
+            threads=self.threads,
+            rounds=self.rounds,
+            pictures=len(samples[0]),
+            seed=self.seed,
+        )
+
+    def _engines(self, samples: Sequence[ModelInputs]) -> tuple[list[Engine], list[ModelInputs]]:
+        kinds: tuple[Any, ...] = (LiteRTInterpreter,)
+        kinds += (LiteRTCompiledModel,) * self.compiled_model
+        pairs = [
+            (kind(file.path, self.threads), inputs)
+            for file, inputs in zip(self.files, samples, strict=True)
+            for kind in kinds
+        ]
+        return [engine for engine, _ in pairs], [inputs for _, inputs in pairs]
+
+
+def bench(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    compiled_model: bool = False,
+    threads: int = 1,
+    rounds: int = 30,
+    images: ImageInput | Iterable[ImageInput] | None = None,
+    draws: int | None = None,
+    seed: int = 0,
+    timeout_s: float = 600.0,
+    progress: Progress = SILENT,
+) -> BenchResult:
+    """Measure time, memory and agreement of models.
+
+    Every engine has a process of its own, and all run in turn, so that ratios hold on a busy
+    machine.
+
+    Args:
+        paths: ``.tflite`` files of one graph; the others are measured by the first.
+        compiled_model: time LiteRT's CompiledModel beside its interpreter.
+        threads: that each may use.
+        rounds: timed runs of each, in turn.
+        images: pictures to run on.
+        draws: number of drawn inputs instead, 2 or more; 8 if neither is given.
+        seed: for what is drawn.
+        timeout_s: longest wait for an engine.
+        progress: hears what goes on.
+
+    Raises:
+        UsageError: arguments that contradict each other, or files with other inputs or outputs.
+        FileError, ModelError: a file cannot be read, or is no model.
+    """
+    files = files_of(paths, has_images=images is not None, draws=draws)
+    pictures = None if images is None else given_pictures(images)
+    bencher = Bencher(files, compiled_model, threads, rounds, seed, timeout_s)
+    with progress.busy("measuring") as say:
+        return bencher.run(pictures, draws, plain_agreement, say)
+
+
+def files_of(
+    paths: str | Path | Iterable[str | Path], *, has_images: bool, draws: int | None
+) -> list[ModelFile]:
+    """Read files of one graph, after a look at what they are to run on.
+
+    Raises:
+        UsageError, FileError, ModelError: as :func:`bench`.
+    """
+    if has_images and draws is not None:
+        raise UsageError("`images` and `draws`: give one of them")
+    if draws is not None and draws < 2:
+        raise UsageError(f"`draws`: expected 2 or more, got {draws}")
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    files = [ModelFile.read(path) for path in given]
+    for file in files[1:]:
+        check_ends(files[0], file)
+    return files
+
+
+def plain_agreement(
+    outputs: NDArray[np.float32], reference: NDArray[np.float32]
+) -> EngineAgreement:
+    """Compare values of which nothing is known."""
+    return EngineAgreement(nmse(outputs, reference))
+
+
+def agreements_of(found: Sequence[EngineMeasurement], judge: Judge) -> Iterator[EngineAgreement]:
+    """Compare every engine's results with those of the first that ran.
+
+    Engines that failed, or gave values that are not finite, agree with nothing.
+    """
+    reference = next((one.outputs for one in found if one.outputs is not None), None)
+    for one in found:
+        if one.outputs is None or reference is None or one.outputs.shape != reference.shape:
+            yield EngineAgreement()
+        elif not (np.isfinite(one.outputs).all() and np.isfinite(reference).all()):
+            yield EngineAgreement()  # signs of such values say nothing
+        else:
+            yield judge(one.outputs, reference)

@@ -1,0 +1,137 @@
+"""Finds out where two files of one graph differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeseal._files import check_apart, check_output
+from edgeseal._progress import SILENT, Progress
+from edgeseal.errors import UsageError
+from edgeseal.pictures import ImageInput, given_pictures
+from edgeseal.tflite.comparison import (
+    Comparison,
+    ModelFile,
+    check_ends,
+    check_plot,
+    comparison_record,
+    summary_lines,
+    write_plot,
+)
+from edgeseal.tflite.comparison import compare as compare_files
+from edgeseal.tflite.inputs import Sample, drawn_samples, samples_from_pictures
+from edgeseal.tflite.probe import Prober
+
+__all__ = ["CompareResult", "compare"]
+
+_DRAWS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CompareResult:
+    """How far a file is from another of the same graph.
+
+    Attributes:
+        comparison: what was found.
+        max_nsr: the gate; None for none.
+    """
+
+    comparison: Comparison
+    max_nsr: float | None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether no output is further off than the gate lets it be."""
+        error = self.comparison.error
+        return self.max_nsr is None or (error is not None and error.severity <= self.max_nsr)
+
+    def to_json(self) -> dict[str, object]:
+        """Return all of it for JSON."""
+        return {**comparison_record(self.comparison), "max_nsr": self.max_nsr}
+
+    def __str__(self) -> str:
+        return "\n".join(summary_lines(self.comparison))
+
+
+def compare(
+    reference: str | Path,
+    candidate: str | Path,
+    *,
+    images: ImageInput | Iterable[ImageInput] | None = None,
+    draws: int | None = None,
+    seed: int = 0,
+    max_nsr: float | None = None,
+    plot: str | Path | None = None,
+    overwrite: bool = False,
+    timeout_s: float = 60.0,
+    progress: Progress = SILENT,
+) -> CompareResult:
+    """Find out where two files of one graph differ, operator by operator.
+
+    Args:
+        reference: such as the float model.
+        candidate: another file of the same graph.
+        images: pictures to run both on.
+        draws: number of drawn inputs instead: pink noise for pictures, else the input's range; 2
+            if neither is given.
+        seed: for what is drawn.
+        max_nsr: the result is not good if an output's error is above it.
+        plot: draw the errors along the graph here, ``.html`` or ``.svg``.
+        overwrite: whether to replace the plot.
+        timeout_s: longest time for one run.
+        progress: hears what goes on.
+
+    Raises:
+        UsageError: arguments that contradict each other, or files with other inputs or outputs.
+        FileError, ModelError: a file cannot be read, or the plot cannot be written.
+        ProbeError: the process that loads LiteRT cannot start.
+    """
+    if images is not None and draws is not None:
+        raise UsageError("`images` and `draws`: give one of them")
+    plot = None if plot is None else Path(plot)
+    if plot is not None:
+        check_plot(plot)
+    files = ModelFile.read(reference), ModelFile.read(candidate)
+    check_ends(*files)
+    pictures = None if images is None else given_pictures(images)
+    if plot is not None:
+        named = [one for one in pictures or () if isinstance(one, str | Path)]
+        check_apart([reference, candidate, *named], [plot])
+        check_output(plot, overwrite=overwrite)
+    count = len(pictures) if pictures is not None else draws or _DRAWS
+    samples = _samples(*files, pictures, count, seed)
+    text = f"comparing {files[1].path.name} with {files[0].path.name}"
+    with progress.busy(text) as say, Prober(timeout_s=timeout_s) as prober:
+        advance = _progress(say, text, len(files[1].model.main.operators), count)
+        found = compare_files(*files, samples, prober, advance=advance)
+    if plot is not None:
+        write_plot(found, plot, overwrite=overwrite)
+    return CompareResult(found, max_nsr)
+
+
+def _samples(
+    reference: ModelFile,
+    candidate: ModelFile,
+    pictures: list[ImageInput] | None,
+    count: int,
+    seed: int,
+) -> Iterator[Sample]:
+    models = reference.model, candidate.model
+    if pictures is None:
+        return drawn_samples(*models, count, seed=seed)
+    return samples_from_pictures(*models, pictures, seed=seed)
+
+
+def _progress(
+    say: Callable[[str], None], text: str, operators: int, samples: int
+) -> Callable[[], None]:
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        sample, operator = divmod(done - 1, operators)
+        say(f"{text}: sample {sample + 1} of {samples}, operator {operator + 1} of {operators}")
+
+    return advance

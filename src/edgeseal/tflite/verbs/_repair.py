@@ -1,0 +1,146 @@
+"""Mends what a check finds in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeseal._files import check_apart, check_output
+from edgeseal._progress import SILENT, Progress
+from edgeseal.errors import UsageError
+from edgeseal.pictures import ImageInput, given_pictures
+from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.inputs import samples_of
+from edgeseal.tflite.probe import Prober
+from edgeseal.tflite.repairs import OutputAgreement, Preference, RepairResult, Unmended
+from edgeseal.tflite.repairs import repair as repair_model
+from edgeseal.tflite.verbs._limits import bytes_of
+
+__all__ = ["RepairedFile", "repair"]
+
+
+@dataclass(frozen=True, slots=True)
+class RepairedFile:
+    """A file that was written.
+
+    Attributes:
+        source: the file that was mended.
+        path: the file.
+        size_bytes_before: of the source.
+        size_bytes: of the file.
+        result: what was done.
+    """
+
+    source: Path
+    path: Path
+    size_bytes_before: int
+    size_bytes: int
+    result: RepairResult
+
+    @property
+    def is_good(self) -> bool:
+        """Whether no finding of level error is left."""
+        return self.result.is_good
+
+    def to_json(self) -> dict[str, object]:
+        """Return all of it for JSON."""
+        result, companion = self.result, self.result.companion
+        return {
+            "source": str(self.source),
+            "path": str(self.path),
+            "size_bytes_before": self.size_bytes_before,
+            "size_bytes": self.size_bytes,
+            "changes": [change.to_json() for change in result.changes],
+            "unmended": [_unmended_record(item) for item in result.unmended],
+            "agreement": _agreement_record(result.agreement),
+            "float_agreement_before": companion and _agreement_record(companion.before),
+            "float_agreement": companion and _agreement_record(companion.after),
+            "before": result.before.to_json(),
+            "after": {**result.after.to_json(), "path": str(self.path)},
+        }
+
+    def __str__(self) -> str:
+        report = self.result.after
+        state = {None: "prepares", True: "runs", False: "fails when it runs"}[report.runs]
+        if not report.prepares:
+            state = "cannot be prepared by this LiteRT"
+        before, after = self.size_bytes_before / 2**20, self.size_bytes / 2**20
+        return f"{self.path}: {before:.2f} MiB -> {after:.2f} MiB, {state}"
+
+
+def repair(
+    source: str | Path,
+    output: str | Path,
+    *,
+    float_model: str | Path | None = None,
+    prefer: str = Preference.ACCURACY.value,
+    images: ImageInput | Iterable[ImageInput] | None = None,
+    timeout_s: float = 60.0,
+    memory_limit_mib: float | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
+) -> RepairedFile:
+    """Mend what :func:`edgeseal.tflite.check` finds, as far as it can be mended.
+
+    Every repair is tried by the installed LiteRT first, and outputs are compared. The file is
+    written in any case.
+
+    Args:
+        source: any ``.tflite`` file.
+        output: file to write.
+        float_model: the float model it came from, to compare with; layers that read a picture get
+            back what rounding cut off, if that brings the outputs closer.
+        prefer: where several repairs work: ``accuracy`` for the most accurate one, then the
+            smallest, then the fastest; ``integer`` for those first that compute in integers.
+        images: pictures to run it on; without any, inputs are drawn.
+        timeout_s: longest time for one trial.
+        memory_limit_mib: for the process that tries; default: half of the machine's.
+        seed: for what is drawn.
+        overwrite: whether to replace the file.
+        progress: hears what goes on.
+
+    Raises:
+        UsageError: arguments that make no sense, or a float model of another graph.
+        FileError, ModelError: a file cannot be read or written.
+        ProbeError: the process that loads LiteRT cannot start.
+    """
+    source, output = Path(source), Path(output)
+    known = [preference.value for preference in Preference]
+    if prefer not in known:
+        raise UsageError(f"`prefer` {prefer}: expected one of {', '.join(known)}")
+    model = read_model(source)
+    pictures = None if images is None else given_pictures(images)
+    named = [picture for picture in pictures or () if isinstance(picture, str | Path)]
+    check_apart([source, float_model, *named], [output])
+    check_output(output, overwrite=overwrite)
+    samples = samples_of(model, pictures)
+    prober = Prober(timeout_s=timeout_s, memory_limit_bytes=bytes_of(memory_limit_mib))
+    with progress.busy(f"repairing {source.name}"), prober:
+        result = repair_model(
+            model,
+            source,
+            prober,
+            samples=samples,
+            companion=None if float_model is None else Path(float_model),
+            prefer=Preference(prefer),
+            seed=seed,
+        )
+    before_bytes = source.stat().st_size
+    write_model(result.model, output, overwrite=overwrite)
+    return RepairedFile(source, output, before_bytes, output.stat().st_size, result)
+
+
+def _unmended_record(item: Unmended) -> dict[str, object]:
+    return {"code": item.code, "title": item.title, "text": item.text, "names": list(item.names)}
+
+
+def _agreement_record(agreement: OutputAgreement | None) -> dict[str, object] | None:
+    if agreement is None:
+        return None
+    return {
+        "nmse": agreement.nmse,
+        "sign_agreement": agreement.sign_agreement,
+        "identical": agreement.is_identical,
+    }
