@@ -28,7 +28,8 @@ PROGRAMS = {
     f'{sys.executable} -m edgeseal "$@"; status=$?; [ $status = 1 ] || exit $status',
     "pip": f'{sys.executable} {Path(__file__).with_name("pip.py")} "$@"',
     "make": f'grep -q "^$1:" {ROOT}/Makefile',
-    "python": f'[ -e "{ROOT}/$1" ]',
+    # A program that a page has made is run; those of the repository are there.
+    "python": f'if [ -e "$1" ]; then exec {sys.executable} "$@"; else [ -e "{ROOT}/$1" ]; fi',
 }
 
 
