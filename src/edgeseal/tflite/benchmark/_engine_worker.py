@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import multiprocessing
 import os
@@ -9,6 +10,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -74,7 +76,8 @@ class Worker:
         self._process = context.Process(
             target=_serve, args=(other, self._log.name, engine, inputs), daemon=True
         )
-        self._process.start()
+        with _main_left_alone():
+            self._process.start()
         other.close()
 
     def __enter__(self) -> Worker:
@@ -219,6 +222,23 @@ def _peak_bytes() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+@contextlib.contextmanager
+def _main_left_alone() -> Iterator[None]:
+    """Let a process that starts in the body know nothing of the program that starts it.
+
+    It would run that program again, from the top, to find what it needs there; that is nothing.
+    """
+    main = sys.modules["__main__"]
+    path, spec = main.__dict__.pop("__file__", None), main.__spec__
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        main.__spec__ = spec
+        if path is not None:
+            main.__file__ = path
 
 
 def _serve(connection: Connection, log: str, engine: Engine, inputs: list[_Inputs]) -> None:
