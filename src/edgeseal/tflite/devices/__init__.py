@@ -1,15 +1,20 @@
 """Devices that can be asked here: what they take of a model, and whether they compute it right."""
 
-from edgeseal.tflite.devices._catalogue import (
+from edgeseal.tflite.devices._check_on import TAKEN_AND_WRONG, check_on
+from edgeseal.tflite.devices._device import Device, DeviceSession
+from edgeseal.tflite.devices._device_report import (
+    DeviceReport,
+    DeviceResult,
+    Verdict,
+    WrongOperator,
+)
+from edgeseal.tflite.devices._known_devices import (
     ARM_CPUS,
     DEVICE_NAMES,
     SOCS,
     find_device,
     find_devices,
 )
-from edgeseal.tflite.devices._check_on import TAKEN_AND_WRONG, check_on
-from edgeseal.tflite.devices._device import Device, DeviceSession
-from edgeseal.tflite.devices._report import DeviceReport, DeviceResult, Verdict, WrongOperator
 from edgeseal.tflite.devices._trial import DeviceAnswer, Refusal
 
 __all__ = [

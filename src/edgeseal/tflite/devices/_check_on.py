@@ -7,11 +7,16 @@ from pathlib import Path
 
 from edgeseal.errors import ModelError, UsageError
 from edgeseal.pictures import ImageInput
-from edgeseal.tflite.devices._catalogue import find_devices
 from edgeseal.tflite.devices._device import Device, DeviceSession
-from edgeseal.tflite.devices._operators import OperatorTrial, try_operators, units_of
-from edgeseal.tflite.devices._report import DeviceReport, DeviceResult, Verdict, WrongOperator
+from edgeseal.tflite.devices._device_report import (
+    DeviceReport,
+    DeviceResult,
+    Verdict,
+    WrongOperator,
+)
+from edgeseal.tflite.devices._known_devices import find_devices
 from edgeseal.tflite.devices._rightness import equal_signs, error_of, is_wrong
+from edgeseal.tflite.devices._single_operators import OperatorTrial, try_operators, units_of
 from edgeseal.tflite.devices._trial import DeviceAnswer, Sample
 from edgeseal.tflite.graph import Model, Subgraph, read_model
 from edgeseal.tflite.inputs import model_inputs

@@ -18,7 +18,7 @@ from edgeseal.tflite.tuning import (
     plot_sensitivity,
     sensitivity_record,
 )
-from edgeseal.tflite.verbs._trials import TaskOf, opened_trials, task_pictures
+from edgeseal.tflite.verbs._recipe_trials import TaskOf, opened_trials, task_pictures
 
 __all__ = ["SensitivityResult", "sensitivity"]
 

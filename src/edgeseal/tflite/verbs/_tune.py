@@ -35,7 +35,7 @@ from edgeseal.tflite.tuning import (
     usable_recipe,
 )
 from edgeseal.tflite.verbs._limits import bytes_of
-from edgeseal.tflite.verbs._trials import TaskOf, opened_trials, task_pictures
+from edgeseal.tflite.verbs._recipe_trials import TaskOf, opened_trials, task_pictures
 
 __all__ = ["TunedFile", "tune"]
 

@@ -16,9 +16,9 @@ from edgeseal.errors import ModelError, UsageError
 from edgeseal.pictures import ImageInput, read_image
 from edgeseal.tflite.graph import Model
 from edgeseal.tflite.tuning import Task
+from edgeseal.tflite.verbs._recipe_trials import TaskOf, task_pictures
 from edgeseal.tflite.verbs._sensitivity import SensitivityResult
 from edgeseal.tflite.verbs._sensitivity import sensitivity as measure
-from edgeseal.tflite.verbs._trials import TaskOf, task_pictures
 from edgeseal.tflite.verbs._tune import TunedFile
 from edgeseal.tflite.verbs._tune import tune as search
 from edgeseal.watermark.evaluate import ATTACKS, MarkedPicture, reading_task
