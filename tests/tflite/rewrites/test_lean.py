@@ -179,7 +179,7 @@ def test_product_of_computed_matrices_runs_on_the_delegate_when_multiplied(
         path = tmp_path / f"{len(places)}.tflite"
         write_model(model, path)
         with Prober() as prober:
-            [product] = profile(path, read_model(path), prober, repeats=1).operators
+            [product] = profile(path, read_model(path), prober, rounds=1).operators
         places.append(product.placement)
     assert places == [Placement.FALLBACK, Placement.DELEGATE]
 

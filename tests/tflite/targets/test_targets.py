@@ -115,7 +115,7 @@ def test_sizes_are_listed_when_there_is_no_such_ethos() -> None:
 
 def test_extra_is_named_when_vela_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"edgeseal\[npu\]"):
+    with pytest.raises(MissingExtraError, match=r"needs the extra \[npu\]: install it with"):
         assess(layers(), Target.ETHOS_U85)
 
 

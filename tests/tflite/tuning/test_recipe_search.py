@@ -204,15 +204,15 @@ def test_winner_is_the_best_within_the_budget_when_compared_with_all(
 
 
 def test_shortfall_is_within_the_other_limits_when_a_candidate_meets_them() -> None:
-    some = [tuned("small", 2_000_000, 9), tuned("large", 5_000_000, 1)]
+    some = [tuned("small", 2 << 20, 9), tuned("large", 5 << 20, 1)]
     (line,) = _shortfalls(
-        some, Budget(max_size_bytes=3_000_000, max_drop_points=None, max_time_ratio=0.5)
+        some, Budget(max_size_bytes=3 << 20, max_drop_points=None, max_time_ratio=0.5)
     )
     assert line.startswith("time: 1.00 of the float model's at least within the other limits")
-    lines = list(_shortfalls(some, Budget(3_000_000, 2.0)))
+    lines = list(_shortfalls(some, Budget(3 << 20, 2.0)))
     assert lines == [
         "drop: 9 points at least within the other limits, 7 more than the 2 asked for (small)",
-        "size: 5.00 MB at least within the other limits, 2.00 more than the 3 asked for (large)",
+        "size: 5.00 MiB at least within the other limits, 2.00 more than the 3 asked for (large)",
     ]
 
 
@@ -225,7 +225,7 @@ def test_shortfalls_count_all_candidates_when_none_meets_the_other_limits() -> N
 @pytest.mark.parametrize(
     ("budget", "words"),
     [
-        ({"max_size_bytes": 0}, "size: must be more than 0, is 0 MB"),
+        ({"max_size_bytes": 0}, "size: must be more than 0, is 0 MiB"),
         ({"max_drop_points": -0.1}, r"drop: must be 0\.\.100 points, is -0.1"),
         ({"max_drop_points": 101}, r"drop: must be 0\.\.100 points, is 101"),
         ({"max_drop_points": float("nan")}, r"drop: must be 0\.\.100 points, is nan"),
