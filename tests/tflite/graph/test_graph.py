@@ -87,7 +87,7 @@ def test_file_error_names_reason_when_file_is_missing_or_a_folder(tmp_path: Path
 def test_existing_file_is_kept_when_overwrite_is_not_given(tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
     path.write_bytes(b"precious")
-    with pytest.raises(OutputExistsError, match="--overwrite"):
+    with pytest.raises(OutputExistsError, match="use `overwrite` to replace it"):
         write_model(small_model(), path)
     assert path.read_bytes() == b"precious"
     assert list(tmp_path.iterdir()) == [path]

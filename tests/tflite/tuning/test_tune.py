@@ -125,8 +125,8 @@ def test_shortfall_is_said_when_the_budget_cannot_be_met(source: Path, task: Tas
     found = found_with(trials, Budget(max_size_bytes=smallest - 1000, max_drop_points=100.0))
     assert found.winner is None
     assert found.shortfalls == (
-        f"size: {smallest / 1e6:.2f} MB at least within the other limits, 0.00 more than the "
-        f"{(smallest - 1000) / 1e6:g} asked for (mix {len(layers_of(source)) * 2})",
+        f"size: {smallest / 2**20:.2f} MiB at least within the other limits, 0.00 more than the "
+        f"{(smallest - 1000) / 2**20:g} asked for (mix {len(layers_of(source)) * 2})",
     )
     both = found_with(trials, Budget(max_size_bytes=smallest - 1000, max_drop_points=0.0))
     assert [line.split(":")[0] for line in both.shortfalls] == ["drop", "size"]

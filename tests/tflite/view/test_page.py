@@ -171,7 +171,7 @@ def test_extra_is_named_when_the_library_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "xstatic.pkg.dagre", None)
-    with pytest.raises(MissingExtraError, match=r"edgeseal\[view\]"):
+    with pytest.raises(MissingExtraError, match=r"needs the extra \[view\]: install it with"):
         rendered(layered(), tmp_path)
 
 
