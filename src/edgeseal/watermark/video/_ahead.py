@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Generator, Iterable
@@ -34,7 +35,7 @@ def ahead(items: Iterable[_Item], depth: int) -> Generator[_Item]:
 
     def work() -> None:
         try:
-            for item in items:
+            for item in () if stopped.is_set() else items:
                 if not put(item):
                     break
         except BaseException as error:  # raised again where the items are read
@@ -46,12 +47,13 @@ def ahead(items: Iterable[_Item], depth: int) -> Generator[_Item]:
             put(_END)
 
     thread = threading.Thread(target=work, name="edgeseal-video", daemon=True)
-    thread.start()
     try:
+        thread.start()  # an interrupt may come while this waits: the thread has to end then, too
         while (item := ready.get()) is not _END:
             yield item  # type: ignore[misc]
         if failures:
             raise failures[0]
     finally:
         stopped.set()
-        thread.join()
+        with contextlib.suppress(RuntimeError):  # it never started
+            thread.join()
