@@ -9,12 +9,19 @@ and LiteRT has a rule for that (``op_version.cc``). This is the same rule: a tes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from edgeseal.tflite.graph._operator_use import (
+    MANY,
+    OperatorUse,
+    count_scales,
+    has_parameters,
+    has_several_scales,
+    is_per_channel,
+)
 from edgeseal.tflite.graph._tensor import Tensor
 
 __all__ = ["lowest_version"]
@@ -25,51 +32,10 @@ _JUDGED = {  # of later types nothing is known
     *("INT2", "INT4", "INT8", "INT16", "INT32", "INT64"),
     *("UINT4", "UINT8", "UINT16", "UINT32", "UINT64", "STRING", "RESOURCE", "VARIANT"),
 }
-_MANY = 4  # dimensions that operators took from the start
 _BASIC_LSTM = 1  # LSTMKernelType
 _SHUFFLED = 1  # FullyConnectedOptionsWeightsFormat
 
 _Versions = Mapping[str, int]  # by type
-
-
-@dataclass(frozen=True, slots=True)
-class _Use:
-    """A use of an operator."""
-
-    inputs: Sequence[Tensor | None]
-    outputs: Sequence[Tensor]
-    options: Any
-
-    def type_of(self, place: int) -> str:
-        """Return the type of an operand; empty where it is absent."""
-        tensor = self.operand(place)
-        return "" if tensor is None else tensor.dtype
-
-    def operand(self, place: int) -> Tensor | None:
-        """Return an operand; None where it is absent."""
-        return self.inputs[place] if place < len(self.inputs) else None
-
-    def rank(self, place: int = 0) -> int:
-        """Return the number of an operand's dimensions; 0 where it is absent."""
-        tensor = self.operand(place)
-        return 0 if tensor is None else tensor.rank
-
-    def has(self, *types: str) -> bool:
-        """Whether the first operand, the second and the first result have these types."""
-        return (self.type_of(0), self.type_of(1), self.result_type()) == types
-
-    def result_type(self) -> str:
-        """Return the type of the first result."""
-        return self.outputs[0].dtype if self.outputs else ""
-
-    def option(self, name: str) -> Any:
-        """Return an option; 0 where there are none, as the runtime has it then."""
-        return getattr(self.options, name, 0)
-
-    def broadcasts(self) -> bool:
-        """Whether two operands of unlike shapes meet, one of them with many dimensions."""
-        shapes = [() if tensor is None else tensor.shape for tensor in self.inputs]
-        return len(shapes) > 1 and shapes[0] != shapes[1] and max(map(len, shapes)) > _MANY
 
 
 def lowest_version(
@@ -89,7 +55,7 @@ def lowest_version(
     if any(t is not None and t.dtype not in _JUDGED for t in (*inputs, *outputs)):
         return None
     rule = _RULES.get(kind)
-    return 1 if rule is None else rule(_Use(inputs, outputs, options))
+    return 1 if rule is None else rule(OperatorUse(inputs, outputs, options))
 
 
 def _by_type(types: _Versions, place: int = 0, *, least: int = 1) -> _Rule:
@@ -101,36 +67,13 @@ def _float8(version: int, **types: int) -> dict[str, int]:
     return dict.fromkeys(_FLOAT8, version) | types
 
 
-def _has_parameters(tensor: Tensor | None) -> bool:
-    """Whether a file has a record of quantization for a tensor, with or without scales."""
-    if tensor is None:
-        return False
-    return tensor.quantization is not None or bool(tensor.raw and tensor.raw.quantization)
-
-
-def _scales(tensor: Tensor | None) -> int:
-    quantization = None if tensor is None else tensor.quantization
-    return 0 if quantization is None else int(quantization.scale.size)
-
-
-def _is_per_channel(tensor: Tensor | None, axis: int) -> bool:
-    """Whether there is a scale for each channel, even if there is one channel only."""
-    return tensor is not None and axis < tensor.rank and _scales(tensor) == tensor.shape[axis]
-
-
-def _has_several_scales(tensor: Tensor | None) -> bool:
-    if tensor is None or tensor.quantization is None or _scales(tensor) < 2:
-        return False
-    return _is_per_channel(tensor, tensor.quantization.axis)
-
-
-_Rule = Callable[[_Use], int | None]
+_Rule = Callable[[OperatorUse], int | None]
 
 
 # Layers
 
 
-def _convolution(use: _Use) -> int:
+def _convolution(use: OperatorUse) -> int:
     source, weights = use.operand(0), use.operand(1)
     if use.has("INT16", "INT8", "INT16") and use.options is not None:
         return 8  # with a type of the bias: FLOAT32, which stands for none, counts too
@@ -139,32 +82,32 @@ def _convolution(use: _Use) -> int:
     if use.type_of(0) == use.type_of(1) == "INT16":
         return 4
     if use.has("FLOAT32", "INT8", "FLOAT32"):
-        return 5 if _is_per_channel(weights, 0) else 2
+        return 5 if is_per_channel(weights, 0) else 2
     return _integer_layer(use, int8=3, int4=7)
 
 
-def _depthwise(use: _Use) -> int:
+def _depthwise(use: OperatorUse) -> int:
     if use.type_of(0) == use.type_of(1) == "INT16":
         return 5
     if use.has("FLOAT32", "INT8", "FLOAT32"):
-        return 6 if _is_per_channel(use.operand(1), 3) else 4
+        return 6 if is_per_channel(use.operand(1), 3) else 4
     steps = use.option("dilationWFactor"), use.option("dilationHFactor")
     return _integer_layer(use, int8=3, int4=7, other=2 if max(steps) > 1 else 1)
 
 
-def _integer_layer(use: _Use, *, int8: int, int4: int, other: int = 1) -> int:
+def _integer_layer(use: OperatorUse, *, int8: int, int4: int, other: int = 1) -> int:
     if use.has("INT8", "INT8", "INT8"):
         return int8
     return int4 if use.has("INT8", "INT4", "INT8") else other
 
 
-def _fully_connected(use: _Use) -> int:
+def _fully_connected(use: OperatorUse) -> int:
     weights = use.operand(1)
     is_hybrid = use.has("FLOAT32", "INT8", "FLOAT32")
     for is_so, version in (
         (use.type_of(1) == "INT2", 14),
         (use.has("INT16", "INT4", "INT16"), 13),
-        (is_hybrid and _is_per_channel(weights, 0), 12),
+        (is_hybrid and is_per_channel(weights, 0), 12),
         (use.has("INT16", "INT8", "INT16") and use.options is not None, 11),
         (weights is not None and weights.is_sparse, 8),
         (use.has("INT16", "INT16", "INT16"), 7),
@@ -180,7 +123,7 @@ def _fully_connected(use: _Use) -> int:
     return 1
 
 
-def _transposed_convolution(use: _Use) -> int:
+def _transposed_convolution(use: OperatorUse) -> int:
     if use.option("fusedActivationFunction"):
         return 4
     if len(use.inputs) == 4 and use.operand(3) is not None:
@@ -188,15 +131,15 @@ def _transposed_convolution(use: _Use) -> int:
     return 2 if use.type_of(1) == "INT8" else 1
 
 
-def _matmul(use: _Use) -> int:
+def _matmul(use: OperatorUse) -> int:
     if use.has("FLOAT32", "INT8", "FLOAT32"):
         return 4 if use.option("asymmetricQuantizeInputs") else 1
     return {"INT8": 2, "INT16": 3}.get(use.type_of(0), 1)
 
 
-def _embedding(use: _Use) -> int:
+def _embedding(use: OperatorUse) -> int:
     table = use.operand(1)
-    if use.type_of(1) == "INT4" or (_scales(table) > 1 and _is_per_channel(table, 0)):
+    if use.type_of(1) == "INT4" or (count_scales(table) > 1 and is_per_channel(table, 0)):
         return 4
     return 5 if use.type_of(1) == "INT2" else 1
 
@@ -204,26 +147,26 @@ def _embedding(use: _Use) -> int:
 # Recurrent layers
 
 
-def _recurrent(use: _Use) -> int:
+def _recurrent(use: OperatorUse) -> int:
     if (use.type_of(1), use.result_type()) != ("INT8", "FLOAT32"):
         return 1
     return 3 if use.option("asymmetricQuantizeInputs") else 2
 
 
-def _lstm(use: _Use) -> int:
+def _lstm(use: OperatorUse) -> int:
     if use.option("kernelType") == _BASIC_LSTM:
         return 2
     return _hybrid_lstm(use, 3) or 1
 
 
-def _sequence_lstm(use: _Use) -> int:
+def _sequence_lstm(use: OperatorUse) -> int:
     is_integer = use.type_of(0) == use.result_type() == "INT16" and use.type_of(2) == "INT8"
     if use.option("diagonalRecurrentTensors") and not is_integer:
         return 4
     return _hybrid_lstm(use, 2) or 1
 
 
-def _hybrid_lstm(use: _Use, version: int) -> int:
+def _hybrid_lstm(use: OperatorUse, version: int) -> int:
     types = use.type_of(0), use.type_of(2), use.result_type()
     if types == ("INT16", "INT8", "INT16"):
         return 5
@@ -232,7 +175,7 @@ def _hybrid_lstm(use: _Use, version: int) -> int:
     return version + 1 if use.option("asymmetricQuantizeInputs") else version
 
 
-def _svdf(use: _Use) -> int:
+def _svdf(use: OperatorUse) -> int:
     if use.type_of(0) == "INT8":
         return 3
     if not use.has("FLOAT32", "INT8", "FLOAT32"):
@@ -243,24 +186,24 @@ def _svdf(use: _Use) -> int:
 # Arithmetic
 
 
-def _add(use: _Use) -> int:
+def _add(use: OperatorUse) -> int:
     if use.type_of(0) != "INT16":
         return {"INT8": 2, "INT64": 4, "FLOAT16": 6}.get(use.type_of(0), 1)
-    if not _has_parameters(use.operand(0)):
+    if not has_parameters(use.operand(0)):
         return 5
     return 3 if use.result_type() == "INT16" and not use.option("potScaleInt16") else 1
 
 
-def _subtract(use: _Use) -> int:
+def _subtract(use: OperatorUse) -> int:
     if use.type_of(0) == use.result_type() == "INT16" and not use.option("potScaleInt16"):
         return 5
     version = {"INT8": 2, "INT64": 4}.get(use.type_of(0), 1)
     return max(version, 3 if use.broadcasts() else 1)
 
 
-def _multiply(use: _Use) -> int:
+def _multiply(use: OperatorUse) -> int:
     dtype, operands = use.type_of(0), [use.operand(0), use.operand(1)]
-    if dtype == "INT16" and not any(map(_has_parameters, operands)):
+    if dtype == "INT16" and not any(map(has_parameters, operands)):
         return 7
     types = {"INT16": 4, "INT64": 5, "COMPLEX64": 6, "UINT32": 7, "FLOAT16": 8}
     if dtype in types:
@@ -281,17 +224,17 @@ def _grows(tensors: Sequence[Tensor | None]) -> bool:
         return bool(first * second / result >= 1)
 
 
-def _absolute(use: _Use) -> int:
+def _absolute(use: OperatorUse) -> int:
     if use.type_of(0) == "INT16":
-        return 3 if _has_parameters(use.operand(0)) else 4
+        return 3 if has_parameters(use.operand(0)) else 4
     return {"INT8": 2, "UINT8": 2, "INT32": 5}.get(use.type_of(0), 1)
 
 
-def _divide(use: _Use) -> int:
+def _divide(use: OperatorUse) -> int:
     return 2 if use.broadcasts() else 1
 
 
-def _extremum(use: _Use) -> int:
+def _extremum(use: OperatorUse) -> int:
     version = {"INT8": 2, "INT16": 4}.get(use.type_of(0), 1)
     return max(version, 3 if use.broadcasts() else 1)
 
@@ -299,15 +242,15 @@ def _extremum(use: _Use) -> int:
 # Types
 
 
-def _dequantize(use: _Use) -> int:
+def _dequantize(use: OperatorUse) -> int:
     types = _float8(9, UINT4=8, INT2=7, INT4=6, INT16=3, FLOAT16=3, INT8=2)
     is_int8 = use.type_of(0) == "INT8"
-    if is_int8 and _has_several_scales(use.operand(0)):
+    if is_int8 and has_several_scales(use.operand(0)):
         return 5
     return types.get(use.type_of(0), 1)
 
 
-def _quantize(use: _Use) -> int | None:
+def _quantize(use: OperatorUse) -> int | None:
     types = use.type_of(0), use.result_type()
     if not {*types}.isdisjoint(_FLOAT8):
         return None  # kernels have a version that the rule lacks
@@ -315,12 +258,12 @@ def _quantize(use: _Use) -> int | None:
         return 5
     if "INT4" in types:
         return 4
-    if use.outputs and _has_several_scales(use.outputs[0]):
+    if use.outputs and has_several_scales(use.outputs[0]):
         return 3
     return 2 if types[1] == "INT16" else 1
 
 
-def _cast(use: _Use) -> int:
+def _cast(use: OperatorUse) -> int:
     types = _float8(9, INT2=8, UINT4=8, BFLOAT16=7, FLOAT64=5, FLOAT16=5, UINT16=4) | {
         "INT8": 3,
         "UINT32": 2,
@@ -330,14 +273,14 @@ def _cast(use: _Use) -> int:
     return max(version, 6 if pair == ("INT4", "FLOAT32") else 1)
 
 
-def _fake_quantize(use: _Use) -> int:
+def _fake_quantize(use: OperatorUse) -> int:
     return 2 if use.option("narrowRange") else 1
 
 
 # Places
 
 
-def _transpose(use: _Use) -> int:
+def _transpose(use: OperatorUse) -> int:
     types = {"INT8": 2, "BOOL": 3, "INT16": 5, "INT4": 7, "BFLOAT16": 8, "FLOAT16": 9}
     ranks = {5: 4, 6: 6}
     rank = use.rank()
@@ -346,29 +289,29 @@ def _transpose(use: _Use) -> int:
 
 def _in_many(version: int, types: _Versions) -> _Rule:
     """Return the rule of operators that take many dimensions from a version on."""
-    return lambda use: max(types.get(use.type_of(0), 1), version if use.rank() > _MANY else 1)
+    return lambda use: max(types.get(use.type_of(0), 1), version if use.rank() > MANY else 1)
 
 
-def _blocks(use: _Use) -> int:
+def _blocks(use: OperatorUse) -> int:
     version = {"INT8": 2, "INT16": 4}.get(use.type_of(0), 1)
     return max(version, 3 if use.rank() != 4 else 1)
 
 
-def _strided_slice(use: _Use) -> int:
+def _strided_slice(use: OperatorUse) -> int:
     dtype = use.type_of(0)
     for is_so, version in (
         (use.option("offset"), 8),
         (dtype == "UINT32", 7),
         (use.option("ellipsisMask") or use.option("newAxisMask"), 6),
         (dtype == "STRING", 5),
-        (use.rank() > _MANY, 4),
+        (use.rank() > MANY, 4),
     ):
         if is_so:
             return version
     return {"BOOL": 3, "INT8": 2}.get(dtype, 1)
 
 
-def _gather(use: _Use) -> int:
+def _gather(use: OperatorUse) -> int:
     first, second = use.type_of(0), use.type_of(1)
     narrow = _float8(8, INT4=7)
     if first in narrow:
@@ -380,22 +323,22 @@ def _gather(use: _Use) -> int:
     return {"INT16": 4, "BOOL": 3, "INT8": 2}.get(first, 1)
 
 
-def _gather_points(use: _Use) -> int:
+def _gather_points(use: OperatorUse) -> int:
     version = _float8(6, BOOL=5, INT16=3, STRING=2).get(use.type_of(0), 1)
     return max(version, 4 if use.type_of(1) == "INT16" else 1)
 
 
-def _update_slice(use: _Use) -> int:
+def _update_slice(use: OperatorUse) -> int:
     types = {"BFLOAT16": 6, "INT4": 5, "INT16": 4, "FLOAT16": 3}
     return max(types.get(use.type_of(0), 1), 2 if use.type_of(2) == "INT64" else 1)
 
 
-def _select(use: _Use) -> int:
+def _select(use: OperatorUse) -> int:
     version = {"UINT32": 4, "INT8": 2}.get(use.type_of(0), 1)
     return max(version, 3 if 5 in map(use.rank, range(3)) else 1)
 
 
-def _top(use: _Use) -> int:
+def _top(use: OperatorUse) -> int:
     results = [tensor.dtype for tensor in use.outputs[1:2]]
     if "INT16" in (use.type_of(0), use.type_of(1), *results):
         return 3
@@ -405,7 +348,7 @@ def _top(use: _Use) -> int:
 def _resize(*centred: str) -> _Rule:
     """Return the rule of resizing, which options that place samples otherwise raise."""
 
-    def rule(use: _Use) -> int:
+    def rule(use: OperatorUse) -> int:
         if use.type_of(0) == "INT16":
             return 4
         if any(use.option(name) for name in centred):
@@ -415,7 +358,7 @@ def _resize(*centred: str) -> _Rule:
     return rule
 
 
-def _normalize(use: _Use) -> int:
+def _normalize(use: OperatorUse) -> int:
     return 2 if use.result_type() == "INT8" else 1
 
 
