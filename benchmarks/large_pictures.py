@@ -72,7 +72,8 @@ def _picture(side: int, kind: str, folder: Path) -> Path:
     if kind == "png16":
         from edgeseal.pictures._png16 import write_deep
 
-        write_deep(path, rgb.astype(np.uint16) * np.uint16(256))
+        with path.open("wb") as file:
+            write_deep(file, rgb.astype(np.uint16) * np.uint16(256))
     else:
         Image.fromarray(rgb).save(path)
     return path

@@ -18,6 +18,7 @@ from edgeseal.pictures import read_image
 from edgeseal.pictures._png16 import write_deep
 from edgeseal.pictures._read_image import read_picture
 from edgeseal.pictures._save import save_picture
+from edgeseal.pictures.metadata import Metadata, write_metadata
 from edgeseal.watermark.runtime import LiteRTEmbedder, Message, load_embedder
 
 MESSAGE = Message.random(24, seed=2)
@@ -33,6 +34,13 @@ Deep = NDArray[np.uint16]
 @pytest.fixture(scope="module")
 def embedder(pair: Any) -> LiteRTEmbedder:
     return load_embedder(pair.embedder)
+
+
+def write(path: Path, pixels: Deep, metadata: Metadata | None = None) -> None:
+    encoded = io.BytesIO()
+    write_deep(encoded, pixels)
+    with path.open("wb") as file:
+        write_metadata(encoded, file, "PNG", metadata or Metadata())
 
 
 def deep_photo(photo: NDArray[np.uint8], channels: int) -> Deep:
@@ -83,7 +91,7 @@ def test_file_has_the_pixels_when_written(
     photo: NDArray[np.uint8], tmp_path: Path, channels: int
 ) -> None:
     pixels = deep_photo(photo, channels)
-    write_deep(tmp_path / "deep.png", pixels)
+    write(tmp_path / "deep.png", pixels)
     with Image.open(tmp_path / "deep.png") as image, Image.open(io.BytesIO(png(pixels))) as same:
         np.testing.assert_array_equal(np.asarray(image), np.asarray(same))
     found = whole(tmp_path / "deep.png")
@@ -98,7 +106,7 @@ def test_every_filter_is_used_when_pictures_vary(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 65536, (40, 300)).astype(np.uint16)
     rows = np.concatenate([ramp, ramp.T[:40, :1] + ramp, noise, noise.cumsum(0).astype(np.uint16)])
     pixels = np.dstack([rows, rows // 3, rows // 7])
-    write_deep(tmp_path / "deep.png", pixels)
+    write(tmp_path / "deep.png", pixels)
     np.testing.assert_array_equal(whole(tmp_path / "deep.png"), pixels)
 
 
@@ -108,7 +116,7 @@ def test_picture_is_upright_when_exif_turns_it(
 ) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    write_deep(tmp_path / "deep.png", deep_photo(photo, 3), exif=exif.tobytes())
+    write(tmp_path / "deep.png", deep_photo(photo, 3), Metadata(exif=exif.tobytes()))
     eight = Image.fromarray((deep_photo(photo, 3) >> 8).astype(np.uint8))
     eight.save(tmp_path / "eight.png", exif=exif)
     found = (whole(tmp_path / "deep.png") >> 8).astype(np.uint8)
@@ -144,7 +152,8 @@ def test_marked_file_has_16_bits_when_the_source_has(
     exif = Image.Exif()
     exif[0x010F] = "Maker"
     pixels = deep_photo(photo, channels)
-    write_deep(tmp_path / "source.png", pixels, exif=exif.tobytes(), icc_profile=PROFILE)
+    known = Metadata(exif=exif.tobytes(), icc_profile=PROFILE)
+    write(tmp_path / "source.png", pixels, known)
     marked = embedder.embed(tmp_path / "source.png", MESSAGE)
     marked.save(tmp_path / "marked.png")
     found = whole(tmp_path / "marked.png")

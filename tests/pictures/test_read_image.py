@@ -68,7 +68,8 @@ def test_pixels_are_those_of_the_file_when_given_bytes_or_an_open_file(
         assert_close(file, unit(photo))
         assert not file.closed
     deep = np.linspace(0, 65535, 105, dtype=np.uint16).reshape(5, 7, 3)
-    write_deep(tmp_path / "deep.png", deep)
+    with (tmp_path / "deep.png").open("wb") as file:
+        write_deep(file, deep)
     assert_close((tmp_path / "deep.png").read_bytes(), unit(deep, 65535))
 
 

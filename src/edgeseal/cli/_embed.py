@@ -53,6 +53,25 @@ def embed(
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="Makes --message random repeatable.")
     ] = None,
+    quality: Annotated[
+        str,
+        typer.Option(
+            "--quality",
+            metavar="N|keep|auto",
+            help="Pictures: 1 to 100, the source's own, or that but no coarser than what keeps the "
+            "mark.",
+        ),
+    ] = "auto",
+    lossless: Annotated[
+        bool,
+        typer.Option("--lossless", help="Pictures: lose nothing; JPEG and AVIF become PNG."),
+    ] = False,
+    verify: Annotated[
+        Path | None,
+        typer.Option(
+            "--verify", metavar="DETECTOR", help="Read each written file back with a detector."
+        ),
+    ] = None,
     workers: WorkersOption = None,
     recursive: RecursiveOption = True,
     json_lines: JsonLinesOption = None,
@@ -88,7 +107,8 @@ def embed(
     corrected. Pictures keep their size, and their format where it keeps the mark; others become
     PNG. With --resume, pictures that --jsonl FILE has as marked, with this model and message, are
     left out; with --overwrite as well, outputs that it does not have are replaced. Exits with 1 if
-    some could not be marked, with 2 if none could.
+    some could not be marked or, with --verify, were written and the mark is not read in them; with
+    2 if none could be marked.
     """
     import edgeseal
 
@@ -102,6 +122,9 @@ def embed(
         digits=digits,
         bits=bits,
         seed=seed,
+        quality=int(quality) if quality.isdecimal() else quality,  # type: ignore[arg-type]
+        lossless=lossless,
+        verify=verify,
         workers=workers,
         recursive=recursive,
         json_lines=lines_target(json_lines, as_json=as_json),
@@ -117,17 +140,27 @@ def embed(
         print_json("embed", found.to_json())
     elif found.failed < len(found.results):
         _show(found)
-    exit_after_pictures(found.failed, found.total, what=found.kind)
+    exit_after_pictures(found.failed, found.total, what=found.kind, unread=found.unread)
 
 
 def _show(found: EmbeddingResults) -> None:
     kind = found.kind.removesuffix("s")
     frames = ("frames",) if kind == "video" else ()
-    table = new_table(kind, "message", *frames, "PSNR", right=(*frames, "PSNR"), texts=(kind,))
+    read = ("read back",) if any(one.verification for one in found.results) else ()
+    left = ("left out",) if any(one.facts and one.facts["dropped"] for one in found.results) else ()
+    right = (*frames, "PSNR", *read)
+    table = new_table(kind, "message", *right, *left, right=right, texts=(kind, *left))
     for one in found.results:
         facts = one.facts
         if facts is not None:
             psnr_db = facts["psnr_db"]
             psnr = "unchanged" if psnr_db is None else f"{psnr_db:.2f} dB"
-            table.add_row(one.path, facts["message"], *(facts[name] for name in frames), psnr)
+            if facts.get("psnr_of", "file") != "file":
+                psnr += " before encoding"
+            row = [facts["message"], *(facts[name] for name in frames), psnr]
+            if one.verification is not None:
+                row.append(f"{one.verification.matching_bits} of {one.verification.bits}")
+            if left:
+                row.append(", ".join(facts["dropped"]))
+            table.add_row(one.path, *row)
     print_table(table)

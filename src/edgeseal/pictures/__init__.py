@@ -1,5 +1,6 @@
 """Pictures: reading, saving, resizing; folders, patterns and lists; work on many at a time."""
 
+from edgeseal.pictures._coding import Quality
 from edgeseal.pictures._folder import (
     PICTURE_SUFFIXES,
     find_pictures,
@@ -15,6 +16,7 @@ from edgeseal.pictures._resize import (
 )
 from edgeseal.pictures._save import (
     SAVE_SUFFIXES,
+    Saved,
     save_suffix,
 )
 from edgeseal.pictures._sources import (
@@ -32,6 +34,8 @@ __all__ = [
     "PICTURE_SUFFIXES",
     "SAVE_SUFFIXES",
     "ImageInput",
+    "Quality",
+    "Saved",
     "find_pictures",
     "find_sources",
     "given_pictures",

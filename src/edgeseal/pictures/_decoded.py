@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from edgeseal.pictures._coding import Coding
 from edgeseal.pictures._shrink import shrink_pixels
+from edgeseal.pictures.metadata import Metadata
 
 __all__ = ["Picture", "copy_pixels", "strips"]
 
@@ -25,8 +27,9 @@ class Picture:
         name: what messages call it.
         pixels: uint8, uint16 or float32 [H, W, 3], RGB; 0..255, 0..65535 or 0..1.
         alpha: the same dtype and range, [H, W], or None for an opaque picture.
-        exif: EXIF block without orientation, or empty.
-        icc_profile: its colour profile, of whatever colours, or empty.
+        metadata: what else its file has, as it is there.
+        coding: how its file is compressed.
+        orientation: the rotation that its file noted, applied to the pixels already.
         is_grey: whether the source has one channel, here three times.
         is_owned: whether nobody else has the pixels, so that they may be overwritten.
     """
@@ -34,8 +37,9 @@ class Picture:
     name: str
     pixels: NDArray[Any]
     alpha: NDArray[Any] | None = None
-    exif: bytes = b""
-    icc_profile: bytes = b""
+    metadata: Metadata = field(default_factory=Metadata)
+    coding: Coding = field(default_factory=Coding)
+    orientation: int = 1
     is_grey: bool = False
     is_owned: bool = False
 

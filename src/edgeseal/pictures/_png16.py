@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgeseal.pictures._decoded import copy_pixels, strips
+from edgeseal.pictures.metadata._png import write_chunk
 
 __all__ = ["is_deep", "read_deep", "write_deep"]
 
@@ -26,7 +26,6 @@ _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by number of channels
 # Pillow's raw modes of 16 bits, and for each byte of a sample the raw mode that keeps it
 _BYTES = {"RGB;16B": ("RGB;16B", "RGB;16L"), "RGBA;16B": ("RGBA;16B", "RGBA;16L")}
 _GREY_ALPHA = "LA;16B"
-_EXIF_PREFIX = b"Exif\0\0"
 _PEAK = 65535
 _LEVEL = 6
 
@@ -63,26 +62,19 @@ def read_deep(open_again: Callable[[], Image.Image]) -> Deep:
     return pixels
 
 
-def write_deep(path: Path, pixels: Deep, *, exif: bytes = b"", icc_profile: bytes = b"") -> None:
+def write_deep(file: IO[bytes], pixels: Deep) -> None:
     """Write a PNG file of 16 bits.
 
     Args:
-        path: the file.
+        file: open for writing.
         pixels: uint16 [H, W, C] with 1 (grey), 2 (grey and alpha), 3 or 4 channels.
-        exif: EXIF block, or empty.
-        icc_profile: colour profile, or empty.
     """
     height, width, channels = pixels.shape
-    with path.open("wb") as file:
-        file.write(_SIGNATURE)
-        header = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)
-        _write_chunk(file, b"IHDR", header)
-        if icc_profile:
-            _write_chunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))
-        if exif:
-            _write_chunk(file, b"eXIf", exif.removeprefix(_EXIF_PREFIX))
-        _write_pixels(file, pixels)
-        _write_chunk(file, b"IEND", b"")
+    file.write(_SIGNATURE)
+    header = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)
+    write_chunk(file, b"IHDR", header)
+    _write_pixels(file, pixels)
+    write_chunk(file, b"IEND", b"")
 
 
 def _raw_mode(image: Image.Image) -> str:
@@ -109,8 +101,8 @@ def _write_pixels(file: IO[bytes], pixels: Deep) -> None:
         before = rows[-1:]
         packed = packer.compress(filtered.tobytes())
         if packed:
-            _write_chunk(file, b"IDAT", packed)
-    _write_chunk(file, b"IDAT", packer.flush())
+            write_chunk(file, b"IDAT", packed)
+    write_chunk(file, b"IDAT", packer.flush())
 
 
 def _filtered(
@@ -141,9 +133,3 @@ def _paeth(
     to_left, to_above, to_both = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
     is_left = (to_left <= to_above) & (to_left <= to_both)
     return np.where(is_left, left, np.where(to_above <= to_both, above, above_left))
-
-
-def _write_chunk(file: IO[bytes], kind: bytes, data: bytes) -> None:
-    file.write(struct.pack(">I", len(data)) + kind)
-    file.write(data)
-    file.write(struct.pack(">I", zlib.crc32(data, zlib.crc32(kind))))

@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edgeseal.errors import FileError, ImageError
+from edgeseal.pictures._coding import read_coding
 from edgeseal.pictures._decoded import Picture, copy_pixels
 from edgeseal.pictures._png16 import is_deep, read_deep
+from edgeseal.pictures.metadata import read_metadata
 
 __all__ = [
     "MAX_PIXELS",
@@ -51,11 +53,6 @@ ImageInput: TypeAlias = EncodedImage | Image.Image | NDArray[Any]
 [H, W, 3] or [H, W, 4]: uint8, uint16, bool, or floating point in 0..1."""
 
 _ORIENTATION = 0x0112  # the EXIF tag
-# TIFF's tags on how the pixels lie in the file: true of the source only
-_STORAGE_TAGS = (
-    *range(254, 260), 262, 266, 273, 277, 278, 279, 284, 317, *range(320, 326), 330, 332, 338, 339,
-    347, *range(512, 522), 529, 530, 531, 532, 34675,
-)  # fmt: skip
 _VECTOR_FORMATS = ("EPS", "WMF")  # Pillow hands these to other programs
 _SEVERAL_VIEWS = ("MPO",)  # one picture with previews or a second eye's view, no animation
 _NAMELESS = "the picture"
@@ -151,10 +148,12 @@ def decode_opened(
     Raises:
         ImageError: it is damaged or cut short; or has several frames and may have one.
     """
+    coding = read_coding(image, file)
     if is_deep(image):
-        return _decode_deep(image, file, name, one_frame=one_frame)
-    picture = _decode(image, name, one_frame=one_frame)
-    return replace(picture, is_owned=not picture.is_grey)
+        picture = _decode_deep(image, file, name, one_frame=one_frame)
+        return replace(picture, coding=coding)
+    picture = _decode(image, name, file, one_frame=one_frame)
+    return replace(picture, is_owned=not picture.is_grey, coding=coding)
 
 
 def _open_bytes(image: EncodedImage, name: str) -> IO[bytes]:
@@ -200,19 +199,23 @@ def _open(file: IO[bytes]) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _decode(image: Image.Image, name: str, *, one_frame: bool) -> Picture:
+def _decode(
+    image: Image.Image, name: str, file: IO[bytes] | None = None, *, one_frame: bool
+) -> Picture:
     check_header(image, name)
     try:
         if one_frame:
             _check_frames(image, name)
         image.load()
-        exif, image = _upright(image)
+        metadata, turn = read_metadata(image, file), orientation(image)
+        if turn != 1:
+            image = ImageOps.exif_transpose(image)
         picture = _from_pil(image, name)
     except ImageError:
         raise
     except Exception as error:  # Pillow's decoders raise whatever damaged data leads them to
         raise unreadable(name, error) from error
-    return replace(picture, exif=exif, icc_profile=image.info.get("icc_profile") or b"")
+    return replace(picture, metadata=metadata, orientation=turn)
 
 
 def check_header(image: Image.Image, name: str) -> None:
@@ -241,13 +244,6 @@ def _check_frames(image: Image.Image, name: str) -> None:
         )
 
 
-def _upright(image: Image.Image) -> tuple[bytes, Image.Image]:
-    """Apply the rotation that EXIF notes, and return EXIF without it."""
-    if orientation(image) != 1:
-        image = ImageOps.exif_transpose(image)
-    return _exif_bytes(image), image
-
-
 def orientation(image: Image.Image) -> int:
     """Return the rotation that EXIF notes, 1 for none."""
     try:
@@ -267,17 +263,6 @@ def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     return np.ascontiguousarray(pixels)
 
 
-def _exif_bytes(image: Image.Image) -> bytes:
-    try:
-        exif = Image.Exif()
-        exif.load(image.getexif().tobytes())  # a copy: the caller's stays as it is
-        for tag in (_ORIENTATION, *_STORAGE_TAGS):
-            exif.pop(tag, None)
-        return exif.tobytes() if len(exif) else b""
-    except Exception:  # a field that cannot be written again: go without, as above
-        return b""
-
-
 def _decode_deep(image: Image.Image, file: IO[bytes], name: str, *, one_frame: bool) -> Picture:
     """Read a PNG file of 16 bits, which Pillow would read as one of 8."""
     check_header(image, name)
@@ -289,8 +274,7 @@ def _decode_deep(image: Image.Image, file: IO[bytes], name: str, *, one_frame: b
     try:
         if one_frame:
             _check_frames(image, name)
-        exif, turn = _exif_bytes(image), orientation(image)
-        profile = image.info.get("icc_profile") or b""
+        metadata, turn = read_metadata(image, file), orientation(image)
         pixels = turned(read_deep(open_again), turn)
     except ImageError:
         raise
@@ -298,9 +282,11 @@ def _decode_deep(image: Image.Image, file: IO[bytes], name: str, *, one_frame: b
         raise unreadable(name, error) from error
     if pixels.shape[2] == 2:
         grey = _grey(pixels[..., 0])
-        return Picture(name, grey, pixels[..., 1], exif, profile, is_grey=True)
-    alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
-    return Picture(name, pixels[..., :3], alpha, exif, profile, is_owned=True)
+        picture = Picture(name, grey, pixels[..., 1], is_grey=True)
+    else:
+        alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
+        picture = Picture(name, pixels[..., :3], alpha, is_owned=True)
+    return replace(picture, metadata=metadata, orientation=turn)
 
 
 def _from_pil(image: Image.Image, name: str) -> Picture:

@@ -23,14 +23,18 @@ RecursiveOption: TypeAlias = Annotated[
 ]
 
 
-def exit_after_pictures(failed: int, total: int, *, what: str = "pictures") -> None:
+def exit_after_pictures(
+    failed: int, total: int, *, what: str = "pictures", unread: int = 0
+) -> None:
     """End a command that did its work.
 
     Raises:
-        typer.Exit: with 1 if some pictures failed, with 2 if all did.
+        typer.Exit: with 1 if some pictures failed or came out without a mark, with 2 if all failed.
     """
-    if not failed:
+    if unread:
+        note(f"the mark is not read in {unread} of {total} {what}")
+    if not failed and not unread:
         return
-    if total > 1:
+    if failed and total > 1:
         note(f"{failed} of {total} {what} failed")
     raise typer.Exit(2 if failed == total else 1)

@@ -112,6 +112,11 @@ class DetectionOutcome:
         """What is wrong with the detection; nothing, for a picture."""
         return None
 
+    @property
+    def is_good(self) -> bool:
+        """Whether it could be read."""
+        return self.error is None
+
     def to_json(self) -> dict[str, Any]:
         """Return the outcome for ``json.dumps``."""
         return {

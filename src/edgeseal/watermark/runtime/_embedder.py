@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgeseal.errors import ModelError
+from edgeseal.pictures._coding import AUTO, Coding, Quality
 from edgeseal.pictures._psnr import psnr_db
 from edgeseal.pictures._read_image import ImageInput, read_picture
-from edgeseal.pictures._save import fitting_profile, save_picture, to_eight_bits, to_pil
+from edgeseal.pictures._save import Saved, save_picture, to_eight_bits, to_pil
+from edgeseal.pictures._thumbnail import thumbnail_of
+from edgeseal.pictures.metadata import Metadata
 from edgeseal.watermark.runtime._attenuation_map import find_attenuation
 from edgeseal.watermark.runtime._blend import blend
 from edgeseal.watermark.runtime._frame import Stamp
@@ -36,48 +39,66 @@ class Embedding:
         message: what was embedded.
         psnr_db: peak signal-to-noise ratio of the colour channels against the source, measured
             after rounding; infinite if nothing changed.
-        exif: the source's EXIF block, without orientation; may be empty.
-        icc_profile: the source's colour profile where it is one of these colours, else empty.
+        metadata: what else the source's file has, true of the marked picture.
+        coding: how the source's file is compressed.
     """
 
     pixels: NDArray[Any]
     message: Message
     psnr_db: float
-    exif: bytes = b""
-    icc_profile: bytes = b""
+    metadata: Metadata = field(default_factory=Metadata)
+    coding: Coding = field(default_factory=Coding)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """What the source's file has and cannot stay true, such as a C2PA manifest."""
+        return self.metadata.dropped
 
     @property
     def image(self) -> Image.Image:
         """The picture for Pillow: L, LA, RGB or RGBA of 8 bits, with ``info`` for saving."""
-        return to_pil(self.pixels, self.exif, self.icc_profile)
+        return to_pil(self.pixels, self.metadata)
 
     def save(
-        self, path: str | Path, *, overwrite: bool = False, quality: int | None = None
-    ) -> None:
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool = False,
+        quality: Quality = AUTO,
+        lossless: bool = False,
+    ) -> Saved:
         """Save the picture, whole or not at all, in the format that the ending names.
 
-        PNG, TIFF and BMP are lossless, WebP as well unless a quality is given; JPEG is written
-        with quality 95 and full colour resolution (4:4:4). PNG keeps 16 bits, and TIFF those of
-        an opaque grey picture; everything else is rounded to 8.
+        What the source's file had besides pixels goes along. PNG, BMP and JPEG 2000 are lossless,
+        WebP and TIFF where the source was. JPEG has the source's tables, colour resolution and
+        mode, but no coarser tables than what keeps a mark; of a source that was none quality 95
+        and full colour resolution (4:4:4). PNG keeps 16 bits, and TIFF those of an opaque grey
+        picture; everything else is rounded to 8.
 
         Args:
             path: the file to write.
             overwrite: whether to replace an existing file.
-            quality: 1 to 100, for JPEG and WebP.
+            quality: of files that lose something: 1 to 100, ``keep`` for the source's own,
+                or ``auto`` for that, but no coarser than what keeps a mark.
+            lossless: whether nothing may be lost.
+
+        Returns:
+            What the source's file has and this one has not, and whether it has the very pixels.
 
         Raises:
-            UsageError: the ending names no format that can be written, or the quality is out of
-                range.
+            UsageError: the ending names no format that can be written, or one that always loses
+                something where nothing may be lost; or the quality is none.
             OutputExistsError: the file exists and ``overwrite`` is False.
             FileError: it cannot be written, or the format cannot hold the picture.
         """
-        save_picture(
+        return save_picture(
             self.pixels,
             Path(path),
-            exif=self.exif,
-            icc_profile=self.icc_profile,
+            metadata=self.metadata,
+            coding=self.coding,
             overwrite=overwrite,
             quality=quality,
+            lossless=lossless,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -88,6 +109,8 @@ class Embedding:
             "width": int(self.pixels.shape[1]),
             "height": int(self.pixels.shape[0]),
             "psnr_db": self.psnr_db if math.isfinite(self.psnr_db) else None,
+            "dropped": list(self.dropped),
+            "unread": list(self.metadata.problems),
         }
 
 
@@ -143,8 +166,13 @@ class LiteRTEmbedder:
         if picture.alpha is not None:
             alpha = picture.alpha if dtype == np.uint16 else to_eight_bits(picture.alpha)
             marked = np.dstack([marked, alpha])
-        profile = fitting_profile(picture.icc_profile, is_grey=channels == 1)
-        return Embedding(marked, parsed, psnr_db(squared_error), picture.exif, profile)
+        metadata = picture.metadata.fitting(is_grey=channels == 1).true_of(
+            picture.width,
+            picture.height,
+            is_turned=picture.orientation >= 5,
+            thumbnail=lambda: thumbnail_of(marked),
+        )
+        return Embedding(marked, parsed, psnr_db(squared_error), metadata, picture.coding)
 
     def embed_array(self, image: ImageInput, message: MessageInput) -> NDArray[Any]:
         """Mark a picture and keep its precision.

@@ -38,6 +38,10 @@ class BatchOutcome(Protocol):
     def warning(self) -> str | None:
         """What is wrong with the result, or None."""
 
+    @property
+    def is_good(self) -> bool:
+        """Whether everything that was asked for came of it."""
+
     def to_json(self) -> dict[str, Any]:
         """Return it for ``json.dumps``."""
 
@@ -123,7 +127,7 @@ def list_sources(
 
 def collect(
     outcomes: Iterator[_Outcome], total: int, text: str, lines: JsonLines | None, progress: Progress
-) -> tuple[tuple[_Outcome, ...], int]:
+) -> tuple[tuple[_Outcome, ...], int, int]:
     """Take the outcome of each source of a batch.
 
     Args:
@@ -134,13 +138,15 @@ def collect(
         progress: hears of each.
 
     Returns:
-        The outcomes, unless they are written as lines, and the number of sources that failed.
+        The outcomes, unless they are written as lines, the number of sources that failed, and of
+        others that are not good.
     """
     kept: list[_Outcome] = []
-    failed = 0
+    failed = bad = 0
     with progress.pictures(text, total) as advance:
         for outcome in outcomes:
             failed += outcome.error is not None
+            bad += outcome.error is None and not outcome.is_good
             if outcome.error is not None:
                 progress.note(f"Error: {outcome.error}")
             if outcome.warning is not None:
@@ -150,7 +156,7 @@ def collect(
             else:
                 lines.write(outcome.to_json())
             advance()
-    return tuple(kept), failed
+    return tuple(kept), failed, bad
 
 
 def note_done(left: int, batch: Batch, progress: Progress) -> None:

@@ -172,7 +172,7 @@ def detect(
             found = _videos(detector, left, progress, **reading, **frames)
         else:
             found = detector.detect_many(left, **reading)
-        results, failed = collect(found, batch.bar(len(left)), "detecting", file, progress)
+        results, failed, _ = collect(found, batch.bar(len(left)), "detecting", file, progress)
     return DetectionResults(batch.kind, str(model), results, len(left), failed)
 
 

@@ -14,7 +14,8 @@ from edgeseal._files import check_apart, check_outputs, check_sources, output_fo
 from edgeseal._problems import Problems
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import FileError, UsageError
-from edgeseal.pictures import ImageInput, map_in_order, save_suffix
+from edgeseal.pictures import ImageInput, Quality, map_in_order, save_suffix
+from edgeseal.pictures._coding import AUTO, check_quality
 from edgeseal.pictures._read_image import name_of
 from edgeseal.watermark.runtime import (
     Embedding,
@@ -26,7 +27,9 @@ from edgeseal.watermark.runtime import (
 from edgeseal.watermark.verbs._batch import Batch, Sources, collect, list_sources, note_done
 from edgeseal.watermark.verbs._chosen_message import choose_message, fitted, is_random
 from edgeseal.watermark.verbs._json_lines import Lines
-from edgeseal.watermark.video import Encoding, VideoEmbedding, embed_video
+from edgeseal.watermark.verbs._saving import PIXELS, Saving
+from edgeseal.watermark.verbs._verify import Verification, Verifier
+from edgeseal.watermark.video import Encoding, embed_video
 
 __all__ = ["EmbeddingOutcome", "EmbeddingResults", "embed"]
 
@@ -45,6 +48,7 @@ class EmbeddingOutcome:
         embedding: the marked picture, where no file was written; else None.
         error: why it could not be marked, or None.
         warning: what is wrong with the marked one, or None.
+        verification: what was read back from the file, where that was asked for; else None.
     """
 
     source: Path | None
@@ -53,6 +57,12 @@ class EmbeddingOutcome:
     embedding: Embedding | None = None
     error: FileError | None = None
     warning: str | None = None
+    verification: Verification | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it was marked, and the mark found again where that was asked for."""
+        return self.error is None and (self.verification is None or self.verification.is_there)
 
     def to_json(self) -> dict[str, Any]:
         """Return it for ``json.dumps``."""
@@ -60,6 +70,7 @@ class EmbeddingOutcome:
             "source": None if self.source is None else str(self.source),
             "path": None if self.path is None else str(self.path),
             "embedding": self.facts,
+            "verification": None if self.verification is None else self.verification.to_json(),
             "error": None if self.error is None else str(self.error),
         }
 
@@ -74,6 +85,7 @@ class EmbeddingResults:
         results: of each, in the order that they were given; empty where they were written as lines.
         total: number of sources that were worked on now.
         failed: number of those that could not be marked.
+        unread: number of those whose file was written, but the mark is not read in it.
     """
 
     kind: str
@@ -81,17 +93,18 @@ class EmbeddingResults:
     results: tuple[EmbeddingOutcome, ...]
     total: int
     failed: int
+    unread: int = 0
 
     @property
     def is_good(self) -> bool:
-        """Whether all could be marked."""
-        return not self.failed
+        """Whether all could be marked, and the marks read back where that was asked for."""
+        return not self.failed and not self.unread
 
     def to_json(self) -> dict[str, object]:
         """Return everything but pixels, for ``json.dumps``."""
         results = [outcome.to_json() for outcome in self.results]
         head = {"message": self.message.hex, "bits": len(self.message)}
-        return {**head, "results": results, "failed": self.failed}
+        return {**head, "results": results, "failed": self.failed, "unread": self.unread}
 
     def __str__(self) -> str:
         """Return the message, a line for each of the first sources, and their number."""
@@ -122,6 +135,9 @@ def embed(
     digits: str | None = None,
     bits: str | None = None,
     seed: int | None = None,
+    quality: Quality = AUTO,
+    lossless: bool = False,
+    verify: str | Path | None = None,
     workers: int | None = None,
     recursive: bool = True,
     json_lines: str | Path | TextIO | None = None,
@@ -151,6 +167,10 @@ def embed(
         digits: hexadecimal digits.
         bits: zeros and ones.
         seed: makes a random message repeatable.
+        quality: of pictures in formats that lose something: 1 to 100, ``keep`` for the source's
+            own, or ``auto`` for that, but no coarser than what keeps a mark.
+        lossless: whether pictures are saved without loss; JPEG and AVIF become PNG.
+        verify: a detector's ``.tflite`` file: reads each written file back, as the last step.
         workers: pictures at the same time; 1 unless given.
         recursive: whether to search folders in folders.
         json_lines: a file, or an open one, for each result as a line of JSON when it comes.
@@ -180,7 +200,11 @@ def embed(
         )
     if resume and is_random(message) and seed is None:
         problems.add("`resume` needs the same message again; give `seed` with a random one")
+    if verify is not None and folder is None:
+        problems.add("`verify` reads files back; give `output`")
     problems.expect_at_least(1, workers=workers)
+    with problems.collected():
+        check_quality(quality)
     with problems.collected():
         lines.check()
     with problems.collected():
@@ -188,16 +212,26 @@ def embed(
             sources,
             recursive=recursive,
             for_videos=asdict(encoding),
-            for_pictures={"workers": workers},
+            for_pictures={
+                "workers": workers,
+                "verify": verify,
+                "quality": None if quality == AUTO else quality,
+                "lossless": lossless,
+            },
             progress=progress,
         )
-        jobs = list(_jobs(batch, folder))
-        _check_paths(jobs, [Path(model), *batch.lists], lines.file)
+        jobs = list(_jobs(batch, folder, lossless=lossless))
+        models = [Path(one) for one in (model, verify) if one is not None]
+        _check_paths(jobs, [*models, *batch.lists], lines.file)
         if not resume:
             _check_folder(jobs, folder, overwrite=overwrite)
     problems.check()
-    embedder = load_embedder(model, threads=(os.cpu_count() or 1) if batch.are_videos else 1)
-    marking = _Marking(embedder, fitted(wanted, embedder.info.bits, seed=seed), encoding, overwrite)
+    threads = (os.cpu_count() or 1) if batch.are_videos else 1
+    embedder = load_embedder(model, threads=threads)
+    fits = fitted(wanted, embedder.info.bits, seed=seed)
+    verifier = None if verify is None else Verifier.load(verify, wanted, fits, threads=threads)
+    saving = Saving(quality, lossless, overwrite)
+    marking = _Marking(embedder, fits, encoding, saving, verifier)
     head = lines.head("embed", Path(model), marking.settings(folder, of_videos=batch.are_videos))
     jobs = _left_over(jobs, lines.done(head))
     _check_folder(jobs, folder, overwrite=overwrite)
@@ -205,11 +239,12 @@ def embed(
     into = contextlib.nullcontext() if folder is None else output_folder(folder)
     with into, lines.open(head) as file:
         found = marking.outcomes(jobs, batch, workers or 1, progress)
-        results, failed = collect(found, batch.bar(len(jobs)), "embedding", file, progress)
-    return EmbeddingResults(batch.kind, marking.message, results, len(jobs), failed)
+        results, failed, unread = collect(found, batch.bar(len(jobs)), "embedding", file, progress)
+    return EmbeddingResults(batch.kind, fits, results, len(jobs), failed, unread)
 
 
-_Mark = Callable[[_Job], Embedding | VideoEmbedding]
+_Facts = dict[str, Any]
+_Mark = Callable[[_Job], tuple[_Facts, Embedding | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +254,15 @@ class _Marking:
     embedder: LiteRTEmbedder
     message: Message
     encoding: Encoding
-    overwrite: bool
+    saving: Saving
+    verifier: Verifier | None
 
     def settings(self, folder: Path | None, *, of_videos: bool) -> dict[str, object]:
         """Return what results depend on, for JSON."""
         output = None if folder is None else str(folder)
-        more = asdict(self.encoding) if of_videos else {}
+        more = asdict(self.encoding) if of_videos else self.saving.settings()
+        if self.verifier is not None:
+            more["verified_with"] = self.verifier.detector.info.card
         return {"message": self.message.hex, "output": output, **more}
 
     def outcomes(
@@ -237,49 +275,63 @@ class _Marking:
 
     def _reported(self, job: _Job, mark: _Mark) -> EmbeddingOutcome:
         try:
-            done = mark(job)
+            facts, embedding = mark(job)
+            verification = self._read_back(job)
         except FileError as error:
             return EmbeddingOutcome(source=job.name, error=error)
-        facts = done.to_json()
         return EmbeddingOutcome(
             source=job.name,
             path=job.path,
             facts=facts,
-            embedding=done if isinstance(done, Embedding) and job.path is None else None,
-            warning=_warning(job.path or job.name, facts),
+            embedding=embedding,
+            warning=_warning(job.path or job.name, facts, verification),
+            verification=verification,
         )
 
-    def _picture(self, job: _Job) -> Embedding:
+    def _picture(self, job: _Job) -> tuple[_Facts, Embedding | None]:
         embedding = self.embedder.embed(job.source, self.message)
-        if job.path is not None:
-            embedding.save(job.path, overwrite=self.overwrite)
-        return embedding
+        if job.path is None:
+            return embedding.to_json() | {"psnr_of": PIXELS}, embedding
+        return self.saving.save(embedding, job.source, job.path), None
 
-    def _video(self, progress: Progress, job: _Job) -> VideoEmbedding:
+    def _read_back(self, job: _Job) -> Verification | None:
+        if self.verifier is None or job.path is None:
+            return None
+        return self.verifier.picture(job.path)
+
+    def _video(self, progress: Progress, job: _Job) -> tuple[_Facts, Embedding | None]:
         source, path = Path(str(job.source)), Path(str(job.path))
         with progress.frames(f"embedding {source.name}") as report:
-            return embed_video(
+            done = embed_video(
                 self.embedder,
                 source,
                 path,
                 self.message,
                 encoding=self.encoding,
-                overwrite=self.overwrite,
+                overwrite=self.saving.overwrite,
                 report=report,
             )
+        return done.to_json(), None
 
 
-def _warning(path: Path | None, facts: dict[str, Any]) -> str | None:
+def _warning(
+    path: Path | None, facts: dict[str, Any], verification: Verification | None
+) -> str | None:
     """Return what is wrong with a marked picture or video."""
     found = []
+    if verification is not None and not verification.is_there:
+        right = f"{verification.matching_bits} of {verification.bits} bits are right"
+        found.append(f"was written, but the mark is not read in it ({right})")
     if facts["psnr_db"] is None:
         found.append("came out unchanged, so it carries no mark")
     if facts.get("dropped"):
         found.append(f"left out {', '.join(facts['dropped'])}")
+    if facts.get("unread"):
+        found.append(f"could not read all of the source: {', '.join(facts['unread'])}")
     return f"{path or 'the picture'}: {' and '.join(found)}" if found else None
 
 
-def _jobs(batch: Batch, folder: Path | None) -> Iterator[_Job]:
+def _jobs(batch: Batch, folder: Path | None, *, lossless: bool) -> Iterator[_Job]:
     """Yield the sources with the files that are to be written.
 
     Raises:
@@ -290,7 +342,8 @@ def _jobs(batch: Batch, folder: Path | None) -> Iterator[_Job]:
     for number, source in enumerate(batch.sources, start=1):
         name = name_of(source)
         known = Path(name or f"picture-{number}.png")
-        marked = known.name if batch.are_videos else known.stem + save_suffix(known)
+        suffix = known.suffix if batch.are_videos else save_suffix(known, lossless=lossless)
+        marked = known.stem + suffix
         yield _Job(source, known if name else None, None if folder is None else folder / marked)
 
 

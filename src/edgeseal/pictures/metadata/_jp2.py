@@ -1,0 +1,138 @@
+"""Boxes of JPEG 2000 files (ITU T.800, annex I)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import IO
+
+from edgeseal.pictures.metadata._exif import EXIF_PREFIX
+from edgeseal.pictures.metadata._metadata import Block, Metadata
+
+__all__ = ["read_jp2", "write_jp2"]
+
+_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_EXIF = b"JpgTiffExif->JP2"
+_C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_KEPT = (b"uuid", b"xml ", b"uinf", b"jumb", b"asoc")
+_MOST = 1 << 28
+_METRE_INCHES = 0.0254
+
+
+def read_jp2(file: IO[bytes]) -> Metadata:
+    """Read the boxes of a file; a bare codestream has none."""
+    exif = xmp = profile = b""
+    dpi = None
+    blocks: list[Block] = []
+    dropped: list[str] = []
+    size = file.seek(0, 2)
+    for kind, start, end in _boxes(file, 0, size):
+        if kind == b"jp2h":
+            for inner, at, stop in _boxes(file, start, end):
+                data = _read(file, at, stop)
+                if inner == b"colr" and data[:1] in (b"\2", b"\3"):
+                    profile = data[3:]
+                elif inner == b"res ":
+                    dpi = _dpi(data) or dpi
+        elif kind in _KEPT:
+            data = _read(file, start, end)
+            if kind == b"uuid" and data.startswith(_XMP):
+                xmp = data[16:]
+            elif kind == b"uuid" and data.startswith(_EXIF):
+                exif = data[16:].removeprefix(EXIF_PREFIX)
+            elif data.startswith(_C2PA) or (kind == b"jumb" and b"c2pa" in data):
+                dropped.append("C2PA manifest")
+            else:
+                blocks.append(Block(kind, data, f"box {kind.decode().strip()}"))
+    return Metadata(
+        container="JPEG2000", exif=exif, icc_profile=profile, xmp=xmp, dpi=dpi, blocks=tuple(blocks)
+    ).without(*dropped)
+
+
+def write_jp2(encoded: IO[bytes], target: IO[bytes], metadata: Metadata) -> list[str]:
+    """Copy a file with what belongs to it."""
+    size = encoded.seek(0, 2)
+    for kind, start, end in _boxes(encoded, 0, size):
+        if kind == b"jp2h":
+            _write(target, kind, _header(encoded, start, end, metadata))
+            continue
+        encoded.seek(start)
+        if kind == b"jp2c":
+            for extra, data in _extras(metadata):
+                _write(target, extra, data)
+        target.write(struct.pack(">I", 8 + end - start) + kind)
+        target.write(encoded.read(end - start))
+    return []
+
+
+def _extras(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
+    if metadata.exif:
+        yield b"uuid", _EXIF + metadata.exif
+    if metadata.xmp:
+        yield b"uuid", _XMP + metadata.xmp
+    if metadata.container == "JPEG2000":
+        for block in metadata.blocks:
+            yield block.kind, block.data
+
+
+def _header(encoded: IO[bytes], start: int, end: int, metadata: Metadata) -> bytes:
+    """Return the boxes on the picture as a whole, with its own colours and resolution."""
+    parts = []
+    for kind, at, stop in _boxes(encoded, start, end):
+        data = _read(encoded, at, stop)
+        if kind == b"colr" and metadata.icc_profile:
+            data = b"\2\0\0" + metadata.icc_profile
+        parts.append(_box(kind, data))
+    if metadata.dpi is not None:
+        down, across = (round(one / _METRE_INCHES) for one in metadata.dpi[::-1])
+        if max(across, down) < 1 << 16:
+            captured = struct.pack(">HHHHBB", down, 1, across, 1, 0, 0)
+            parts.append(_box(b"res ", _box(b"resc", captured)))
+    return b"".join(parts)
+
+
+def _dpi(data: bytes) -> tuple[float, float] | None:
+    """Return dots per inch of a box of resolutions, the captured one first."""
+    place = max(data.find(b"resc"), data.find(b"resd") if b"resc" not in data else -1)
+    if place < 0 or len(data) < place + 14:
+        return None
+    down, down_part, across, across_part, down_power, across_power = struct.unpack_from(
+        ">HHHHbb", data, place + 4
+    )
+    if not down_part or not across_part or not down or not across:
+        return None
+    return (
+        across / across_part * 10.0**across_power * _METRE_INCHES,
+        down / down_part * 10.0**down_power * _METRE_INCHES,
+    )
+
+
+def _boxes(file: IO[bytes], start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield each box: its kind, and where its content begins and ends."""
+    while start + 8 <= end:
+        file.seek(start)
+        size, kind = struct.unpack(">I4s", file.read(8))
+        head = 8
+        if size == 1:
+            wide = file.read(8)
+            if len(wide) < 8:
+                return
+            size, head = struct.unpack(">Q", wide)[0], 16
+        stop = end if size == 0 else start + size
+        if stop > end or stop < start + head:
+            return
+        yield kind, start + head, stop
+        start = stop
+
+
+def _read(file: IO[bytes], start: int, end: int) -> bytes:
+    file.seek(start)
+    return file.read(min(end - start, _MOST))
+
+
+def _box(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(data)) + kind + data
+
+
+def _write(file: IO[bytes], kind: bytes, data: bytes) -> None:
+    file.write(_box(kind, data))

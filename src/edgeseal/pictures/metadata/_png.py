@@ -1,0 +1,206 @@
+"""Chunks of PNG files (W3C PNG, third edition, chapters 5 and 11)."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import IO
+
+from edgeseal.pictures.metadata._exif import EXIF_PREFIX
+from edgeseal.pictures.metadata._metadata import Block, Metadata
+from edgeseal.pictures.metadata._photoshop import resources_of
+
+__all__ = ["read_png", "write_chunk", "write_png"]
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_CODING = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iDOT")
+_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
+# says what was true of the old pixels
+_UNTRUE = {b"sBIT": "significant bits (sBIT)", b"hIST": "histogram (hIST)"}
+_COLOUR = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI")
+# which are not "safe to copy", but true of every picture of these colours
+_SAFE = (*_COLOUR, b"bKGD", b"eXIf")
+_XMP = b"XML:com.adobe.xmp"
+_RAW = re.compile(rb"Raw profile type (exif|APP1|xmp|iptc|8bim)\Z")
+_MOST = 1 << 26  # bytes of an unpacked text
+_INCH = 0.0254
+_BLOCK_BYTES = 1 << 20
+
+
+def read_png(file: IO[bytes]) -> Metadata:
+    """Read the chunks of a file."""
+    metadata = Metadata(container="PNG")
+    blocks: list[Block] = []
+    dropped: list[str] = []
+    depth, colour_type, palette = 8, 2, b""
+    for kind, data in _chunks(file):
+        if kind == b"IHDR" and len(data) >= 10:
+            depth, colour_type = data[8], data[9]
+        elif kind == b"PLTE":
+            palette = data
+        elif kind == b"eXIf":
+            metadata = replace(metadata, exif=data.removeprefix(EXIF_PREFIX))
+        elif kind == b"iCCP":
+            profile = _unpacked(data.partition(b"\0")[2][1:])
+            metadata = replace(metadata, icc_profile=profile)
+            if not profile:
+                dropped.append("colour profile (damaged)")
+        elif kind == b"caBX":
+            dropped.append("C2PA manifest")
+        elif kind in _UNTRUE:
+            dropped.append(_UNTRUE[kind])
+        elif kind in _ANIMATION:
+            dropped.append("animation")
+        elif kind in (b"tEXt", b"zTXt", b"iTXt"):
+            metadata = _with_text(metadata, kind, data, blocks, dropped)
+        elif kind == b"bKGD":
+            background = _background(data, depth, colour_type, palette)
+            blocks.append(Block(kind, background, "chunk bKGD"))
+        elif kind not in _CODING:
+            name = f"chunk {kind.decode('latin-1')}"
+            if kind in _SAFE or kind[3:].islower():
+                blocks.append(Block(kind, data, name))
+            else:  # its author says that it does not outlive a change of pixels
+                dropped.append(name)
+            if kind == b"pHYs" and len(data) == 9 and data[8] == 1:
+                across, down = (one * _INCH for one in struct.unpack_from(">II", data))
+                metadata = replace(metadata, dpi=(across, down))
+    return replace(metadata, blocks=tuple(blocks)).without(*dropped)
+
+
+def write_png(encoded: IO[bytes], target: IO[bytes], metadata: Metadata) -> list[str]:
+    """Copy a file with what belongs to it."""
+    encoded.seek(len(_SIGNATURE))
+    target.write(_SIGNATURE)
+    while len(head := encoded.read(8)) == 8:
+        size, kind = struct.unpack(">I4s", head)
+        if kind not in _CODING:
+            encoded.seek(size + 4, 1)
+            continue
+        target.write(head)
+        if kind != b"IHDR":
+            _copy(encoded, target, size + 4)
+            continue
+        header = encoded.read(size + 4)
+        target.write(header)
+        for own, data in _new_chunks(metadata, is_grey=header[9] in (0, 4)):
+            write_chunk(target, own, data)
+    return []
+
+
+def write_chunk(file: IO[bytes], kind: bytes, data: bytes) -> None:
+    """Write a chunk."""
+    file.write(struct.pack(">I", len(data)) + kind)
+    file.write(data)
+    file.write(struct.pack(">I", zlib.crc32(data, zlib.crc32(kind))))
+
+
+def _new_chunks(metadata: Metadata, *, is_grey: bool) -> Iterator[tuple[bytes, bytes]]:
+    is_own = metadata.container == "PNG"
+    own = metadata.blocks if is_own else ()
+    if metadata.icc_profile:
+        yield b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc_profile)
+    if metadata.exif:
+        yield b"eXIf", metadata.exif
+    if metadata.dpi is not None:
+        across, down = (round(one / _INCH) for one in metadata.dpi)
+        yield b"pHYs", struct.pack(">IIB", across, down, 1)
+    for block in own:
+        if block.kind == b"bKGD" and len(block.data) == 2 and not is_grey:
+            yield block.kind, 3 * block.data
+        elif block.kind != b"pHYs" or metadata.dpi is None:
+            yield block.kind, block.data
+    if metadata.xmp:
+        yield b"iTXt", _XMP + bytes(5) + metadata.xmp
+    if metadata.photoshop:
+        yield b"zTXt", _raw_profile(b"8bim", metadata.photoshop)
+    for comment in metadata.comments:
+        yield b"tEXt", b"Comment\0" + comment.replace(b"\0", b"")
+    for name, text in metadata.texts if not is_own else ():
+        yield b"iTXt", name[:79].encode("latin-1", "replace") + bytes(5) + text.encode()
+
+
+def _with_text(
+    metadata: Metadata, kind: bytes, data: bytes, blocks: list[Block], dropped: list[str]
+) -> Metadata:
+    """Take a text: XMP and EXIF for themselves, a digest not at all, everything else as it is."""
+    name, _, rest = data.partition(b"\0")
+    called = name.decode("latin-1")
+    if name == _XMP and kind == b"iTXt" and not metadata.xmp:
+        packed, text = rest[:1], rest[2:].split(b"\0", 2)[-1]
+        return replace(metadata, xmp=_unpacked(text) if packed == b"\1" else text)
+    raw = _RAW.match(name)
+    if raw is not None:
+        value = _from_raw(_unpacked(rest[1:]) if kind == b"zTXt" else rest)
+        if raw[1] in (b"exif", b"APP1") and value.startswith(EXIF_PREFIX) and not metadata.exif:
+            return replace(metadata, exif=value.removeprefix(EXIF_PREFIX))
+        if raw[1] in (b"iptc", b"8bim") and value and not metadata.photoshop:
+            is_bare = not value.startswith(b"8BIM")
+            return replace(metadata, photoshop=resources_of(value) if is_bare else value)
+    if name.lower() == b"signature" and re.fullmatch(rb"[0-9a-fA-F]{32,128}", rest.strip()):
+        dropped.append("digest of the pixels (Signature)")
+        return metadata
+    blocks.append(Block(kind, data, f"text {called}"))
+    if kind != b"tEXt":
+        return metadata
+    return replace(metadata, texts=(*metadata.texts, (called, rest.decode("latin-1"))))
+
+
+def _background(data: bytes, depth: int, colour_type: int, palette: bytes) -> bytes:
+    """Return a background as three colours or one grey, of at least 8 bits, as pictures have."""
+    if colour_type == 3 and data:
+        return b"".join(bytes([0, one]) for one in palette[3 * data[0] : 3 * data[0] + 3])
+    if depth < 8 and len(data) == 2:
+        return bytes([0, data[1] * 255 // ((1 << depth) - 1) & 255])
+    return data
+
+
+def _raw_profile(kind: bytes, data: bytes) -> bytes:
+    text = b"\n%s\n%8d\n%s\n" % (kind, len(data), data.hex().encode())
+    return b"Raw profile type " + kind + b"\0\0" + zlib.compress(text)
+
+
+def _from_raw(text: bytes) -> bytes:
+    """Return the bytes of a profile as ImageMagick writes them: name, length and digits."""
+    digits = b"".join(text.split()[2:])
+    try:
+        return bytes.fromhex(digits.decode("ascii"))
+    except ValueError:
+        return b""
+
+
+def _unpacked(data: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(data, _MOST)
+    except zlib.error:
+        return b""
+
+
+def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the chunks, those of pixels without their bytes, up to the end or to damage."""
+    file.seek(len(_SIGNATURE))
+    while len(head := file.read(8)) == 8:
+        size, kind = struct.unpack(">I4s", head)
+        if kind in (b"IDAT", b"fdAT"):
+            file.seek(size + 4, 1)
+            yield kind, b""
+            continue
+        data = file.read(size)
+        if len(data) < size:
+            return
+        file.seek(4, 1)
+        yield kind, data
+        if kind == b"IEND":
+            return
+
+
+def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
+    while size > 0:
+        data = source.read(min(size, _BLOCK_BYTES))
+        if not data:
+            return
+        target.write(data)
+        size -= len(data)

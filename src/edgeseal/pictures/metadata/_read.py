@@ -1,0 +1,84 @@
+"""Reading what a picture's file holds besides pixels, by its format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import IO, Any
+
+from PIL import Image
+
+from edgeseal.pictures.metadata._avif import avif_extras
+from edgeseal.pictures.metadata._exif import EXIF_PREFIX
+from edgeseal.pictures.metadata._jp2 import read_jp2
+from edgeseal.pictures.metadata._jpeg import read_jpeg
+from edgeseal.pictures.metadata._metadata import Metadata
+from edgeseal.pictures.metadata._png import read_png
+from edgeseal.pictures.metadata._tiff import read_tiff
+from edgeseal.pictures.metadata._webp import read_webp
+
+__all__ = ["read_metadata"]
+
+_READERS: dict[str, Callable[[IO[bytes]], Metadata]] = {
+    "JPEG": read_jpeg,
+    "JPEG2000": read_jp2,
+    "MPO": read_jpeg,
+    "PNG": read_png,
+    "TIFF": read_tiff,
+    "WEBP": read_webp,
+}
+
+
+def read_metadata(image: Image.Image, file: IO[bytes] | None) -> Metadata:
+    """Read what a picture has besides pixels.
+
+    Args:
+        image: as Pillow opened it.
+        file: what it was opened from, at any place; None for a picture in memory.
+
+    Returns:
+        What could be read. Damage is noted, and makes no picture unreadable.
+    """
+    kind = image.format or ""
+    reader = None if file is None else _READERS.get(kind)
+    if reader is None or file is None:
+        return _of_pillow(image, file, kind)
+    try:
+        file.seek(0)
+        return reader(file)
+    except Exception as error:  # whatever damaged data lead to: the pixels may be whole
+        reason = str(error) or type(error).__name__
+        return replace(_of_pillow(image, None, kind), problems=(f"{kind} metadata: {reason}",))
+
+
+def _of_pillow(image: Image.Image, file: IO[bytes] | None, kind: str) -> Metadata:
+    """Return what Pillow itself reads."""
+    info: dict[Any, Any] = dict(image.info)
+    dropped: list[str] = []
+    problems: list[str] = []
+    if kind == "AVIF" and file is not None:
+        dropped = avif_extras(file)
+    try:
+        exif = image.getexif().tobytes() if "exif" not in info else info["exif"]
+    except Exception as error:  # as above
+        exif, problems = b"", [f"EXIF: {error}"]
+    comment = info.get("comment", b"")
+    comment = comment.encode() if isinstance(comment, str) else comment
+    dpi = info.get("dpi")
+    texts = getattr(image, "text", None)
+    return Metadata(
+        container=kind,
+        exif=_bytes(exif).removeprefix(EXIF_PREFIX),
+        icc_profile=_bytes(info.get("icc_profile")),
+        xmp=_bytes(info.get("xmp")),
+        comments=(comment,) if comment and kind == "GIF" else (),
+        texts=tuple((str(name), str(text)) for name, text in (texts or {}).items()),
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi and all(dpi) else None,
+        problems=tuple(problems),
+    ).without(*dropped)
+
+
+def _bytes(value: object) -> bytes:
+    if isinstance(value, str):
+        return value.encode()
+    return bytes(value) if isinstance(value, bytes | bytearray) else b""
