@@ -152,10 +152,10 @@ def test_thresholds_are_the_least_when_a_rate_is_given(packed: PackResult) -> No
 
 @pytest.mark.parametrize("bits", [96, 256])
 def test_payload_is_written_by_the_rows_when_the_formula_is_followed(bits: int) -> None:
-    from edgeseal.watermark.pack._contract import _describe_payload
+    from edgeseal.watermark.pack._contract import describe_payload
     from edgeseal.watermark.payload._payload import to_word
 
-    record, payload = _describe_payload(bits), Payload.from_text("hi")
+    record, payload = describe_payload(bits), Payload.from_text("hi")
     assert record is not None
     word = to_word(payload, record["payload_bits"])
     message = int(record["mask"], 16) ^ int(record["offset"], 16)

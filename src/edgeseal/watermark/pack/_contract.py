@@ -16,7 +16,7 @@ from edgeseal.watermark.runtime import (
     least_matching_bits,
 )
 
-__all__ = ["RATES", "describe_model"]
+__all__ = ["RATES", "describe_attenuation", "describe_model", "describe_payload"]
 
 RATES = (1e-3, 1e-6, 1e-9, 1e-12)
 """False-positive rates whose thresholds are listed."""
@@ -102,11 +102,12 @@ def _describe_reading(bits: int) -> dict[str, Any]:
             for rate in RATES
             if (matching := least_matching_bits(bits, rate)) <= bits
         ],
-        "payload": _describe_payload(bits),
+        "payload": describe_payload(bits),
     }
 
 
-def _describe_payload(bits: int) -> dict[str, Any] | None:
+def describe_payload(bits: int) -> dict[str, Any] | None:
+    """Return the code of messages of a length; None if they are too short to carry a payload."""
     try:
         code = payload_code(bits)
     except UsageError:  # too short to carry one
@@ -138,12 +139,14 @@ def _describe_marking(info: ModelInfo) -> dict[str, Any]:
         "formula": _MARK,
         "scaling_i": info.scaling_i,
         "scaling_w": info.scaling_w,
-        "attenuation": None if attenuation is None else _describe_map(attenuation),
+        "attenuation": None if attenuation is None else describe_attenuation(attenuation),
         "frames_per_watermark": info.step_size,
+        "payload": describe_payload(info.bits),
     }
 
 
-def _describe_map(attenuation: Attenuation) -> dict[str, Any]:
+def describe_attenuation(attenuation: Attenuation) -> dict[str, Any]:
+    """Return a map that the watermark is multiplied with."""
     return {
         "name": attenuation.name,
         "in_channels": attenuation.in_channels,
