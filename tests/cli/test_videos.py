@@ -196,3 +196,19 @@ def test_extra_is_named_when_pyav_is_missing(spawn: Run, pair96: Pair, movies: P
     assert done.status == 2
     assert install_command("video") in done.err
     assert "Traceback" not in done.err
+
+
+def test_mark_is_read_back_when_a_video_is_verified(
+    run: Run, pair96: Pair, movies: Path, tmp_path: Path
+) -> None:
+    embed = ["embed", movies / "a.mp4", "--model", pair96.embedder, "--verify", pair96.detector]
+    done = run(*embed, "--id", 1, "-o", tmp_path / "good")
+    assert done.status == 0, done.err
+    assert "96 of 96" in done.out
+    assert "before encoding" in done.out
+    raw = run(*embed, "--message", "0f" * 12, "-o", tmp_path / "raw", "--json")
+    assert raw.json["results"][0]["verification"]["is_there"] is True
+    lost = run(*embed, "--id", 1, "-o", tmp_path / "lost", "--crf", 51, "--json")
+    assert lost.status == 1
+    assert lost.json["unread"] == 1
+    assert f"{tmp_path / 'lost' / 'a.mp4'}: was written, but the mark is not read" in lost.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.codec.context import Flags
 from numpy.typing import NDArray
 
 from edgeseal.watermark.runtime import LiteRTDetector, LiteRTEmbedder, load_detector, load_embedder
@@ -54,6 +56,9 @@ def clip(tmp_path: Path) -> Clip:
         codec: str = "libx264",
         pix_fmt: str = "yuv420p",
         times: list[int] | None = None,
+        last: int = 40,
+        interlaced: bool = False,
+        colours: tuple[int, int, int] | None = None,
         rotation: int | None = None,
         sound: bool = False,
         words: bool = False,
@@ -68,24 +73,29 @@ def clip(tmp_path: Path) -> Clip:
             assert isinstance(stream, av.VideoStream)
             stream.width, stream.height, stream.pix_fmt = size[1], size[0], pix_fmt
             stream.codec_context.time_base = Fraction(1, 1000)
+            stream.codec_context.flags |= Flags.frame_duration
+            if interlaced:
+                stream.codec_context.flags |= Flags.interlaced_dct
+            if colours is not None:
+                context = stream.codec_context
+                context.color_primaries, context.color_trc, context.colorspace = colours
             if rotation is not None:
                 stream.set_display_rotation(rotation)
             audio = container.add_stream("aac", rate=8000) if sound else None
             if words:
                 _add_words(container, path.with_suffix(".srt"))
-            for packet in _packets(stream, audio, frames, size, times):
+            times = list(range(0, 40 * frames, 40)) if times is None else times
+            for packet in _packets(stream, audio, size, [*times, times[-1] + last]):
                 container.mux(packet)
         return path
 
     return write
 
 
-def _packets(
-    stream: Any, audio: Any, frames: int, size: tuple[int, int], times: list[int] | None
-) -> Iterator[Any]:
-    for index in range(frames):
+def _packets(stream: Any, audio: Any, size: tuple[int, int], times: list[int]) -> Iterator[Any]:
+    for index, (begins, ends) in enumerate(itertools.pairwise(times)):
         frame = av.VideoFrame.from_ndarray(picture(index, *size), format="rgb24")
-        frame.pts = 40 * index if times is None else times[index]
+        frame.pts, frame.duration = begins, ends - begins
         frame.time_base = Fraction(1, 1000)
         yield from stream.encode(frame)
     yield from stream.encode(None)

@@ -29,7 +29,7 @@ from edgeseal.watermark.verbs._chosen_message import choose_message, fitted, is_
 from edgeseal.watermark.verbs._json_lines import Lines
 from edgeseal.watermark.verbs._saving import PIXELS, Saving
 from edgeseal.watermark.verbs._verify import Verification, Verifier
-from edgeseal.watermark.video import Encoding, embed_video
+from edgeseal.watermark.video import Encoding, embed_video, is_video
 
 __all__ = ["EmbeddingOutcome", "EmbeddingResults", "embed"]
 
@@ -214,7 +214,6 @@ def embed(
             for_videos=asdict(encoding),
             for_pictures={
                 "workers": workers,
-                "verify": verify,
                 "quality": None if quality == AUTO else quality,
                 "lossless": lossless,
             },
@@ -297,7 +296,8 @@ class _Marking:
     def _read_back(self, job: _Job) -> Verification | None:
         if self.verifier is None or job.path is None:
             return None
-        return self.verifier.picture(job.path)
+        read = self.verifier.video if is_video(job.path) else self.verifier.picture
+        return read(job.path)
 
     def _video(self, progress: Progress, job: _Job) -> tuple[_Facts, Embedding | None]:
         source, path = Path(str(job.source)), Path(str(job.path))

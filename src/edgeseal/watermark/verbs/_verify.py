@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from edgeseal.watermark.runtime import (
     MessageInput,
     load_detector,
 )
+from edgeseal.watermark.video import detect_video
 
 __all__ = ["Verification", "Verifier"]
 
@@ -89,6 +90,16 @@ class Verifier:
             FileError, ImageError, RuntimeRefusalError: it cannot be read.
         """
         return self.judge(self.detector.detect(path, self.message, fpr=self.fpr))
+
+    def video(self, path: Path) -> Verification:
+        """Read a video as far as ``detect`` does: until its message is certain.
+
+        Raises:
+            FileError, VideoError, RuntimeRefusalError: it cannot be read.
+        """
+        expect = self.message if self.payload is None else None
+        found = detect_video(self.detector, path, expect=expect, fpr=self.fpr).detection
+        return self.judge(replace(found, expected=self.message))
 
     def judge(self, detection: Detection) -> Verification:
         """Return what a detection says, made with :attr:`message` expected and :attr:`fpr`."""

@@ -26,7 +26,7 @@ from edgeseal.watermark.runtime import (
 from edgeseal.watermark.video._ahead import ahead
 from edgeseal.watermark.video._encoding import Encoding
 from edgeseal.watermark.video._orientation import Orientation
-from edgeseal.watermark.video._pixels import from_pixels, has_alpha, orientation, to_pixels
+from edgeseal.watermark.video._pixels import has_alpha, orientation, with_pixels
 from edgeseal.watermark.video._reader import VideoReader
 from edgeseal.watermark.video._video_files import import_av
 from edgeseal.watermark.video._writer import VideoWriter
@@ -53,7 +53,9 @@ class VideoEmbedding:
             nothing changed.
         codec: the encoder.
         pix_fmt: the pixel format.
-        dropped: streams of the source that were left out: data that players do not show.
+        bits_per_pixel: what the encoded frames take.
+        dropped: what of the source was left out: streams of data that players do not show, and
+            notes on light that the encoder cannot write.
     """
 
     message: Message
@@ -64,6 +66,7 @@ class VideoEmbedding:
     psnr_db: float
     codec: str
     pix_fmt: str
+    bits_per_pixel: float
     dropped: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -76,8 +79,10 @@ class VideoEmbedding:
             "width": self.width,
             "height": self.height,
             "psnr_db": self.psnr_db if math.isfinite(self.psnr_db) else None,
+            "psnr_of": "pixels before encoding",
             "codec": self.codec,
             "pix_fmt": self.pix_fmt,
+            "bits_per_pixel": self.bits_per_pixel,
             "dropped": list(self.dropped),
         }
 
@@ -181,9 +186,9 @@ def embed_video(
     source, target = Path(source), Path(target)
     marker = _marker(embedder, message, step_size)
     encoding = encoding or Encoding()
-    codec = encoding.codec_for(target.suffix)
-    encoding.options(codec)  # refuse wrong ones before any work
     with VideoReader(source) as reader:
+        codec = encoding.codec_for(target.suffix, reader.codec)
+        encoding.options(codec)  # refuse wrong ones before any work
         if target.exists() and target.samefile(source):
             raise UsageError(f"{target}: is the source itself; choose another output")
         with replacing(target, overwrite=overwrite) as temporary:
@@ -197,6 +202,7 @@ def embed_video(
         psnr_db=marker.psnr_db,
         codec=codec,
         pix_fmt=writer.pix_fmt,
+        bits_per_pixel=8 * writer.size_bytes / (first.width * first.height * marker.frames),
         dropped=writer.dropped,
     )
 
@@ -260,7 +266,12 @@ def _marked(
                 f"{path}: changes its size from {first.width} x {first.height} to "
                 f"{frame.width} x {frame.height} at frame {marker.frames}; cut it there first"
             )
-        return from_pixels(marker.mark(to_pixels(frame), held), frame, pix_fmt)
+        if frame.interlaced_frame and not first.interlaced_frame:
+            raise VideoError(
+                f"{path}: is interlaced from frame {marker.frames} on, but not before; deinterlace "
+                "it first"
+            )
+        return with_pixels(frame, lambda pixels: marker.mark(pixels, held), pix_fmt)
 
     yield work(first)
     for item in decoded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ __all__ = ["Encoding"]
 
 _CODEC_OF = {".webm": "libvpx-vp9", ".ogv": "libvpx"}
 _DEFAULT_CODEC = "libx264"
+_HEVC_CODEC = "libx265"
+_HOLD_HEVC = (".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts")
 # (name of the quality option, its default, largest value): near-lossless to the eye, because what
 # the encoder throws away first is what nobody sees, and that is where a watermark is.
 _QUALITY = {
@@ -20,7 +23,12 @@ _QUALITY = {
     "libvpx-vp9": ("crf", 22, 63),
     "libsvtav1": ("crf", 22, 63),
     "libvpx": ("crf", 6, 63),
-    "mpeg4": ("qscale", 2, 31),
+    "mpeg4": ("qmin", 2, 31),
+}
+_OWN_PARAMETERS = {
+    "libx264": "x264-params",
+    "libx265": "x265-params",
+    "libsvtav1": "svtav1-params",
 }
 _PRESETS = ("libx264", "libx265", "libsvtav1")
 _EVEN_ONLY = ("libx264", "libx265", "libsvtav1", "mpeg4", "wmv2")  # where chroma is halved
@@ -31,8 +39,8 @@ class Encoding:
     """Options of the encoder; None is a good default for the file's ending.
 
     Attributes:
-        codec: FFmpeg's name of an encoder: ``libx264`` unless the file is ``.webm``
-            (``libvpx-vp9``).
+        codec: FFmpeg's name of an encoder: ``libx265`` for HEVC, ``libvpx-vp9`` for ``.webm``, else
+            ``libx264``.
         crf: quality, lower is better: 18 for ``libx264``, 20 for ``libx265``, 22 for VP9 and AV1.
         preset: effort, such as ``medium``, ``veryfast`` or ``slow``.
         pix_fmt: FFmpeg's name of a pixel format; the source's where the encoder takes it.
@@ -43,14 +51,17 @@ class Encoding:
     preset: str | None = None
     pix_fmt: str | None = None
 
-    def codec_for(self, suffix: str) -> str:
-        """Return the encoder for a file's ending.
+    def codec_for(self, suffix: str, source: str) -> str:
+        """Return the encoder for a file's ending and the name of the source's own coding.
 
         Raises:
             UsageError: there is no such encoder for video.
         """
         av = import_av()
         name = self.codec or _CODEC_OF.get(suffix.lower(), _DEFAULT_CODEC)
+        stays = source == "hevc" and suffix.lower() in _HOLD_HEVC
+        if self.codec is None and stays and _HEVC_CODEC in av.codecs_available:
+            name = _HEVC_CODEC
         try:
             codec = av.codec.Codec(name, "w")
         except (av.error.FFmpegError, ValueError) as error:
@@ -62,8 +73,12 @@ class Encoding:
             raise UsageError(f"codec: {name!r} encodes {codec.type}, expected an encoder of video")
         return name
 
-    def options(self, codec: str) -> dict[str, str]:
+    def options(self, codec: str, parameters: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return FFmpeg's options for an encoder.
+
+        Args:
+            codec: its name.
+            parameters: of the encoder's own, beyond FFmpeg's.
 
         Raises:
             UsageError: the encoder has no such option, or the quality is out of range.
@@ -75,12 +90,17 @@ class Encoding:
             if not 0 <= crf <= largest:
                 raise UsageError(f"crf: {codec} takes 0 to {largest}, got {crf}")
             options[name] = f"{crf:g}"
+            if codec == "mpeg4":
+                options["qmax"] = options[name]  # no range: one quality for all
             if codec == "libvpx-vp9":
                 options |= {"b": "0", "row-mt": "1", "cpu-used": "4"}
             if codec == "libvpx":
                 options |= {"b": "1000M", "cpu-used": "4"}  # the quality counts where this is more
-            if codec == "libx265":
-                options["x265-params"] = "log-level=error"
+            own = {"log-level": "error"} if codec == "libx265" else {}
+            own |= parameters or {}
+            if own:
+                listed = ":".join(f"{name}={value}" for name, value in own.items())
+                options[_OWN_PARAMETERS[codec]] = listed
         elif self.crf is not None:
             raise UsageError(f"crf: {codec} has no such option; choose from {', '.join(_QUALITY)}")
         if self.preset is not None:

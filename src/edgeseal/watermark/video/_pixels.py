@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal.watermark.video._orientation import UPRIGHT, Orientation
-from edgeseal.watermark.video._video_files import import_av
 
-__all__ = ["display_matrix", "from_pixels", "has_alpha", "orientation", "to_pixels"]
+__all__ = ["display_matrix", "has_alpha", "orientation", "to_pixels", "with_pixels"]
 
 _DISPLAY_MATRIX = "DISPLAYMATRIX"
+_COLOURS = ("colorspace", "color_range", "color_primaries", "color_trc")
+_UNSPECIFIED = (2, 0)  # matrix and range
 
 
 def to_pixels(frame: Any) -> NDArray[Any]:
@@ -22,24 +24,40 @@ def to_pixels(frame: Any) -> NDArray[Any]:
     return pixels
 
 
-def from_pixels(pixels: NDArray[Any], like: Any, pix_fmt: str) -> Any:
-    """Return a frame of a pixel format with the times and colours of another.
+def with_pixels(frame: Any, change: Callable[[NDArray[Any]], NDArray[Any]], pix_fmt: str) -> Any:
+    """Return a frame of a pixel format with other pixels and everything else of a frame.
+
+    Times, colours, fields, captions and light levels are notes on a frame, which PyAV cannot write
+    but FFmpeg takes along when it converts a frame: so the frame is converted, and filled anew.
 
     Args:
-        pixels: uint8 or uint16 [H, W, 3], RGB.
-        like: the frame that ``pixels`` were made from.
+        frame: the frame; of no use afterwards.
+        change: takes and returns uint8 or uint16 [H, W, 3], RGB.
         pix_fmt: FFmpeg's name of the format.
     """
-    av = import_av()
-    name = "rgb48le" if pixels.dtype == np.uint16 else "rgb24"
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=name)
-    frame = frame.reformat(
-        format=pix_fmt, dst_colorspace=like.colorspace, dst_color_range=like.color_range
+    colours = {name: getattr(frame, name) for name in _COLOURS}
+    pixels = to_pixels(frame)
+    held = frame.reformat(format="rgb48le" if pixels.dtype == np.uint16 else "rgb24")
+    held.make_writable()
+    _fill(held, change(pixels))
+    held.colorspace, held.color_range = _UNSPECIFIED
+    made = held.reformat(
+        format=pix_fmt,
+        dst_colorspace=colours["colorspace"],
+        dst_color_range=colours["color_range"],
     )
-    frame.pts, frame.time_base, frame.duration = like.pts, like.time_base, like.duration
-    for name in ("colorspace", "color_range", "color_primaries", "color_trc"):
-        setattr(frame, name, getattr(like, name))
-    return frame
+    for name, value in colours.items():
+        setattr(made, name, value)
+    made.pict_type = 0  # else the encoder follows the source's kinds of frames
+    return made
+
+
+def _fill(frame: Any, pixels: NDArray[Any]) -> None:
+    """Write pixels into a frame of RGB, whose rows may be padded."""
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    flat = np.ascontiguousarray(pixels).view(np.uint8).reshape(len(pixels), -1)
+    rows[:, : flat.shape[1]] = flat
 
 
 def has_alpha(frame: Any) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import threading
+from collections import deque
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +19,7 @@ __all__ = ["VideoReader"]
 
 _ENOUGH = Fraction(19, 20)  # share of the promised duration, less a second, that files keep
 _SECOND = Fraction(1)
+_FEWEST_REORDERED = 8  # below, an encoder that looks ahead by more may give no order of storing
 _USUAL_RATE = Fraction(25)
 
 
@@ -28,6 +31,7 @@ class VideoReader:
         container: PyAV's container.
         stream: PyAV's stream of the moving picture.
         frames: number of frames decoded so far.
+        is_whole: whether everything was read, to the end and without a fault.
         held: what makes frames upright; known from the first frame on.
         problem: what is missing or damaged, once everything was read; None if nothing.
     """
@@ -43,11 +47,15 @@ class VideoReader:
         av = import_av()
         self.path = Path(path)
         self.frames = 0
+        self.is_whole = False
         self.held = UPRIGHT
         self.problem: str | None = None
+        self._busy = threading.Lock()
+        self._is_closed = False
         self._packets = 0
         self._end = Fraction(0)
         self._due = 0
+        self._stored: deque[int] = deque()  # times of AVI's packets, whose frames are to come
         _check_file(self.path)
         with reading(self.path):
             self.container: Any = av.open(str(self.path), metadata_errors="replace")
@@ -55,12 +63,39 @@ class VideoReader:
         self.stream.thread_type = "AUTO"
 
     @property
+    def codec(self) -> str:
+        """FFmpeg's name of how the picture is coded, such as ``hevc``."""
+        return str(self.stream.codec_context.name)
+
+    @property
     def expected_frames(self) -> int | None:
-        """Number of frames that the file promises, or that its duration suggests."""
-        if self.stream.frames:
+        """Number of frames that there are, once all are read; before, what the file promises.
+
+        Without a promise its duration suggests one.
+        """
+        if self.is_whole:
+            return self.frames
+        if self.stream.frames and not self._is_avi:
             return int(self.stream.frames)
-        rate, duration_us = self.stream.average_rate, self.container.duration
-        return round(duration_us * rate / 10**6) if rate and duration_us else None
+        rate, lasts = self.stream.average_rate, self._promised()
+        return max(1, round(lasts * rate)) if rate and lasts else None
+
+    def suits_reordering(self) -> bool:
+        """Say whether frames can be stored in another order than they are shown in.
+
+        They can where all last equally long, give or take the unit of time, and where there are
+        some. Reads the file's packets once, without decoding.
+        """
+        count, shortest, longest = 0, None, None
+        with reading(self.path), import_av().open(str(self.path)) as container:
+            for packet in container.demux(container.streams[self.stream.index]):
+                count += packet.size > 0
+                if packet.size and packet.duration:
+                    shortest = min(shortest or packet.duration, packet.duration)
+                    longest = max(longest or packet.duration, packet.duration)
+                    if longest - shortest > 1:
+                        return False
+        return count >= _FEWEST_REORDERED
 
     def items(self, *, strict: bool) -> Generator[Any]:
         """Yield decoded frames of the picture, and undecoded packets of all other streams.
@@ -72,6 +107,15 @@ class VideoReader:
         Raises:
             VideoError: no frame can be decoded, or there is damage and ``strict`` is set.
         """
+        steps = self._steps(strict=strict)
+        while True:
+            with self._busy:
+                item = None if self._is_closed else next(steps, None)
+            if item is None:
+                return
+            yield item
+
+    def _steps(self, *, strict: bool) -> Generator[Any]:
         with reading(self.path):
             try:
                 for packet in self.container.demux():
@@ -81,14 +125,17 @@ class VideoReader:
                     raise
                 self.problem = f"damaged after frame {self.frames} ({error.strerror})"
         self.problem = self.problem or self._missing()
+        self.is_whole = self.problem is None
         if not self.frames:
             raise VideoError(f"{self.path}: has no frames{self._why()}; nothing to read")
         if strict and self.problem:
             raise VideoError(f"{self.path}: is {self.problem}; fetch it again, or repair it first")
 
     def close(self) -> None:
-        """Close the file."""
-        self.container.close()
+        """Close the file, after the step that another thread may be in; nothing comes after it."""
+        with self._busy:
+            self._is_closed = True
+            self.container.close()
 
     def __enter__(self) -> VideoReader:
         """Return itself."""
@@ -99,14 +146,16 @@ class VideoReader:
         self.close()
 
     def _decoded(self, packet: Any, *, strict: bool) -> Generator[Any]:
-        if packet.size and packet.dts is not None and packet.time_base:
-            end = (packet.pts or packet.dts) + (packet.duration or 0)
-            self._end = max(self._end, end * packet.time_base)
+        begins = packet.dts if packet.pts is None else packet.pts
+        if begins is not None and packet.time_base:
+            self._end = max(self._end, (begins + (packet.duration or 0)) * packet.time_base)
         if packet.stream is not self.stream and packet.stream.index != self.stream.index:
             if packet.size:
                 yield packet
             return
         self._packets += packet.size > 0
+        if packet.size and self._is_avi and packet.dts is not None:
+            self._stored.append(packet.dts)
         try:
             frames = self.stream.decode(packet)
         except import_av().error.InvalidDataError:
@@ -124,25 +173,48 @@ class VideoReader:
             yield frame
 
     def _fill_in_time(self, frame: Any) -> None:
-        """Give a frame without a time that after the last frame; some formats leave it out."""
+        """Give a frame without a time that after the last frame; some formats leave it out.
+
+        Likewise one without a duration that of the rate.
+        """
         if frame.time_base is None:
             frame.time_base = self.stream.time_base
-        if frame.pts is None:
+        if self._stored:  # one time after the other, in the order stored: not that of its own frame
+            frame.pts = self._stored.popleft()
+        elif frame.pts is None:
             frame.pts = self._due
-        rate = self.stream.average_rate or _USUAL_RATE
-        self._due = frame.pts + (frame.duration or max(1, round(1 / (rate * frame.time_base))))
+        if not frame.duration:
+            rate = self.stream.average_rate or _USUAL_RATE
+            frame.duration = max(1, round(1 / (rate * frame.time_base)))
+        self._due = frame.pts + frame.duration
 
     def _missing(self) -> str | None:
         """Say what is cut off: fewer packets than the index has, or much less than the duration."""
-        counts = "avi" not in self.container.format.name  # there, moments without a frame count too
-        if counts and self.stream.frames and self._packets < self.stream.frames:
+        if not self._is_avi and self.stream.frames and self._packets < self.stream.frames:
             return f"cut short: {self._packets} of {self.stream.frames} frames are there"
+        promised, there = self._promised(), self._end - self._start
+        if promised and there < promised * _ENOUGH - _SECOND:
+            return f"cut short: {float(there):.1f} of {float(promised):.1f} s are there"
+        return None
+
+    @property
+    def _start(self) -> Fraction:
+        """The file's first moment, in seconds."""
+        return Fraction(self.container.start_time or 0, 10**6)
+
+    @property
+    def _is_avi(self) -> bool:
+        """Whether it counts moments without a frame, too, and notes times of storing only."""
+        return "avi" in self.container.format.name
+
+    def _promised(self) -> Fraction | None:
+        """Return how many seconds the file promises, from its first moment on."""
         if not self.container.duration:
             return None
-        promised = Fraction(self.container.duration, 10**6)
-        if self._end < promised * _ENOUGH - _SECOND:
-            return f"cut short: {float(self._end):.1f} of {float(promised):.1f} s are there"
-        return None
+        lasts = Fraction(self.container.duration, 10**6)
+        if "matroska" in self.container.format.name:  # counts from 0 whenever it begins
+            lasts -= self._start
+        return lasts
 
     def _why(self) -> str:
         return f" and is {self.problem}" if self.problem else ""

@@ -10,6 +10,7 @@ from typing import Any
 
 from edgeseal.errors import VideoError
 from edgeseal.watermark.video._encoding import Encoding
+from edgeseal.watermark.video._light import Light
 from edgeseal.watermark.video._pixels import display_matrix
 from edgeseal.watermark.video._reader import VideoReader
 from edgeseal.watermark.video._video_files import import_av
@@ -25,6 +26,8 @@ _WITHOUT_ORDER = (
     ".mxf",
     ".wmv",
 )  # they note one time for a frame, not also that of decoding it
+_REORDER = ("libx264", "libx265")
+_HOLD_FIELDS = ("libx264", "mpeg4")
 _BITS_PER_PIXEL = 0.4
 _DEFAULT_RATE = Fraction(25)
 
@@ -34,8 +37,10 @@ class VideoWriter:
 
     Attributes:
         pix_fmt: the pixel format to give frames in.
-        dropped: streams of the source that are left out: data that players do not show, such as a
-            camera's sensor readings, which few formats take.
+        dropped: what of the source is left out: streams of data that players do not show, such as a
+            camera's sensor readings, which few formats take; and notes on light that the encoder
+            cannot write.
+        size_bytes: what the encoded frames take so far.
     """
 
     def __init__(
@@ -55,10 +60,14 @@ class VideoWriter:
             VideoError: the format does not exist, or cannot hold a stream of the source.
         """
         self._name = name
-        self._in_order = name.suffix.lower() in _WITHOUT_ORDER
-        self._codec = encoding.codec_for(name.suffix)
+        self.size_bytes = 0
+        self._lasts: dict[int, int] = {}  # of the frames that are being encoded
+        self._codec = encoding.codec_for(name.suffix, reader.codec)
         self.pix_fmt = encoding.pix_fmt_for(self._codec, first)
-        options = encoding.options(self._codec)
+        self._check_fields(first)
+        light = Light.of(first.side_data)
+        options = encoding.options(self._codec, light.parameters(self._codec))
+        self.dropped: tuple[str, ...] = tuple(light.dropped(self._codec))
         flags = {"movflags": "+faststart"} if name.suffix.lower() in _INDEX_FIRST else {}
         with self._writing():
             self._container: Any = import_av().open(str(path), "w", options=flags)
@@ -81,7 +90,7 @@ class VideoWriter:
         """
         with self._writing():
             if isinstance(item, import_av().VideoFrame):
-                self._container.mux(self._stream.encode(item))
+                self._encode(item)
             elif item.stream.index in self._copies:
                 item.stream = self._copies[item.stream.index]
                 if item.dts is None:  # a cover
@@ -95,7 +104,7 @@ class VideoWriter:
             VideoError, OSError: as :meth:`write`.
         """
         with self._writing():
-            self._container.mux(self._stream.encode(None))
+            self._encode(None)
             self._container.close()
 
     def abandon(self) -> None:
@@ -119,6 +128,22 @@ class VideoWriter:
                 f"{self._name}: cannot be written ({error}); choose another ending"
             ) from error
 
+    def _encode(self, frame: Any) -> None:
+        packets = self._stream.encode(frame)
+        if frame is not None:
+            self._lasts[frame.pts] = frame.duration
+        for packet in packets:  # not every encoder hands it on
+            packet.duration = self._lasts.pop(packet.pts, packet.duration)
+            self.size_bytes += packet.size
+        self._container.mux(packets)
+
+    def _check_fields(self, first: Any) -> None:
+        if first.interlaced_frame and self._codec not in _HOLD_FIELDS:
+            raise VideoError(
+                f"{self._name}: the source is interlaced, which {self._codec} does not encode; "
+                f"choose --codec {_HOLD_FIELDS[0]}, or deinterlace it first"
+            )
+
     def _picture(self, reader: VideoReader, first: Any, options: dict[str, str]) -> Any:
         source = reader.stream
         rate = source.average_rate or source.guessed_rate or _DEFAULT_RATE
@@ -128,7 +153,11 @@ class VideoWriter:
         context.width, context.height, context.pix_fmt = first.width, first.height, self.pix_fmt
         context.time_base = stream.time_base = _time_base(first, source, rate)
         context.thread_type = "AUTO"
-        if self._in_order:
+        kinds = import_av().codec.context.Flags
+        context.flags |= kinds.frame_duration
+        if first.interlaced_frame:
+            context.flags |= kinds.interlaced_dct | kinds.interlaced_me
+        if self._keeps_order(reader):
             context.max_b_frames = 0
         if not options:  # no quality to set: enough bits that a watermark survives
             context.bit_rate = round(_BITS_PER_PIXEL * first.width * first.height * rate)
@@ -141,6 +170,16 @@ class VideoWriter:
             stream.set_display_matrix(matrix)
         _copy_tags(source, stream)
         return stream
+
+    def _keeps_order(self, reader: VideoReader) -> bool:
+        """Say whether frames have to be stored in the order in which they are shown.
+
+        MP4 notes the time from one stored frame to the next, so that durations that differ would go
+        to other frames, and that of the last one nowhere.
+        """
+        if self._name.suffix.lower() in _WITHOUT_ORDER:
+            return True
+        return self._codec in _REORDER and not reader.suits_reordering()
 
     def _other_streams(self, reader: VideoReader) -> dict[int, Any]:
         copies: dict[int, Any] = {}
@@ -160,7 +199,7 @@ class VideoWriter:
                     f"({stream.type}, {codec}); choose the source's own ending, or .mkv"
                 ) from error
             _copy_tags(stream, copies[stream.index])
-        self.dropped = tuple(dropped)
+        self.dropped = (*dropped, *self.dropped)
         return copies
 
     def _describe(self, reader: VideoReader) -> None:
