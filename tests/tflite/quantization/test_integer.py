@@ -313,6 +313,27 @@ def test_small_changes_add_up_when_norms_read_the_sum(is_pair: bool) -> None:
     assert {o.outputs[0].dtype for o in model.main.operators[:-1]} == {"INT8"}
 
 
+def test_what_a_stream_leaves_is_exact_when_scales_are_rounded() -> None:
+    model, total = stream()
+    scales = np.random.default_rng(3).uniform(1, 3, 64).cumsum()
+    spans = dict.fromkeys(model.main.tensors(), (-2.0, 2.0))
+    spans[model.main.inputs[0]] = (-100.0, 90.0)
+    streams = [o.outputs[0] for o in model.main.operators if o.kind == "ADD"]
+    spans |= {t: (-100.0 - s, 100.0) for t, s in zip(streams, scales, strict=False)}
+    integerize(model, spans.__getitem__, Prepared(sources=[total]))
+    differences = [o for o in model.main.operators if o.kind == "SUB"]
+    assert len(differences) == len(streams) - 1  # nothing reads what the last one leaves
+    for difference in differences:
+        before, after, left = (
+            float(t.quantization.scale[0])
+            for t in [*difference.inputs, *difference.outputs]
+            if t is not None and t.quantization is not None
+        )
+        ratios = np.array([before, after]) / left
+        np.testing.assert_allclose(ratios, ratios.round(), rtol=1e-6)
+        assert after < 1.1 * max(200 / 255, before)
+
+
 def test_norm_stays_when_an_activation_is_fused_into_it() -> None:
     x = value("x", [6, 8])
     operators, result = norm(x, [6, 8])

@@ -7,11 +7,13 @@ that its rounding cut off:
 
     v = change + rest;  next = round(stream + v);  next rest = (stream - next) + v
 
-The differences are of the size of the change, so their steps are as fine as the change's own.
+The differences are of the size of the change, so their steps are as fine as the change's own; the
+scales of the stream are whole multiples of them, so that differences are exact.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -34,6 +36,8 @@ from edgeseal.tflite.quantization.rewrite._fixed_layers import affine
 
 __all__ = ["add_to_stream", "stream_sums"]
 
+_LARGE = 16  # ratio of scales
+_LEVELS = 255
 _MEMORYLESS = ("RESHAPE", "TRANSPOSE")
 _WORTH = 0.5  # of the result's step: a change whose own steps are coarser needs no rest
 
@@ -103,17 +107,38 @@ def add_to_stream(operator: Operator, builder: IntegerBuilder) -> None:
             bounds = _widened(bounds, 127 * scale_of(rest))
             added = _sum("ADD", added, rest, affine(*bounds), builder)
     output = operator.outputs[0]
-    result = builder.new(output, "INT8")
+    needed = float(builder.quantization(output, "INT8").scale[0])
+    finest, step = _whole_steps(scale_of(before), needed, bounds)
+    result = builder.new(output, "INT8", builder.quantization(output, "INT8", step))
     copy = new_arithmetic("ADD", before, added, result)
     builder.made[operator] = copy
     builder.add(copy)
     step = scale_of(result)
-    left = affine(*_widened((-bounds[1], -bounds[0]), step))
+    left = affine(*_widened((-bounds[1], -bounds[0]), step), least=finest)
     if float(left.scale[0]) > _WORTH * step:
         return
     difference = _sum("SUB", before, result, left, builder)
     most = (step + float(left.scale[0]) + scale_of(added)) / 2
     builder.rests[output] = _sum("ADD", difference, added, symmetric(most, 127), builder)
+
+
+def _whole_steps(before: float, after: float, change: Span) -> tuple[float, float]:
+    """Return scales for what a sum takes from another, and for the sum, that make that exact.
+
+    NPUs multiply by ratios of scales in 12 bits or so, which puts the small difference of two large
+    numbers off by up to a step, all the same way. Whole ratios are exact everywhere.
+
+    Args:
+        before: scale of what is added to.
+        after: scale that the sum needs.
+        change: bounds of what is added.
+    """
+    low, high = _widened(change, 2 * after)  # room for a sum's scale that is coarser than needed
+    ratio = math.floor(before * _LEVELS / (high - low))
+    if ratio < _LARGE:  # rounding it up would cost the sum, and NPUs are right there
+        return 0.0, after
+    finest = before / ratio
+    return finest, finest * math.ceil(after / finest)
 
 
 def _part(builder: IntegerBuilder, tensor: Tensor) -> Tensor:
