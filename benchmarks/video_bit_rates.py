@@ -148,7 +148,9 @@ def _size_bytes(clip: Path, encoding: Encoding) -> int:
                 )
                 encoder.time_base = Fraction(1, _RATE)
                 encoder.framerate = Fraction(_RATE)
-                encoder.options = encoding.options(encoding.codec or "")
+                encoder.options = encoding.options(
+                    encoding.codec or "", (frame.width, frame.height)
+                )
             frame.pts, frame.time_base, frame.pict_type = index, Fraction(1, _RATE), 0
             sizes += [packet.size for packet in encoder.encode(frame)]
     sizes += [packet.size for packet in encoder.encode(None)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from edgeseal.cli._shared import _interrupt
+from edgeseal.cli._shared import _console, _interrupt
 from patience import HANG_S
 
 # In the background of a shell Ctrl-C is ignored, which a child would inherit.
@@ -85,6 +85,8 @@ def test_interrupt_is_raised_again_when_it_was_swallowed() -> None:
                 assert isinstance(swallowed, KeyboardInterrupt)
             with pytest.raises(KeyboardInterrupt):
                 _interrupt.stop_if_interrupted()
+            with _console.frame_bar("frames") as report, pytest.raises(KeyboardInterrupt):
+                report(1, 2)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, ours)

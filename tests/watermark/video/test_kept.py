@@ -234,3 +234,24 @@ def test_chapters_and_attachments_are_copied_when_there_are_some(
             "font/ttf",
             b"shapes of letters",
         )
+
+
+def test_low_bit_rate_is_said_when_few_bits_are_left(
+    clip: Clip, embedder: LiteRTEmbedder, tmp_path: Path
+) -> None:
+    source = clip("a.mkv", codec="ffv1", size=(240, 320), frames=3)
+    lavish = Encoding(codec="ffv1")
+    for name, encoding, expected in (("l.mkv", lavish, False), ("p.mp4", Encoding(crf=40), True)):
+        done = embed_video(embedder, source, tmp_path / name, HELLO, encoding=encoding)
+        with av.open(str(tmp_path / name)) as container:
+            sizes = [packet.size for packet in container.demux(video=0)]
+        assert done.bits_per_pixel == pytest.approx(8 * sum(sizes) / (240 * 320 * 3), rel=0.05)
+        assert done.has_low_bit_rate is expected
+        assert done.to_json()["low_bit_rate"] is expected
+
+
+def test_quality_is_higher_when_frames_are_small() -> None:
+    encoding = Encoding()
+    small, large = (encoding.options("libx264", size)["crf"] for size in ((640, 360), (640, 480)))
+    assert float(small) < float(large)
+    assert Encoding(crf=30).options("libx264", (640, 360))["crf"] == "30"

@@ -214,7 +214,10 @@ def picture_bar(text: str, total: int) -> Iterator[Callable[[], None]]:
 
 @contextlib.contextmanager
 def frame_bar(text: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Yield a function for the library to report frames to, shown with their number a second."""
+    """Yield a function for the library to report frames to, shown with their number a second.
+
+    The function raises KeyboardInterrupt where an interrupt was lost in another package.
+    """
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -225,7 +228,7 @@ def frame_bar(text: str) -> Iterator[Callable[[int, int | None], None]]:
     )
     with _progress(text, *columns) as progress:
         if progress is None:
-            yield lambda _done, _total: None
+            yield lambda _done, _total: stop_if_interrupted()
             return
         task = progress.add_task(printable(text), total=None, frames="")
         began = time.monotonic()
@@ -235,6 +238,7 @@ def frame_bar(text: str) -> Iterator[Callable[[int, int | None], None]]:
             of_all = f"/{total}" if total else ""
             shown = f"{done}{of_all} frames, {rate:.1f}/s"
             progress.update(task, completed=done, total=total, frames=shown)
+            stop_if_interrupted()
 
         yield report
 

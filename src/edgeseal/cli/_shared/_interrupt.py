@@ -33,6 +33,7 @@ def heeding_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        _was_interrupted = False
 
 
 def stop_if_interrupted() -> None:

@@ -326,6 +326,11 @@ def _warning(
         found.append("came out unchanged, so it carries no mark")
     if facts.get("dropped"):
         found.append(f"left out {', '.join(facts['dropped'])}")
+    if facts.get("low_bit_rate") and verification is None:
+        found.append(
+            f"has only {facts['bits_per_pixel']:.2f} bits a pixel, at which a mark may be lost "
+            "(`verify` tells, a lower `crf` keeps more)"
+        )
     if facts.get("unread"):
         found.append(f"could not read all of the source: {', '.join(facts['unread'])}")
     return f"{path or 'the picture'}: {' and '.join(found)}" if found else None

@@ -37,6 +37,7 @@ Report = Callable[[int, int | None], None]
 """Called with the number of frames done and, where it is known, that of all."""
 
 _AHEAD = 4  # frames between the stages
+_LOW_BITS = 40_000  # a frame; docs/video.md has the measurement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,14 @@ class VideoEmbedding:
     bits_per_pixel: float
     dropped: tuple[str, ...] = ()
 
+    @property
+    def has_low_bit_rate(self) -> bool:
+        """Whether the frames take so few bits that marks in moving pictures are often lost.
+
+        What counts is the bits for what the model sees, whose size is the same for all videos.
+        """
+        return self.bits_per_pixel * self.width * self.height < _LOW_BITS
+
     def to_json(self) -> dict[str, Any]:
         """Return it for ``json.dumps``; an infinite PSNR becomes null."""
         return {
@@ -83,6 +92,7 @@ class VideoEmbedding:
             "codec": self.codec,
             "pix_fmt": self.pix_fmt,
             "bits_per_pixel": self.bits_per_pixel,
+            "low_bit_rate": self.has_low_bit_rate,
             "dropped": list(self.dropped),
         }
 
@@ -188,7 +198,7 @@ def embed_video(
     encoding = encoding or Encoding()
     with VideoReader(source) as reader:
         codec = encoding.codec_for(target.suffix, reader.codec)
-        encoding.options(codec)  # refuse wrong ones before any work
+        encoding.options(codec, reader.size)  # refuse wrong ones before any work
         if target.exists() and target.samefile(source):
             raise UsageError(f"{target}: is the source itself; choose another output")
         with replacing(target, overwrite=overwrite) as temporary:

@@ -15,16 +15,19 @@ _CODEC_OF = {".webm": "libvpx-vp9", ".ogv": "libvpx"}
 _DEFAULT_CODEC = "libx264"
 _HEVC_CODEC = "libx265"
 _HOLD_HEVC = (".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts")
-# (name of the quality option, its default, largest value): near-lossless to the eye, because what
-# the encoder throws away first is what nobody sees, and that is where a watermark is.
+# (name of the quality option, its default, that of small frames, largest value): near-lossless to
+# the eye, because what the encoder throws away first is what nobody sees, and that is where a
+# watermark is. Frames hardly larger than the model's input hold it in their finest detail, which
+# goes before anything else: docs/video.md has the figures.
 _QUALITY = {
-    "libx264": ("crf", 18, 51),
-    "libx265": ("crf", 20, 51),
-    "libvpx-vp9": ("crf", 22, 63),
-    "libsvtav1": ("crf", 22, 63),
-    "libvpx": ("crf", 6, 63),
-    "mpeg4": ("qmin", 2, 31),
+    "libx264": ("crf", 18, 12, 51),
+    "libx265": ("crf", 20, 13, 51),
+    "libvpx-vp9": ("crf", 22, 14, 63),
+    "libsvtav1": ("crf", 22, 12, 63),
+    "libvpx": ("crf", 6, 6, 63),
+    "mpeg4": ("qmin", 2, 2, 31),
 }
+_SMALL_LINES = 400
 _OWN_PARAMETERS = {
     "libx264": "x264-params",
     "libx265": "x265-params",
@@ -41,7 +44,8 @@ class Encoding:
     Attributes:
         codec: FFmpeg's name of an encoder: ``libx265`` for HEVC, ``libvpx-vp9`` for ``.webm``, else
             ``libx264``.
-        crf: quality, lower is better: 18 for ``libx264``, 20 for ``libx265``, 22 for VP9 and AV1.
+        crf: quality, lower is better: 18 for ``libx264``, 20 for ``libx265``, 22 for VP9 and AV1;
+            12 to 14 where a frame's shorter side has less than 400 pixels.
         preset: effort, such as ``medium``, ``veryfast`` or ``slow``.
         pix_fmt: FFmpeg's name of a pixel format; the source's where the encoder takes it.
     """
@@ -73,11 +77,14 @@ class Encoding:
             raise UsageError(f"codec: {name!r} encodes {codec.type}, expected an encoder of video")
         return name
 
-    def options(self, codec: str, parameters: Mapping[str, str] | None = None) -> dict[str, str]:
+    def options(
+        self, codec: str, size: tuple[int, int], parameters: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
         """Return FFmpeg's options for an encoder.
 
         Args:
             codec: its name.
+            size: width and height of frames.
             parameters: of the encoder's own, beyond FFmpeg's.
 
         Raises:
@@ -85,7 +92,8 @@ class Encoding:
         """
         options: dict[str, str] = {}
         if codec in _QUALITY:
-            name, default, largest = _QUALITY[codec]
+            name, large, small, largest = _QUALITY[codec]
+            default = small if min(size) < _SMALL_LINES else large
             crf = default if self.crf is None else self.crf
             if not 0 <= crf <= largest:
                 raise UsageError(f"crf: {codec} takes 0 to {largest}, got {crf}")

@@ -68,6 +68,11 @@ class VideoReader:
         return str(self.stream.codec_context.name)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of a frame, as the file has it before any frame is decoded."""
+        return self.stream.codec_context.width, self.stream.codec_context.height
+
+    @property
     def expected_frames(self) -> int | None:
         """Number of frames that there are, once all are read; before, what the file promises.
 

@@ -66,7 +66,9 @@ class VideoWriter:
         self.pix_fmt = encoding.pix_fmt_for(self._codec, first)
         self._check_fields(first)
         light = Light.of(first.side_data)
-        options = encoding.options(self._codec, light.parameters(self._codec))
+        options = encoding.options(
+            self._codec, (first.width, first.height), light.parameters(self._codec)
+        )
         self.dropped: tuple[str, ...] = tuple(light.dropped(self._codec))
         flags = {"movflags": "+faststart"} if name.suffix.lower() in _INDEX_FIRST else {}
         with self._writing():
