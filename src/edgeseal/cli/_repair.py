@@ -23,6 +23,7 @@ from edgeseal.cli._shared._progress import ConsoleProgress
 if TYPE_CHECKING:
     from edgeseal.tflite import RepairedFile
     from edgeseal.tflite.repairs import OutputAgreement, RepairResult
+    from edgeseal.tflite.rewrites import ModelChange
 
 __all__ = ["repair"]
 
@@ -40,6 +41,15 @@ def repair(
             "fastest; or first those that compute in integers, such as hybrid kernels.",
         ),
     ] = "accuracy",
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="cpu|gpu|qualcomm[:SOC]|arm[:CPU]",
+            help="Rewrite as well what this device refuses or computes wrong, as `check --on` "
+            "finds it.",
+        ),
+    ] = None,
     images: ImagesOption = None,
     timeout_s: TimeoutOption = 60.0,
     memory_limit_mib: MemoryLimitOption = None,
@@ -51,7 +61,9 @@ def repair(
 
     Every repair is tried by the installed LiteRT first, and outputs are compared. With --float,
     layers that read a picture get back what rounding cut off, if that brings the outputs closer.
-    The file is written in any case; exits with 1 if a finding of level error is left in it.
+    With --for, rewrites of equal value are kept where the device's verdict becomes better by them.
+    The file is written in any case; exits with 1 if a finding of level error is left in it, or the
+    device does not compute all of it right.
     """
     from edgeseal import tflite
 
@@ -60,6 +72,7 @@ def repair(
         output,
         float_model=float_model,
         prefer=prefer,
+        device=device,
         images=images or None,
         timeout_s=timeout_s,
         memory_limit_mib=memory_limit_mib,
@@ -84,7 +97,7 @@ def _show(found: RepairedFile) -> None:
         columns = "rewrite", "mends", "what was done"
         table = new_table(*columns, texts=columns[2:])
         for change in result.changes:
-            table.add_row(change.rewrite, change.code or "accuracy", change.text)
+            table.add_row(change.rewrite, change.code or _purpose(change), change.text)
         print_table(table)
     else:
         print_text("nothing was changed")
@@ -92,8 +105,17 @@ def _show(found: RepairedFile) -> None:
         print_text(f"outputs {_words(result.agreement, 'those before')}")
     if result.companion is not None:
         print_text(f"against the float model: {_against(result)}")
+    if result.on_device is not None:
+        print_text(str(result.on_device))
     for item in result.unmended:
         print_text(f"not mended: {item.code} {item.title}: {item.text}")
+
+
+def _purpose(change: ModelChange) -> str:
+    from edgeseal.tflite.repairs import FOR_DEVICES
+
+    for_device = {rewrite.name for rewrite in FOR_DEVICES}
+    return "device" if change.rewrite in for_device else "accuracy"
 
 
 def _against(result: RepairResult) -> str:

@@ -7,7 +7,13 @@ import numpy as np
 from edgeseal.tflite.graph import Model, new_operator
 from graphs import constant, model_of, reshape, value
 
-__all__ = ["added_matrix", "broadcast_mask", "quantized_exponential", "wide_sum"]
+__all__ = [
+    "added_matrix",
+    "boxes_and_scores",
+    "broadcast_mask",
+    "quantized_exponential",
+    "wide_sum",
+]
 
 
 def added_matrix() -> Model:
@@ -16,6 +22,40 @@ def added_matrix() -> Model:
     table = np.random.default_rng(0).normal(size=rows.shape).astype(np.float32)
     total = new_operator("ADD", [rows, constant("table", table)], [y], fusedActivationFunction=0)
     return model_of([x], [y], [reshape(x, rows), total])
+
+
+def boxes_and_scores() -> Model:
+    """A head whose output has boxes in pixels and scores side by side."""
+    rng = np.random.default_rng(0)
+    x = value("x", [1, 8, 8, 16])
+    boxes, pixels, scores = (value(n, [1, 8, 8, 4]) for n in ("boxes", "pixels", "scores"))
+    chances, both = value("chances", [1, 8, 8, 4]), value("both", [1, 8, 8, 8])
+    order, out = value("order", [1, 8, 8, 8]), value("out", [1, 8, 64])
+    convolution = {"padding": 0, "strideH": 1, "strideW": 1, "fusedActivationFunction": 0}
+    convolution |= {"dilationHFactor": 1, "dilationWFactor": 1}
+    heads = [
+        new_operator(
+            "CONV_2D",
+            [
+                x,
+                constant(f"{result.name}/w", rng.normal(size=[4, 1, 1, 16]).astype(np.float32)),
+                constant(f"{result.name}/b", np.zeros(4, np.float32)),
+            ],
+            [result],
+            **convolution,
+        )
+        for result in (boxes, scores)
+    ]
+    side = constant("side", np.full(1, 640, np.float32))
+    operators = [
+        *heads,
+        new_operator("MUL", [boxes, side], [pixels], fusedActivationFunction=0),
+        new_operator("LOGISTIC", [scores], [chances]),
+        new_operator("CONCATENATION", [pixels, chances], [both], axis=3, fusedActivationFunction=0),
+        new_operator("TRANSPOSE", [both, constant("to", [0, 3, 1, 2])], [order]),
+        reshape(order, out),
+    ]
+    return model_of([x], [out], operators)
 
 
 def broadcast_mask() -> Model:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,14 +26,14 @@ from edgeseal.tflite.probe import Status
 from edgeseal.tflite.quantization import find_recipe, quantize
 from edgeseal.watermark.cards import Part
 from graphs import model_of, value
-from tflite.devices.models import added_matrix, broadcast_mask, quantized_exponential, wide_sum
-
-
-def needs(name: str, *, everywhere: bool = False) -> pytest.MarkDecorator:
-    """Skip, with what to install, where a device cannot be had; ``everywhere``: not in CI."""
-    missing = find_device(name).missing
-    is_skipped = bool(missing) and not (everywhere and "CI" in os.environ)
-    return pytest.mark.skipif(is_skipped, reason=f"{name}: {missing}")
+from tflite.devices.models import (
+    added_matrix,
+    boxes_and_scores,
+    broadcast_mask,
+    quantized_exponential,
+    wide_sum,
+)
+from tflite.devices.needs import needs
 
 
 def on(device: str, model: Model, folder: Path) -> DeviceResult:
@@ -143,6 +142,16 @@ def test_whole_is_wrong_when_the_gpu_fails_in_company_only(tmp_path: Path) -> No
     result = on("gpu", broadcast_mask(), tmp_path)
     assert result.verdict is Verdict.WRONG
     assert result.wrong == ()
+
+
+@needs("gpu", everywhere=True)
+def test_boxes_beside_scores_are_measured_when_the_gpu_takes_them(tmp_path: Path) -> None:
+    result = on("gpu", boxes_and_scores(), tmp_path)
+    assert result.verdict is Verdict.RIGHT
+    assert result.tried == result.operators
+    assert result.error is not None
+    assert result.error.nsr is not None
+    assert result.error.nsr < 1e-9
 
 
 @needs("gpu", everywhere=True)

@@ -12,13 +12,21 @@ import pytest
 import edgeseal.tflite.repairs
 import edgeseal.tflite.rewrites
 from docs.pages import ROOT
-from edgeseal.tflite.graph import Model, Tensor, new_operator
+from edgeseal.tflite.graph import (
+    Model,
+    Tensor,
+    new_arithmetic,
+    new_dequantize,
+    new_matmul,
+    new_operator,
+)
 from edgeseal.tflite.probe import Prober, draw
-from edgeseal.tflite.repairs import MEND, TIDY, restore_rest
+from edgeseal.tflite.repairs import FOR_DEVICES, MEND, TIDY, restore_rest
 from edgeseal.tflite.repairs.mend._measure_candidate import Context, measure
 from edgeseal.tflite.repairs.mend._seen_values import Observations
 from edgeseal.tflite.rewrites import LEAN, OperatorRewrite, Proof, Rewrite, Site
 from graphs import constant, model_of, run, value
+from tflite.devices.models import added_matrix, quantized_exponential
 from tflite.diagnosis.fixtures import FIXTURES
 from tflite.rewrites.models import (
     REFLECT,
@@ -37,6 +45,19 @@ def layer_with_float_bias() -> Model:
     operands = [x, constant("w", weights, scale=0.03), bias]
     layer = new_operator("FULLY_CONNECTED", operands, [y], fusedActivationFunction=0)
     return model_of([x], [y], [layer])
+
+
+def shared_constant() -> Model:
+    x, y = value("x", (1, 4, 8, 16)), value("y", (1, 4, 8, 24))
+    weights = np.random.default_rng(0).normal(size=(24, 16)).astype(np.float32)
+    return model_of([x], [y], [new_matmul(x, constant("w", weights), y, adj_y=True)])
+
+
+def table_of_channels() -> Model:
+    steps = np.random.default_rng(0).integers(-127, 128, (4, 8), np.int8)
+    table = constant("table", steps, np.linspace(0.01, 0.02, 8), axis=1)
+    x, wide, y = (value(name, steps.shape) for name in ("x", "wide", "y"))
+    return model_of([x], [y], [new_dequantize(table, wide), new_arithmetic("ADD", x, wide, y)])
 
 
 MODELS: dict[str, Callable[[], Model]] = {
@@ -59,11 +80,18 @@ MODELS: dict[str, Callable[[], Model]] = {
     "off-zero": FIXTURES["ES012"].build,
     "exchanged-operands": FIXTURES["ES010"].build,
     "one-type": layer_with_float_bias,
+    "lifted-ranks": added_matrix,
+    "plain-products": shared_constant,
+    "single-scale": table_of_channels,
+    "stored-floats": table_of_channels,
+    "exponential": quantized_exponential,
 }
 """For each rewrite a model that shows what it is for; those of ``MEND`` do not run or run wrong."""
 
-KEEPING = [*LEAN, *TIDY]
+FOR_DEVICE = [rewrite for rewrite in FOR_DEVICES if rewrite.proof is not Proof.MEASURED]
+KEEPING = [*LEAN, *TIDY, *FOR_DEVICE]
 MENDING = [rewrite for tier in MEND for rewrite in tier]
+MENDING += [rewrite for rewrite in FOR_DEVICES if rewrite.proof is Proof.MEASURED]
 ROUNDING = 1e-4  # on the scale of the largest output
 FAR_OFF = 0.1  # of the variance: what repair refuses
 
@@ -141,7 +169,15 @@ def test_every_rewrite_is_in_use_and_has_a_model_here() -> None:
 def test_page_lists_every_rewrite() -> None:
     page = (ROOT / "docs" / "rewrites.md").read_text()
     rows = [line for line in page.splitlines() if line.startswith("| `")]
-    verbs = {"lean": LEAN, "repair": [*TIDY, *MENDING, restore_rest(MODELS["patches"]())]}
+    verbs = {
+        "lean": LEAN,
+        "repair": [
+            *TIDY,
+            *(r for tier in MEND for r in tier),
+            *FOR_DEVICES,
+            restore_rest(MODELS["patches"]()),
+        ],
+    }
     assert rows == [
         f"| `{rewrite.name}` | {verb} | {rewrite.summary} | {rewrite.proof.value} |"
         for verb, rewrites in verbs.items()

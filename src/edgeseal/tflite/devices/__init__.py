@@ -1,13 +1,15 @@
 """Devices that can be asked here: what they take of a model, and whether they compute it right."""
 
-from edgeseal.tflite.devices._check_on import TAKEN_AND_WRONG, check_on
+from edgeseal.tflite.devices._check_on import check_on
 from edgeseal.tflite.devices._device import Device, DeviceSession
+from edgeseal.tflite.devices._device_model import DeviceModel
 from edgeseal.tflite.devices._device_report import (
     DeviceReport,
     DeviceResult,
     Verdict,
     WrongOperator,
 )
+from edgeseal.tflite.devices._examiner import TAKEN_AND_WRONG, Examiner
 from edgeseal.tflite.devices._known_devices import (
     ARM_CPUS,
     DEVICE_NAMES,
@@ -15,18 +17,22 @@ from edgeseal.tflite.devices._known_devices import (
     find_device,
     find_devices,
 )
+from edgeseal.tflite.devices._rightness import MOST_NSR
 from edgeseal.tflite.devices._trial import DeviceAnswer, Refusal
 
 __all__ = [
     "ARM_CPUS",
     "DEVICE_NAMES",
+    "MOST_NSR",
     "SOCS",
     "TAKEN_AND_WRONG",
     "Device",
     "DeviceAnswer",
+    "DeviceModel",
     "DeviceReport",
     "DeviceResult",
     "DeviceSession",
+    "Examiner",
     "Refusal",
     "Verdict",
     "WrongOperator",

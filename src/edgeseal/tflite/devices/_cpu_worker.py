@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 from ai_edge_litert.interpreter import Interpreter
 
 from edgeseal.tflite.devices._trial import DeviceAnswer, DeviceRequest
@@ -11,8 +14,7 @@ from edgeseal.tflite.probe import Status, serve
 def answer(request: DeviceRequest) -> DeviceAnswer:
     """Prepare and run a model."""
     try:
-        interpreter = Interpreter(model_content=request.model, num_threads=1)
-        interpreter.allocate_tensors()
+        interpreter = _prepared(request.model)
     except (RuntimeError, ValueError) as error:
         return DeviceAnswer(Status.REFUSED, str(error).strip())
     outputs = []
@@ -26,6 +28,13 @@ def answer(request: DeviceRequest) -> DeviceAnswer:
     except (RuntimeError, ValueError) as error:
         return DeviceAnswer(Status.FAILED, str(error).strip(), pieces=1)
     return DeviceAnswer(Status.RAN, pieces=1, outputs=tuple(outputs))
+
+
+@lru_cache(maxsize=1)  # the next sample is often for the same model
+def _prepared(content: bytes) -> Any:
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    interpreter.allocate_tensors()
+    return interpreter
 
 
 if __name__ == "__main__":

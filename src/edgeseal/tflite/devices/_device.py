@@ -42,6 +42,9 @@ class DeviceSession:
     """The process that asks a device; started when it is first needed, and again after a crash.
 
     Use it as a context manager: nothing is left behind.
+
+    Attributes:
+        device: the device.
     """
 
     def __init__(self, device: Device, *, timeout_s: float) -> None:
@@ -56,7 +59,7 @@ class DeviceSession:
         """
         if device.missing:
             raise UsageError(f"{device.name} cannot be asked here: {device.missing}")
-        self._device = device
+        self.device = device
         self._timeout_s = timeout_s
         self._worker: WorkerProcess | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="edgeseal-device-")
@@ -90,7 +93,7 @@ class DeviceSession:
             answer: DeviceAnswer = self._worker.ask(request, self._timeout_s)
         except WorkerGoneError as gone:
             self._end_worker()
-            return DeviceAnswer(gone.status, str(gone))
+            return DeviceAnswer(gone.status, _why(gone))
         except BaseException:  # Ctrl-C between question and answer: the next answer would be stale
             self._end_worker()
             raise
@@ -103,9 +106,9 @@ class DeviceSession:
 
     def _started(self) -> WorkerProcess:
         return WorkerProcess(
-            [*self._device.command, self._folder.name],
-            what=f"the process for {self._device.name}",
-            environment=self._device.environment,
+            [*self.device.command, self._folder.name],
+            what=f"the process for {self.device.name}",
+            environment=self.device.environment,
         )
 
     def _end_worker(self) -> None:
@@ -114,3 +117,10 @@ class DeviceSession:
             self._worker = None
             for path in Path(self._folder.name).iterdir():  # of what it was doing
                 path.unlink()
+
+
+def _why(gone: WorkerGoneError) -> str:
+    said = str(gone)
+    if said.startswith("SIGKILL"):
+        return f"{said}: ended from outside, as the system does where memory runs out"
+    return said

@@ -64,6 +64,7 @@ class DeviceResult:
         signs: share of outputs of equal sign; None if not run, or all have one sign.
         tried: operators that were tried one by one.
         wrong: those that are taken and wrong.
+        at_fault: positions of operators that are refused or wrong, as far as known.
     """
 
     device: str
@@ -77,6 +78,7 @@ class DeviceResult:
     signs: float | None
     tried: int
     wrong: tuple[WrongOperator, ...]
+    at_fault: tuple[int, ...] = ()
 
     @property
     def is_good(self) -> bool:
@@ -87,6 +89,22 @@ class DeviceResult:
     def refused(self) -> int:
         """Number of operators that are not taken, as far as the device lists them."""
         return sum(refusal.count for refusal in self.refusals)
+
+    @property
+    def faults(self) -> tuple[int, int, int, int]:
+        """Numbers that are smaller, one after the other, the better the verdict is."""
+        is_failed = self.verdict is Verdict.FAILED
+        refused = self.refused or int(self.verdict is Verdict.REFUSED)
+        return int(is_failed), refused, self.pieces, len(self.wrong)
+
+    @property
+    def summary(self) -> str:
+        """The verdict in a line."""
+        error = "" if self.error is None else f", NSR {self.error}"
+        return (
+            f"{self.verdict.value}, {self.refused} refused, {len(self.wrong)} of {self.tried} "
+            f"operators wrong{error}"
+        )
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -126,6 +144,7 @@ class DeviceResult:
                 for r in self.refusals
             ],
             "tried": self.tried,
+            "at_fault": [*self.at_fault],
             "wrong": [
                 {
                     "code": w.code,

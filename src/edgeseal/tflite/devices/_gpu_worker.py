@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,9 @@ _NO_ADAPTER = ("No adapters found", "Couldn't load Vulkan")
 
 def answer(request: DeviceRequest) -> DeviceAnswer:
     """Compile a model in 32 bits, and run it if the GPU takes all of it."""
-    options = Options()
-    options.hardware_accelerators = HardwareAccelerator.GPU
-    options.gpu_options.enforce_f32 = True
     with native_words() as words:
         try:
-            model = CompiledModel.from_buffer(request.model, options=options)
+            model = _compiled(request.model)
         except (RuntimeError, ValueError) as error:
             return _refused(words(), error)
         if not model.is_fully_accelerated():
@@ -39,6 +37,14 @@ def answer(request: DeviceRequest) -> DeviceAnswer:
         except (RuntimeError, ValueError) as error:
             return DeviceAnswer(Status.FAILED, str(error).strip(), pieces=1)
     return DeviceAnswer(Status.RAN, pieces=1, outputs=outputs)
+
+
+@lru_cache(maxsize=1)  # the next sample is often for the same model
+def _compiled(content: bytes) -> Any:
+    options = Options()
+    options.hardware_accelerators = HardwareAccelerator.GPU
+    options.gpu_options.enforce_f32 = True
+    return CompiledModel.from_buffer(content, options=options)
 
 
 def _run(model: Any, sample: Sample, request: DeviceRequest) -> Sample:

@@ -12,6 +12,8 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,29 +39,61 @@ _QUIET = 3  # errors only
 _PROVIDER = "QNNExecutionProvider"
 
 
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """A compiled model in the emulator.
+
+    Attributes:
+        session: ONNX Runtime's.
+        order: for each of its inputs, the model's.
+        places: for each output of the model, the session's.
+    """
+
+    session: Any
+    order: tuple[int, ...]
+    places: tuple[int, ...]
+
+    def run(self, sample: Sample) -> Sample:
+        feeds = {f"in{n}": np.ascontiguousarray(sample[k]) for n, k in enumerate(self.order)}
+        got = self.session.run(None, feeds)
+        return tuple(got[place] for place in self.places)
+
+
 def answer(request: DeviceRequest) -> DeviceAnswer:
     """Compile a model for a processor and emulate it, if it is one piece."""
+    program = _prepared(request.model)
+    if isinstance(program, DeviceAnswer):
+        return program
+    try:
+        outputs = tuple(program.run(sample) for sample in request.samples)
+    except Exception as error:  # ONNX Runtime's errors have no common base
+        return DeviceAnswer(Status.FAILED, str(error)[-_LAST_WORDS:], pieces=1)
+    return DeviceAnswer(Status.RAN, pieces=1, outputs=outputs)
+
+
+@lru_cache(maxsize=1)  # the next sample is often for the same model
+def _prepared(content: bytes) -> _Program | DeviceAnswer:
+    """Compile a model; returns an answer if it cannot be emulated."""
     soc, folder = sys.argv[1], Path(sys.argv[2])
     source, compiled = folder / "model.tflite", folder / "compiled.tflite"
     compiled.unlink(missing_ok=True)
-    source.write_bytes(request.model)
+    source.write_bytes(content)
     said = _compile(source, compiled, soc)
     counts = _COUNTS.search(said)
     if counts is None:
         return DeviceAnswer(Status.REFUSED, _last_words(said))
     refusals, pieces = _refusals(said), int(counts[3])
-    if refusals or not compiled.exists():
+    if refusals or not compiled.exists() or not compiled.stat().st_size:
         message = "" if refusals else _last_words(said)
         return DeviceAnswer(Status.REFUSED, message, refusals, pieces)
-    content = compiled.read_bytes()
-    model = deserialize(content)
+    made = compiled.read_bytes()
+    model = deserialize(made)
     if len(model.main.operators) != 1:
         return DeviceAnswer(Status.PREPARED, "in more than one piece", pieces=pieces)
     try:
-        outputs = _emulate(model, content, request.samples)
+        return _emulator(model, made)
     except Exception as error:  # ONNX Runtime's errors have no common base
         return DeviceAnswer(Status.FAILED, str(error)[-_LAST_WORDS:], pieces=pieces)
-    return DeviceAnswer(Status.RAN, pieces=pieces, outputs=outputs)
 
 
 def _compile(source: Path, compiled: Path, soc: str) -> str:
@@ -108,8 +142,8 @@ def _last_words(said: str) -> str:
     return "\n".join(lines)[-_LAST_WORDS:] or said[-_LAST_WORDS:]
 
 
-def _emulate(model: Model, content: bytes, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    """Run a model whose one operator is the compiled program."""
+def _emulator(model: Model, content: bytes) -> _Program:
+    """Load a model whose one operator is the compiled program."""
     (operator,) = model.main.operators
     name, program = compiled_program(operator, content)
     taken = [tensor for tensor in operator.inputs if tensor is not None]
@@ -129,14 +163,11 @@ def _emulate(model: Model, content: bytes, samples: tuple[Sample, ...]) -> tuple
     graph = helper.make_graph([node], "main", sources, results)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     session = _session(helper.make_model(graph, opset_imports=opsets, ir_version=9))
-    order = [model.main.inputs.index(tensor) for tensor in taken]
-    places = [list(operator.outputs).index(tensor) for tensor in model.main.outputs]
-    outputs = []
-    for sample in samples:
-        feeds = {f"in{n}": np.ascontiguousarray(sample[k]) for n, k in enumerate(order)}
-        got = session.run(None, feeds)
-        outputs.append(tuple(got[place] for place in places))
-    return tuple(outputs)
+    return _Program(
+        session=session,
+        order=tuple(model.main.inputs.index(tensor) for tensor in taken),
+        places=tuple(list(operator.outputs).index(tensor) for tensor in model.main.outputs),
+    )
 
 
 def _ends(side: str, tensors: list[Tensor]) -> list[Any]:

@@ -296,8 +296,8 @@ _ALL = (
         "`edgeseal check --on` ran it on the device, on the values that reach it, and its result "
         "is far from the processor's; the device reports it as taken all the same. Known: the sum "
         "of two matrices on a GPU, where one is constant.",
-        "Write it in another form: the same sum in rank 4 is right. `edgeseal reduce` cuts it out "
-        "for a report to the device's maker.",
+        "`edgeseal repair --for` writes it in another form, if one is known: the same sum in rank "
+        "4 is right. `edgeseal reduce` cuts it out for a report to the device's maker.",
     ),
 )
 

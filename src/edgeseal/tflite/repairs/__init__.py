@@ -1,15 +1,25 @@
 """Mends models: the same function, in operators that the runtime takes."""
 
 from edgeseal.tflite.repairs._agreement import OutputAgreement
-from edgeseal.tflite.repairs._repair import TIDY, Companion, RepairResult, repair, repair_file
+from edgeseal.tflite.repairs._repair import (
+    TIDY,
+    Companion,
+    OnDevice,
+    RepairResult,
+    repair,
+    repair_file,
+)
 from edgeseal.tflite.repairs._unmended import Unmended
+from edgeseal.tflite.repairs.device._mend_for_device import FOR_DEVICES
 from edgeseal.tflite.repairs.mend._choose_candidate import MEND, Preference
 from edgeseal.tflite.repairs.mend._rounding_rest import restore_rest
 
 __all__ = [
+    "FOR_DEVICES",
     "MEND",
     "TIDY",
     "Companion",
+    "OnDevice",
     "OutputAgreement",
     "Preference",
     "RepairResult",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeseal.tflite.devices import MOST_NSR, DeviceResult
 from edgeseal.tflite.diagnosis import CheckReport, Finding, Level, Node, Samples, check
 from edgeseal.tflite.graph import Model, check_ends, read_model, write_model
 from edgeseal.tflite.probe import Prober
@@ -16,6 +17,7 @@ from edgeseal.tflite.repairs._agreement import OutputAgreement, Outputs, agreeme
 from edgeseal.tflite.repairs._clone import clone
 from edgeseal.tflite.repairs._unmended import Unmended
 from edgeseal.tflite.repairs._whole_runs import Run, complete, outputs_of, translated
+from edgeseal.tflite.repairs.device._mend_for_device import Judge, drafts, is_better
 from edgeseal.tflite.repairs.mend._choose_candidate import Preference
 from edgeseal.tflite.repairs.mend._mend import mend
 from edgeseal.tflite.repairs.mend._rounding_rest import restore_rest
@@ -24,9 +26,9 @@ from edgeseal.tflite.repairs.tidy._broadcasts import REMOVE_BROADCASTS
 from edgeseal.tflite.repairs.tidy._cancelled_quantizes import CANCEL_QUANTIZES
 from edgeseal.tflite.repairs.tidy._unused import REMOVE_DEAD
 from edgeseal.tflite.repairs.tidy._versions_needed import STATE_NEEDED_VERSIONS
-from edgeseal.tflite.rewrites import ModelChange, Rewrite
+from edgeseal.tflite.rewrites import ModelChange, Proof, Rewrite
 
-__all__ = ["TIDY", "Companion", "RepairResult", "repair", "repair_file"]
+__all__ = ["TIDY", "Companion", "OnDevice", "RepairResult", "repair", "repair_file"]
 
 _ROUNDS = 10  # a repair can uncover what was hidden behind it; more than two rounds are rare
 _TRIED_TOO = ("ES009", "ES029")  # operators that fail, though the file runs
@@ -58,6 +60,23 @@ class Companion:
 
 
 @dataclass(frozen=True, slots=True)
+class OnDevice:
+    """What a device makes of a model.
+
+    Attributes:
+        before: of the model as it was when all else was mended.
+        after: of the repaired one.
+    """
+
+    before: DeviceResult
+    after: DeviceResult
+
+    def __str__(self) -> str:
+        was = "" if self.before == self.after else f"\n  before: {self.before.summary}"
+        return f"{self.after}{was}"
+
+
+@dataclass(frozen=True, slots=True)
 class RepairResult:
     """What a repair gave.
 
@@ -69,6 +88,7 @@ class RepairResult:
         after: what a check finds now.
         agreement: of the outputs with those before; None unless both run.
         companion: agreement with a float companion, if one was given.
+        on_device: what a device makes of it, if it was repaired for one and runs here.
     """
 
     model: Model
@@ -78,11 +98,12 @@ class RepairResult:
     after: CheckReport
     agreement: OutputAgreement | None
     companion: Companion | None
+    on_device: OnDevice | None = None
 
     @property
     def is_good(self) -> bool:
-        """Whether no finding of level error is left."""
-        return self.after.is_good
+        """Whether no finding of level error is left, and the device computes it right."""
+        return self.after.is_good and (self.on_device is None or self.on_device.after.is_good)
 
 
 def repair_file(
@@ -131,8 +152,13 @@ def repair(
     companion: Path | None = None,
     prefer: Preference = Preference.ACCURACY,
     seed: int = 0,
+    judge: Judge | None = None,
 ) -> RepairResult:
-    """Repair a model that was read already; see :func:`repair_file`."""
+    """Repair a model that was read already; see :func:`repair_file`.
+
+    With a ``judge``, what a device refuses or computes wrong is rewritten too, as long as the
+    verdict gets better by it.
+    """
     other = None if companion is None else read_model(companion)
     if other is not None:
         check_ends(other, model, reference_name=companion, candidate_name=path)
@@ -141,6 +167,8 @@ def repair(
         trial = _Trial(prober, runs, samples, seed)
         session = _Session(model, path, trial, Path(folder))
         session.mend_all(prefer)
+        if judge is not None:
+            session.mend_for(judge)
         if companion is not None and other is not None:
             session.compare(companion, other)
         return session.result()
@@ -211,6 +239,7 @@ class _Session:
         self._unmended: list[Unmended] = []
         self._refused: dict[Rewrite, str] = {}  # with the finding that stays
         self._companion: Companion | None = None
+        self._on_device: OnDevice | None = None
 
     def mend_all(self, prefer: Preference) -> None:
         """Mend until nothing changes."""
@@ -221,6 +250,30 @@ class _Session:
             )
             if not is_mended and not is_tidied:
                 return
+
+    def mend_for(self, judge: Judge) -> None:
+        """Rewrite what a device refuses or computes wrong, as long as it gets better."""
+        if self._now.outputs is None:
+            return
+        first = now = judge(self._now.model)
+        for _ in range(_ROUNDS):
+            better = None if now.is_good else self._better(judge, now)
+            if better is None:
+                break
+            now = better
+        self._on_device = OnDevice(first, now)
+
+    def _better(self, judge: Judge, before: DeviceResult) -> DeviceResult | None:
+        for draft in drafts(self._now.model, before):
+            state = self._written(draft.model)
+            limit = MOST_NSR if draft.proof is Proof.MEASURED else _EXACT_NMSE
+            if _is_as_good(state, self._now, limit):
+                result = judge(draft.model)
+                if is_better(result, before):
+                    self._changes += draft.changes
+                    self._now = state
+                    return result
+        return None
 
     def compare(self, path: Path, other: Model) -> None:
         """Compare with the float model, and take from it what brings the outputs closer."""
@@ -248,6 +301,7 @@ class _Session:
             after=now.report,
             agreement=_agreement(now.outputs, first.outputs),
             companion=self._companion,
+            on_device=self._on_device,
         )
 
     def _written(self, model: Model) -> _State:
@@ -307,12 +361,12 @@ def _located(state: _State, draft: Model) -> Iterator[tuple[Finding, Node]]:
         yield finding, Node(subgraph.operators[node.number], subgraph, node.number)
 
 
-def _is_as_good(state: _State, before: _State) -> bool:
+def _is_as_good(state: _State, before: _State, limit: float = _EXACT_NMSE) -> bool:
     if before.outputs is None or not before.outputs:
         is_prepared = state.report.prepares or not before.report.prepares
         return is_prepared and len(state.failures()) <= len(before.failures())
     same = _agreement(state.outputs, before.outputs)
-    return same is not None and (same.is_identical or _error(same) <= _EXACT_NMSE)
+    return same is not None and (same.is_identical or _error(same) <= limit)
 
 
 def _agreement(got: list[Outputs] | None, expected: list[Outputs] | None) -> OutputAgreement | None:

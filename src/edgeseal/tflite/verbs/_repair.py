@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edgeseal._files import check_apart, check_output
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import UsageError
 from edgeseal.pictures import ImageInput, given_pictures
+from edgeseal.tflite.devices import DeviceSession, Examiner, find_devices
 from edgeseal.tflite.graph import read_model, write_model
 from edgeseal.tflite.inputs import samples_of
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.repairs import OutputAgreement, Preference, RepairResult, Unmended
 from edgeseal.tflite.repairs import repair as repair_model
-from edgeseal.tflite.verbs._limits import bytes_of
+from edgeseal.tflite.verbs._limits import bytes_of, device_limit_s
 
 __all__ = ["RepairedFile", "repair"]
 
@@ -40,12 +43,13 @@ class RepairedFile:
 
     @property
     def is_good(self) -> bool:
-        """Whether no finding of level error is left."""
+        """Whether no finding of level error is left, and the device computes it right."""
         return self.result.is_good
 
     def to_json(self) -> dict[str, object]:
         """Return all of it for JSON."""
         result, companion = self.result, self.result.companion
+        on_device = result.on_device
         return {
             "source": str(self.source),
             "path": str(self.path),
@@ -56,6 +60,8 @@ class RepairedFile:
             "agreement": _agreement_record(result.agreement),
             "float_agreement_before": companion and _agreement_record(companion.before),
             "float_agreement": companion and _agreement_record(companion.after),
+            "device_before": on_device and on_device.before.to_json(),
+            "device": on_device and on_device.after.to_json(),
             "before": result.before.to_json(),
             "after": {**result.after.to_json(), "path": str(self.path)},
         }
@@ -75,6 +81,7 @@ def repair(
     *,
     float_model: str | Path | None = None,
     prefer: str = Preference.ACCURACY.value,
+    device: str | None = None,
     images: ImageInput | Iterable[ImageInput] | None = None,
     timeout_s: float = 60.0,
     memory_limit_mib: float | None = None,
@@ -94,22 +101,27 @@ def repair(
             back what rounding cut off, if that brings the outputs closer.
         prefer: where several repairs work: ``accuracy`` for the most accurate one, then the
             smallest, then the fastest; ``integer`` for those first that compute in integers.
+        device: rewrite as well what this one refuses or computes wrong, as
+            :func:`edgeseal.tflite.check` with ``devices`` finds it: ``gpu``, ``qualcomm:SM8650``
+            and so on. What does not make its verdict better is left.
         images: pictures to run it on; without any, inputs are drawn.
-        timeout_s: longest time for one trial.
+        timeout_s: longest time for one trial; ten times that for a device.
         memory_limit_mib: for the process that tries; default: half of the machine's.
         seed: for what is drawn.
         overwrite: whether to replace the file.
         progress: hears what goes on.
 
     Raises:
-        UsageError: arguments that make no sense, or a float model of another graph.
-        FileError, ModelError: a file cannot be read or written.
+        UsageError: arguments that make no sense, a float model of another graph, or a device that
+            cannot be asked here.
+        FileError, ModelError: a file cannot be read or written, or devices cannot compile it.
         ProbeError: the process that loads LiteRT cannot start.
     """
     source, output = Path(source), Path(output)
     known = [preference.value for preference in Preference]
     if prefer not in known:
         raise UsageError(f"`prefer` {prefer}: expected one of {', '.join(known)}")
+    asked = None if device is None else find_devices([device])[0]
     model = read_model(source)
     pictures = None if images is None else given_pictures(images)
     named = [picture for picture in pictures or () if isinstance(picture, str | Path)]
@@ -117,7 +129,16 @@ def repair(
     check_output(output, overwrite=overwrite)
     samples = samples_of(model, pictures)
     prober = Prober(timeout_s=timeout_s, memory_limit_bytes=bytes_of(memory_limit_mib))
-    with progress.busy(f"repairing {source.name}"), prober:
+    text = f"repairing {source.name}" + (f" for {device}" if device else "")
+    with progress.busy(text) as say, prober, ExitStack() as stack:
+        judge = None
+        if asked is not None:
+            examiner = Examiner(model, source, prober, pictures=pictures, seed=seed)
+            session = DeviceSession(asked, timeout_s=device_limit_s(timeout_s))
+            stack.enter_context(session)
+            judge = partial(
+                examiner.examine, session=session, progress=lambda what: say(f"{text}: {what}")
+            )
         result = repair_model(
             model,
             source,
@@ -126,6 +147,7 @@ def repair(
             companion=None if float_model is None else Path(float_model),
             prefer=Preference(prefer),
             seed=seed,
+            judge=judge,
         )
     before_bytes = source.stat().st_size
     write_model(result.model, output, overwrite=overwrite)

@@ -1,0 +1,155 @@
+"""Looks at what a device makes of a model, and of other forms of it, on the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from edgeseal.errors import ModelError, UsageError
+from edgeseal.pictures import ImageInput
+from edgeseal.tflite.devices._device import Device, DeviceSession
+from edgeseal.tflite.devices._device_model import refuse_dynamic
+from edgeseal.tflite.devices._device_report import DeviceResult, Verdict, WrongOperator
+from edgeseal.tflite.devices._rightness import equal_signs, error_of, is_wrong
+from edgeseal.tflite.devices._single_operators import OperatorTrial, try_operators, units_of
+from edgeseal.tflite.devices._trial import DeviceAnswer, Refusal, Sample
+from edgeseal.tflite.graph import Model, Subgraph
+from edgeseal.tflite.inputs import model_inputs
+from edgeseal.tflite.metrics import worst
+from edgeseal.tflite.probe import Prober, Status, cut_function
+
+__all__ = ["TAKEN_AND_WRONG", "Examiner"]
+
+TAKEN_AND_WRONG = "ES032"
+"""The code of an operator that a device takes and computes wrong."""
+_DRAWS = 2  # pictures, where none are given
+_UNANSWERED = (Status.CRASHED, Status.TIMED_OUT, Status.FAILED)
+
+
+class Examiner:
+    """Inputs for a model, on which devices are compared with this processor."""
+
+    def __init__(
+        self,
+        model: Model,
+        path: Path,
+        prober: Prober,
+        *,
+        pictures: Sequence[ImageInput] | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Choose the inputs.
+
+        Args:
+            model: of fixed shapes.
+            path: its file, for messages.
+            prober: where this processor's side runs.
+            pictures: what to run on, resized to the input; None to draw.
+            seed: for what is drawn.
+
+        Raises:
+            ModelError: shapes are not fixed, or a type is none that devices are given.
+            UsageError: pictures were given, and the model takes none.
+            FileError, ImageError: a picture cannot be read.
+        """
+        refuse_dynamic(model, path)
+        self._path, self._prober = path, prober
+        (self._samples,) = model_inputs([model], pictures, draws=_DRAWS, seed=seed)
+
+    def examine(
+        self,
+        model: Model,
+        session: DeviceSession,
+        *,
+        one_by_one: bool = True,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> DeviceResult:
+        """Let a device compile and run a model, whole and operator by operator.
+
+        Args:
+            model: the one that inputs were chosen for, or another of the same inputs.
+            session: with the device.
+            one_by_one: whether to try operators one by one too, on the values that reach them.
+            progress: told what is being done.
+
+        Raises:
+            UsageError: nothing answers for the device.
+            ModelError: the model does not run on this processor.
+            ProbeError: a process cannot start.
+        """
+        device, whole = session.device, cut_function(model.main).model
+        expected = [self._on_processor(whole, sample) for sample in self._samples]
+        progress(f"{device.name}: the whole model")
+        answer = session.ask(whole, tuple(self._samples))
+        if answer.status is Status.NOT_TRIED:
+            raise UsageError(f"{device.name} cannot be asked here: {answer.message}")
+        trials = []
+        if one_by_one:
+            progress(f"{device.name}: operators one by one")
+            inputs = dict(zip(model.main.inputs, self._samples[0], strict=True))
+            trials = list(try_operators(session, units_of(model.main, inputs, self._prober)))
+        return _result(device, model.main, answer, expected, trials)
+
+    def _on_processor(self, whole: Model, sample: Sample) -> Sample:
+        outcome = self._prober.run(whole, sample)
+        if outcome.status is not Status.RAN:
+            raise ModelError(
+                f"{self._path} does not run on this processor, so there is nothing to compare a "
+                f"device with: {outcome.message}; `edgeseal check` says more"
+            )
+        return outcome.outputs
+
+
+def _result(
+    device: Device,
+    main: Subgraph,
+    answer: DeviceAnswer,
+    expected: Sequence[Sample],
+    trials: Sequence[OperatorTrial],
+) -> DeviceResult:
+    errors, signs = [], []
+    for number, tensor in enumerate(main.outputs if answer.status is Status.RAN else []):
+        got = [outputs[number] for outputs in answer.outputs]
+        wanted = [outputs[number] for outputs in expected]
+        errors.append((error_of(got, wanted, tensor), tensor))
+        signs.append(equal_signs(got, wanted, tensor))
+    wrong = tuple(_wrong(trial) for trial in trials if trial.is_wrong)
+    is_off = any(is_wrong(error, tensor) for error, tensor in errors)
+    return DeviceResult(
+        device=device.name,
+        title=device.title,
+        verdict=_verdict(answer, is_wrong=is_off or bool(wrong)),
+        message=answer.message,
+        operators=len(main.operators),
+        refusals=answer.refusals,
+        pieces=answer.pieces,
+        error=worst(error for error, _ in errors),
+        signs=min((share for share in signs if share is not None), default=None),
+        tried=sum(trial.status is Status.RAN for trial in trials),
+        wrong=wrong,
+        at_fault=tuple(sorted({*_at_fault(main, answer.refusals, trials)})),
+    )
+
+
+def _wrong(trial: OperatorTrial) -> WrongOperator:
+    assert trial.error is not None  # it ran
+    kind, name = trial.operator.kind, trial.operator.outputs[0].name
+    return WrongOperator(TAKEN_AND_WRONG, trial.number, kind, name, trial.error)
+
+
+def _at_fault(
+    main: Subgraph, refusals: Sequence[Refusal], trials: Sequence[OperatorTrial]
+) -> Iterator[int]:
+    yield from (t.number for t in trials if t.is_wrong or t.status is not Status.RAN)
+    for refusal in refusals:
+        yield from refusal.numbers or (
+            number for number, o in enumerate(main.operators) if o.kind == refusal.kind
+        )
+
+
+def _verdict(answer: DeviceAnswer, *, is_wrong: bool) -> Verdict:
+    if answer.status in _UNANSWERED:
+        return Verdict.FAILED
+    if answer.status is not Status.RAN:
+        return Verdict.REFUSED
+    return Verdict.WRONG if is_wrong else Verdict.RIGHT
