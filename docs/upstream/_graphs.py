@@ -1,11 +1,14 @@
 """Builds one-operator models for the scripts beside it."""
 
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from edgeseal.tflite.devices import DeviceModel
 from edgeseal.tflite.graph import (
     Buffer,
     Model,
@@ -14,6 +17,7 @@ from edgeseal.tflite.graph import (
     Signature,
     Subgraph,
     Tensor,
+    write_model,
 )
 from edgeseal.tflite.graph import serialize as to_bytes
 
@@ -53,6 +57,26 @@ def interpreter(x: Tensor, y: Tensor, operator: Operator, *, delegate: bool = Tr
     )
     made.allocate_tensors()
     return made
+
+
+def on_device(device: str, *parts: Operator | np.ndarray) -> tuple[np.ndarray, ...]:
+    """Run operators on a device, as ``edgeseal check --on`` does, and return what the last gives.
+
+    Args:
+        device: such as ``gpu``.
+        parts: operators in their order, then an array for each input.
+    """
+    operators = [part for part in parts if isinstance(part, Operator)]
+    arrays = tuple(part for part in parts if not isinstance(part, Operator))
+    made = {tensor for operator in operators for tensor in operator.outputs}
+    read = [t for operator in operators for t in operator.inputs if t is not None]
+    inputs = list(dict.fromkeys(t for t in read if not t.is_constant and t not in made))
+    main = Subgraph("main", inputs, list(operators[-1].outputs), operators)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        write_model(Model([main]), path)
+        with DeviceModel(path, device) as model:
+            return model.run(arrays)
 
 
 def best_ms(made: Interpreter, count: int = 20) -> float:

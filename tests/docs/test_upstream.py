@@ -14,6 +14,7 @@ import pytest
 
 from docs.pages import ROOT
 from patience import HANG_S
+from tflite.devices.needs import needs
 
 FOLDER = ROOT / "docs" / "upstream"
 SECTIONS = re.compile(r"^`(?P<script>\w+\.py)`\..*?^```\n(?P<quoted>.*?)^```", re.M | re.S)
@@ -41,7 +42,17 @@ def test_every_program_is_quoted_when_there_is_one() -> None:
     assert set(QUOTED) == programs
 
 
-@pytest.mark.parametrize("script", ["batch_matmul_scales.py", "iota.py", "left_constant.py"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "batch_matmul_scales.py",
+        "iota.py",
+        "left_constant.py",
+        pytest.param("gpu_shapes.py", marks=needs("gpu", everywhere=True)),
+        pytest.param("gpu_versions.py", marks=needs("gpu", everywhere=True)),
+        pytest.param("quantized_exp.py", marks=needs("qualcomm")),
+    ],
+)
 def test_program_prints_what_the_page_quotes(script: str) -> None:
     lines = [line.strip() for line in QUOTED[script].strip().splitlines()]
     parts = [".*".join(map(re.escape, line.split("..."))) for line in lines]
