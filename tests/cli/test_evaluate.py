@@ -466,3 +466,33 @@ def test_bundled_pair_is_evaluated_when_no_model_is_named(tmp_path: Path) -> Non
     assert (output / "models" / "reference_embedder_float32.tflite").is_file()
     clean = [result["attacks"][0]["bit_accuracy"]["value"] for result in content(output)["results"]]
     assert min(clean) > 0.97
+
+
+def test_bits_are_those_of_the_processor_when_it_is_the_device(
+    run: Run, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert evaluated(run, converted, photos, here).status == 0
+    done = run("evaluate", converted, "--images", photos, "-o", there, "--on", "cpu")
+    assert done.status == 0, done.err
+    assert content(there)["records"] == content(here)["records"]
+    assert {model["engine"] for model in content(there)["models"]} == {"LiteRT on cpu"}
+    assert content(there)["speeds"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(("--on", "qualcomm:SM1"), "SM8650"), (("--on", "cpu", "--workers", "2"), "one process")],
+)
+def test_nothing_is_written_when_a_device_cannot_be_asked(
+    options: tuple[str, ...], words: str, run: Run, converted: Path, photos: Path, tmp_path: Path
+) -> None:
+    done = run("evaluate", converted, "--images", photos, "-o", tmp_path / "out", *options)
+    assert done.status == 2
+    assert words in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_of_a_device_are_not_taken_for_those_of_another(plan: EvaluationPlan) -> None:
+    there = dataclasses.replace(plan.settings, device="gpu")
+    assert dataclasses.replace(plan, settings=there).fingerprint() != plan.fingerprint()

@@ -16,6 +16,7 @@ from edgeseal.cli._shared._options import (
     ImagesOption,
     JsonOption,
     MarkerOption,
+    OnDeviceOption,
     RoundsOption,
     SeedOption,
     ThreadsOption,
@@ -48,6 +49,7 @@ def bench(
     ] = False,
     threads: ThreadsOption = 1,
     rounds: RoundsOption = 30,
+    device: OnDeviceOption = None,
     images: ImagesOption = None,
     draws: DrawsOption = None,
     embedder: MarkerOption = None,
@@ -61,7 +63,8 @@ def bench(
 
     Every engine has a process of its own, and all run in turn, so that ratios hold on a busy
     machine. NMSE (of detectors NMSE(img)) and sign are those against the first model. --checkpoint
-    and --calibration are for other engines. Exits with 1 if a model cannot run.
+    and --calibration are for other engines. On a device (--on) nothing is timed. Exits with 1 if a
+    model cannot run.
     """
     import edgeseal
 
@@ -72,6 +75,7 @@ def bench(
         compiled_model=compiled_model,
         threads=threads,
         rounds=rounds,
+        device=device,
         images=images or None,
         draws=draws,
         embedder=embedder,
@@ -100,7 +104,7 @@ def _show(found: BenchResult) -> None:
     table = new_table("model", "engine", *numbers, right=numbers, names=("model",), keys=2)
     for one, agreement in zip(found.engines, agreements, strict=True):
         size = "" if one.size_bytes is None else f"{one.size_bytes / 2**20:.2f}"
-        cells = ["cannot run", *[""] * (len(times) - 2)]
+        cells = ["cannot run" if one.outputs is None else "not timed", *[""] * (len(times) - 2)]
         if one.timings is not None:
             cells = _cells(one.timings)
         accuracy = [

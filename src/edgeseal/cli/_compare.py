@@ -14,6 +14,7 @@ from edgeseal.cli._shared._options import (
     DrawsOption,
     ImagesOption,
     JsonOption,
+    OnDeviceOption,
     OverwriteOption,
     PlotOption,
     SeedOption,
@@ -47,6 +48,7 @@ def compare(
     images: ImagesOption = None,
     draws: DrawsOption = None,
     seed: SeedOption = 0,
+    device: OnDeviceOption = None,
     sort: Annotated[
         ComparisonOrder, typer.Option("--sort", help="Error to sort by.")
     ] = ComparisonOrder.own,
@@ -65,7 +67,7 @@ def compare(
 
     NSR, noise to signal, is the squared error as a share of A's squared values. Own: what B's
     operator adds to exact inputs. Arriving: error of the inputs that it really has. Leaving: error
-    of its results.
+    of its results. With --on, a device computes B's outputs.
     """
     from edgeseal import tflite
 
@@ -75,6 +77,7 @@ def compare(
         images=images or None,
         draws=draws,
         seed=seed,
+        device=device,
         max_nsr=max_nsr,
         plot=plot,
         overwrite=overwrite,

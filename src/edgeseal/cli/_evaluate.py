@@ -19,6 +19,7 @@ from edgeseal.cli._shared._console import (
 )
 from edgeseal.cli._shared._options import (
     JsonOption,
+    OnDeviceOption,
     OutputFolderOption,
     OverwriteOption,
     SeedOption,
@@ -81,6 +82,7 @@ def evaluate(
             metavar="CARD", help="Model card of files that do not say it: .pth, .onnx, .xml."
         ),
     ] = None,
+    device: OnDeviceOption = None,
     workers: WorkersOption = None,
     baseline: Annotated[
         Path | None,
@@ -99,7 +101,8 @@ def evaluate(
     """Measure how well detectors read messages under attack, and write a report.
 
     Writes report.html and report.json. What was interrupted goes on where it stopped, with the same
-    result. Exits with 1 if some pictures could not be read, or for --baseline if a model is worse.
+    result. With --on, detectors run on a device, and nothing is timed. Exits with 1 if some
+    pictures could not be read, or for --baseline if a model is worse.
     """
     import edgeseal
 
@@ -116,6 +119,7 @@ def evaluate(
         max_side=max_side,
         frames=frames,
         card=card,
+        device=device,
         workers=workers,
         baseline=baseline,
         max_drop=max_drop,

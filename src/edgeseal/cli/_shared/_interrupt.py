@@ -1,4 +1,4 @@
-"""Ctrl-C, also where a library swallows it."""
+"""Ctrl-C and SIGTERM, also where a library swallows them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _was_interrupted = False
 
 @contextlib.contextmanager
 def heeding_interrupts() -> Iterator[None]:
-    """Remember Ctrl-C while the body runs.
+    """Remember Ctrl-C while the body runs, and take SIGTERM for one.
 
     Python raises KeyboardInterrupt wherever it happens to be, and native callbacks and bare
     ``except`` clauses of other packages drop it. :func:`stop_if_interrupted` raises it again.
@@ -26,6 +26,7 @@ def heeding_interrupts() -> Iterator[None]:
         return
     try:
         signal.signal(signal.SIGINT, _remember)
+        ended = signal.signal(signal.SIGTERM, _remember)
     except ValueError:  # only the main thread may do that, and only it is interrupted
         yield
         return
@@ -34,6 +35,7 @@ def heeding_interrupts() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _was_interrupted = False
+        signal.signal(signal.SIGTERM, ended)
 
 
 def stop_if_interrupted() -> None:

@@ -136,6 +136,14 @@ EndsOption: TypeAlias = Annotated[
         help="What the model takes and gives; integers where all of it is quantized.",
     ),
 ]
+OnDeviceOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="cpu|gpu|qualcomm[:SOC]|arm[:CPU]",
+        help="Let a device, or what stands for it here, compute it; see `check --on`.",
+    ),
+]
 
 # What is listed.
 TopOption: TypeAlias = Annotated[

@@ -4,6 +4,7 @@ from edgeseal.tflite.benchmark._engine import Engine, Run
 from edgeseal.tflite.benchmark._interleaved import EngineMeasurement, Timings, bench
 from edgeseal.tflite.benchmark._latency import Latency, measure_interleaved
 from edgeseal.tflite.benchmark._litert_engines import LiteRTCompiledModel, LiteRTInterpreter
+from edgeseal.tflite.benchmark._on_device import run_on_device
 
 __all__ = [
     "Engine",
@@ -15,4 +16,5 @@ __all__ = [
     "Timings",
     "bench",
     "measure_interleaved",
+    "run_on_device",
 ]

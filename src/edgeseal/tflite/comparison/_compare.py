@@ -14,6 +14,7 @@ from edgeseal.tflite import graph
 from edgeseal.tflite.comparison._match import Means, match
 from edgeseal.tflite.comparison._meter import Meter, SampleReading
 from edgeseal.tflite.comparison._output_errors import OutputError, OutputMeter
+from edgeseal.tflite.devices import DeviceModel
 from edgeseal.tflite.graph import (
     Model,
     Operator,
@@ -115,6 +116,8 @@ class Comparison:
             file does not run.
         reference_refusal: why the reference does not run as a whole; empty if it does.
         candidate_refusal: the same of the candidate.
+        device: what computed the candidate's outputs; empty for LiteRT on this processor. Operators
+            are measured on this processor in any case.
     """
 
     reference: Path
@@ -125,6 +128,7 @@ class Comparison:
     outputs: tuple[OutputError, ...]
     reference_refusal: str
     candidate_refusal: str
+    device: str = ""
 
     @property
     def error(self) -> TensorError | None:
@@ -160,6 +164,7 @@ def compare(
     samples: Iterable[Sample],
     prober: Prober,
     *,
+    on_device: DeviceModel | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> Comparison:
     """Compare the main subgraphs of two files of the same graph.
@@ -169,13 +174,15 @@ def compare(
         candidate: the file to compare, such as a quantized one.
         samples: inputs; errors are summed over them.
         prober: where the operators run.
+        on_device: the candidate on a device, which then computes its outputs.
         advance: called after each operator of the candidate, for each sample.
 
     Raises:
         UsageError: the files have other inputs or outputs.
-        ProbeError: the process that loads LiteRT cannot start.
+        ModelError: the device does not take the candidate.
+        ProbeError: the process that loads LiteRT, or asks the device, cannot start.
     """
-    run = _Run(reference, candidate, prober)
+    run = _Run(reference, candidate, prober, on_device)
     for sample in samples:
         run.add(sample, advance)
     return run.comparison()
@@ -198,14 +205,21 @@ def check_ends(reference: ModelFile, candidate: ModelFile) -> None:
 class _Run:
     """A comparison under way."""
 
-    def __init__(self, reference: ModelFile, candidate: ModelFile, prober: Prober) -> None:
+    def __init__(
+        self,
+        reference: ModelFile,
+        candidate: ModelFile,
+        prober: Prober,
+        on_device: DeviceModel | None,
+    ) -> None:
+        self._device = "" if on_device is None else on_device.title
         self._files = reference, candidate
         self._samples = 0
         check_ends(reference, candidate)
         ours, theirs = reference.model, candidate.model
         self._matching = match(ours.main, theirs.main)
         self._meter = Meter(ours, theirs, self._matching, prober)
-        self._wholes = _Whole(reference, prober), _Whole(candidate, prober)
+        self._wholes = _Whole(reference, prober), _Whole(candidate, prober, on_device)
         ends = paired_ends(ours.main.outputs, theirs.main.outputs)
         self._outputs = [OutputMeter(other, tensor) for tensor, other in ends]
         self._order = [ours.main.outputs.index(other) for _, other in ends]
@@ -234,6 +248,7 @@ class _Run:
             outputs=tuple(error for error in errors if error is not None),
             reference_refusal=self._wholes[0].refusal,
             candidate_refusal=self._wholes[1].refusal,
+            device=self._device,
         )
 
     def _operators(self) -> Iterator[OperatorError]:
@@ -253,9 +268,12 @@ class _Run:
 
 
 class _Whole:
-    """A file run as a whole, as long as LiteRT does."""
+    """A file run as a whole, as long as LiteRT does, or on a device."""
 
-    def __init__(self, file: ModelFile, prober: Prober) -> None:
+    def __init__(
+        self, file: ModelFile, prober: Prober, on_device: DeviceModel | None = None
+    ) -> None:
+        self._device = on_device
         self._file = file
         self._prober = prober
         self.refusal = ""
@@ -265,6 +283,8 @@ class _Whole:
         if self.refusal:
             return known
         given = tuple(inputs[tensor] for tensor in self._file.model.main.inputs)
+        if self._device is not None:
+            return self._device.run(given)
         outcome = self._prober.run(self._file.path, given)
         if outcome.status is Status.RAN:
             return outcome.outputs

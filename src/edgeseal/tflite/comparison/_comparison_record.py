@@ -20,6 +20,7 @@ def comparison_record(comparison: Comparison) -> dict[str, object]:
             name: {"path": str(path), "refusal": refusal or None}
             for name, (path, refusal) in files.items()
         },
+        "device": comparison.device or None,
         "samples": comparison.samples,
         "outputs": [
             {

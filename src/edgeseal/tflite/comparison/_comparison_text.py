@@ -22,6 +22,8 @@ def summary_lines(comparison: Comparison) -> Iterator[str]:
     for output in comparison.outputs:
         name = f" {output.name}" if len(comparison.outputs) > 1 else ""
         yield f"output{name}: {_output(output)}; {samples}"
+    if comparison.device:
+        yield f"outputs of {comparison.candidate} by {comparison.device}; operators by LiteRT here"
     if not comparison.outputs:
         yield "no output could be compared"
     yield _matches(comparison)

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, cast
 
 from edgeseal.errors import ProbeError
@@ -117,15 +118,24 @@ class WorkerProcess:
 def serve(answer: Callable[[Any], object]) -> None:
     """Answer the pickled requests on stdin, on the descriptor that was stdout, until stdin closes.
 
+    That ends the process, whatever it is doing, and what it started: nobody waits for it any more.
+
     Args:
         answer: makes an answer, other than None, of a request.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tool, which ends this process
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what native code prints must not get between the replies
+    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_read_requests, args=[sys.stdin.buffer, requests], daemon=True).start()
     _reply(replies, _READY)
-    for request in _requests(sys.stdin.buffer):
-        _reply(replies, answer(request))
+    try:
+        while True:
+            _reply(replies, answer(requests.get()))
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)  # not sys.exit: it would close stdin, which the thread is reading
 
 
 def _reply(stream: IO[bytes], message: object) -> None:
@@ -133,12 +143,13 @@ def _reply(stream: IO[bytes], message: object) -> None:
     stream.flush()
 
 
-def _requests(stream: IO[bytes]) -> Iterator[Any]:
-    while True:
-        try:
-            yield pickle.load(stream)
-        except EOFError:
-            return
+def _read_requests(stream: IO[bytes], requests: queue.SimpleQueue[Any]) -> None:
+    with contextlib.suppress(EOFError):
+        while True:
+            requests.put(pickle.load(stream))
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(0)
 
 
 def _signal_name(number: int) -> str:

@@ -22,9 +22,11 @@ from edgeseal.tflite.benchmark import (
     EngineMeasurement,
     LiteRTCompiledModel,
     LiteRTInterpreter,
+    run_on_device,
 )
 from edgeseal.tflite.benchmark import bench as measure
 from edgeseal.tflite.comparison import ModelFile, check_ends
+from edgeseal.tflite.devices import find_devices
 from edgeseal.tflite.inputs import ModelInputs, model_inputs
 from edgeseal.tflite.metrics import nmse
 
@@ -65,7 +67,7 @@ class BenchResult:
     Attributes:
         engines: one for each model and engine.
         agreements: of each; an empty one where it failed or gave values that are not finite.
-        own: number of engines, the first ones, that have to run.
+        own: number of engines, the first ones, that have to run; those on a device have no timings.
         threads: that each might use.
         rounds: timed runs of each.
         pictures: number of inputs.
@@ -141,7 +143,7 @@ class BenchResult:
         ]
         for one in self.engines:
             timings = one.timings
-            found = one.failure or "cannot run"
+            found = one.failure or ("cannot run" if one.outputs is None else "not timed")
             if timings is not None:
                 found = f"{timings.median_ms:.2f} ms, {timings.ratio:.3f} of the first"
             lines.append(f"{one.model} in {one.engine}: {found}")
@@ -159,6 +161,7 @@ class Bencher:
         rounds: timed runs of each, in turn.
         seed: for what is drawn.
         timeout_s: longest wait for an engine.
+        device: where to run the files as well; None for nowhere.
     """
 
     files: Sequence[ModelFile]
@@ -167,6 +170,7 @@ class Bencher:
     rounds: int
     seed: int
     timeout_s: float
+    device: str | None = None
 
     def run(
         self,
@@ -196,15 +200,27 @@ class Bencher:
             timeout_s=self.timeout_s,
             advance=say,
         )
+        there = list(self._on_device(samples, say))
+        found = [*found[: len(own)], *there, *found[len(own) :]]
         return BenchResult(
             engines=tuple(found),
             agreements=tuple(agreements_of(found, judge)),
-            own=len(own),
+            own=len(own) + len(there),
             threads=self.threads,
             rounds=self.rounds,
             pictures=len(samples[0]),
             seed=self.seed,
         )
+
+    def _on_device(
+        self, samples: Sequence[ModelInputs], say: Callable[[str], None]
+    ) -> Iterator[EngineMeasurement]:
+        if self.device is None:
+            return
+        for file, inputs in zip(self.files, samples, strict=True):
+            yield run_on_device(
+                file.path, self.device, inputs, timeout_s=self.timeout_s, advance=say
+            )
 
     def _engines(self, samples: Sequence[ModelInputs]) -> tuple[list[Engine], list[ModelInputs]]:
         kinds: tuple[Any, ...] = (LiteRTInterpreter,)
@@ -223,6 +239,7 @@ def bench(
     compiled_model: bool = False,
     threads: int = 1,
     rounds: int = 30,
+    device: str | None = None,
     images: ImageInput | Iterable[ImageInput] | None = None,
     draws: int | None = None,
     seed: int = 0,
@@ -239,6 +256,8 @@ def bench(
         compiled_model: time LiteRT's CompiledModel beside its interpreter.
         threads: that each may use.
         rounds: timed runs of each, in turn.
+        device: run each there as well, as :func:`edgeseal.tflite.check` takes its name, to see how
+            far its results agree; that is not timed.
         images: pictures to run on.
         draws: number of drawn inputs instead, 2 or more; 8 if neither is given.
         seed: for what is drawn.
@@ -246,12 +265,15 @@ def bench(
         progress: hears what goes on.
 
     Raises:
-        UsageError: arguments that contradict each other, or files with other inputs or outputs.
+        UsageError: arguments that contradict each other, files with other inputs or outputs, or a
+            device that cannot be asked here.
         FileError, ModelError: a file cannot be read, or is no model.
     """
+    if device is not None:
+        find_devices([device])
     files = files_of(paths, has_images=images is not None, draws=draws)
     pictures = None if images is None else given_pictures(images)
-    bencher = Bencher(files, compiled_model, threads, rounds, seed, timeout_s)
+    bencher = Bencher(files, compiled_model, threads, rounds, seed, timeout_s, device)
     with progress.busy("measuring") as say:
         return bencher.run(pictures, draws, plain_agreement, say)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from edgeseal.tflite.comparison import (
     write_plot,
 )
 from edgeseal.tflite.comparison import compare as compare_files
+from edgeseal.tflite.devices import DeviceModel
 from edgeseal.tflite.inputs import Sample, drawn_samples, samples_from_pictures
 from edgeseal.tflite.probe import Prober
+from edgeseal.tflite.verbs._limits import device_limit_s
 
 __all__ = ["CompareResult", "compare"]
 
@@ -61,6 +64,7 @@ def compare(
     images: ImageInput | Iterable[ImageInput] | None = None,
     draws: int | None = None,
     seed: int = 0,
+    device: str | None = None,
     max_nsr: float | None = None,
     plot: str | Path | None = None,
     overwrite: bool = False,
@@ -76,15 +80,19 @@ def compare(
         draws: number of drawn inputs instead: pink noise for pictures, else the input's range; 2
             if neither is given.
         seed: for what is drawn.
+        device: what computes the candidate's outputs instead of this processor: ``gpu``,
+            ``qualcomm:SM8650`` and so on, as :func:`edgeseal.tflite.check` takes them.
         max_nsr: the result is not good if an output's error is above it.
         plot: draw the errors along the graph here, ``.html`` or ``.svg``.
         overwrite: whether to replace the plot.
-        timeout_s: longest time for one run.
+        timeout_s: longest time for one run; ten times that on a device.
         progress: hears what goes on.
 
     Raises:
-        UsageError: arguments that contradict each other, or files with other inputs or outputs.
-        FileError, ModelError: a file cannot be read, or the plot cannot be written.
+        UsageError: arguments that contradict each other, files with other inputs or outputs, or a
+            device that cannot be asked here.
+        FileError, ModelError: a file cannot be read, the plot cannot be written, or the device does
+            not take all of the candidate.
         ProbeError: the process that loads LiteRT cannot start.
     """
     if images is not None and draws is not None:
@@ -102,9 +110,15 @@ def compare(
     count = len(pictures) if pictures is not None else draws or _DRAWS
     samples = _samples(*files, pictures, count, seed)
     text = f"comparing {files[1].path.name} with {files[0].path.name}"
-    with progress.busy(text) as say, Prober(timeout_s=timeout_s) as prober:
+    with ExitStack() as stack:
+        on_device = None
+        if device is not None:
+            limit_s = device_limit_s(timeout_s)
+            on_device = stack.enter_context(DeviceModel(candidate, device, timeout_s=limit_s))
+        say = stack.enter_context(progress.busy(text))
+        prober = stack.enter_context(Prober(timeout_s=timeout_s))
         advance = _progress(say, text, len(files[1].model.main.operators), count)
-        found = compare_files(*files, samples, prober, advance=advance)
+        found = compare_files(*files, samples, prober, on_device=on_device, advance=advance)
     if plot is not None:
         write_plot(found, plot, overwrite=overwrite)
     return CompareResult(found, max_nsr)

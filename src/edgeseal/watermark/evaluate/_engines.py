@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgeseal._files import sha256_of
 from edgeseal.errors import FileError, UsageError
@@ -25,6 +26,8 @@ ENGINES: dict[str, str] = {
 worker processes. It takes the path and the card's name (or None) and returns an
 :class:`OpenDetector`."""
 
+_ON_DEVICE = "edgeseal.watermark.evaluate._device_detector:open_on_device"  # takes its name
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenDetector:
@@ -43,15 +46,19 @@ class OpenDetector:
     detector: Detector
 
 
-def open_detector(path: str | Path, *, card: str | None = None) -> OpenDetector:
+def open_detector(
+    path: str | Path, *, card: str | None = None, device: str | None = None
+) -> OpenDetector:
     """Open a detector, for one thread.
 
     Args:
         path: a file whose ending names its engine (:data:`ENGINES`).
         card: model card of a file that does not say it, such as a checkpoint.
+        device: where ``.tflite`` files run; None for this processor.
 
     Raises:
-        UsageError: no engine takes files of this ending, or the card is missing.
+        UsageError: no engine takes files of this ending, the card is missing, or the device cannot
+            be asked here.
         MissingExtraError: the engine is not installed.
         FileError, ModelError, CheckpointError: the file cannot be used.
     """
@@ -60,11 +67,12 @@ def open_detector(path: str | Path, *, card: str | None = None) -> OpenDetector:
         raise UsageError(
             f"{path}: no engine for files of this ending; those with {', '.join(ENGINES)} have one"
         )
-    module, _, name = ENGINES[path.suffix.lower()].partition(":")
-    opener: Callable[[Path, str | None], OpenDetector] = getattr(
-        importlib.import_module(module), name
-    )
-    return opener(path, card)
+    engine, told = ENGINES[path.suffix.lower()], card
+    if device is not None and path.suffix.lower() == ".tflite":
+        engine, told = _ON_DEVICE, device
+    module, _, name = engine.partition(":")
+    opener: Callable[[Path, Any], OpenDetector] = getattr(importlib.import_module(module), name)
+    return opener(path, told)
 
 
 def sha256(path: Path) -> str:

@@ -38,8 +38,10 @@ class Bench:
         """
         self._settings = plan.settings
         self._embedder = load_embedder(plan.embedder.path)
-        card = plan.settings.card
-        self._readers = {m.name: open_detector(m.path, card=card) for m in plan.models}
+        card, device = plan.settings.card, plan.settings.device
+        self._readers = {
+            m.name: open_detector(m.path, card=card, device=device) for m in plan.models
+        }
 
     def evaluate(self, path: Path, *, mark: bool) -> PictureRecord:
         """Evaluate a picture; one that cannot be read gives a record that says why.

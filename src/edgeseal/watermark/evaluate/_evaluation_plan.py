@@ -77,6 +77,7 @@ class EvaluationSettings:
         message: hexadecimal message for every picture; None draws one for each.
         card: model card of files that do not say it.
         frames: of each video, from its beginning.
+        device: where ``.tflite`` detectors run; None for this processor.
     """
 
     attacks: tuple[Attack, ...]
@@ -86,6 +87,7 @@ class EvaluationSettings:
     message: str | None = None
     card: str | None = None
     frames: int = 24
+    device: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what means nothing.
@@ -182,7 +184,7 @@ def make_plan(
         raise UsageError(f"{', '.join(twice)}: is given twice; name each model once")
     writer = load_embedder(embedder)
     marks = _facts(embedder, embedder.stem, "LiteRT", writer.info)
-    readers = tuple(_open_facts(path, _name(path, models), settings.card) for path in models)
+    readers = tuple(_open_facts(path, _name(path, models), settings) for path in models)
     problems = list(_misfits(marks, readers))
     if problems:
         raise ModelError("\n  ".join(problems))
@@ -209,8 +211,8 @@ def _name(path: Path, models: Sequence[Path]) -> str:
     return path.stem if len(alike) == 1 else str(path)
 
 
-def _open_facts(path: Path, name: str, card: str | None) -> ModelFacts:
-    opened = open_detector(path, card=card)
+def _open_facts(path: Path, name: str, settings: EvaluationSettings) -> ModelFacts:
+    opened = open_detector(path, card=settings.card, device=settings.device)
     return _facts(path, name, opened.engine, opened.info)
 
 

@@ -18,6 +18,7 @@ from edgeseal.errors import UsageError
 from edgeseal.pictures import ImageInput, given_pictures, list_pictures
 from edgeseal.tflite.benchmark import Engine
 from edgeseal.tflite.comparison import ModelFile
+from edgeseal.tflite.devices import find_devices
 from edgeseal.tflite.metrics import nmse_img, sign_agreement
 from edgeseal.tflite.verbs._bench import (
     Bencher,
@@ -65,6 +66,7 @@ def bench(
     compiled_model: bool = False,
     threads: int = 1,
     rounds: int = 30,
+    device: str | None = None,
     images: ImageInput | Iterable[ImageInput] | None = None,
     draws: int | None = None,
     embedder: str | Path | None = None,
@@ -83,6 +85,7 @@ def bench(
         compiled_model: time LiteRT's CompiledModel beside its interpreter.
         threads: that each may use.
         rounds: timed runs of each, in turn.
+        device: run each file there as well, to see how far its results agree; that is not timed.
         images: pictures to run on; the bundled photographs for models of ours, if neither these
             nor ``draws`` are given.
         draws: number of drawn inputs instead, 2 or more.
@@ -94,10 +97,13 @@ def bench(
         progress: hears what goes on.
 
     Raises:
-        UsageError: arguments that contradict each other or the files.
+        UsageError: arguments that contradict each other or the files, or a device that cannot be
+            asked here.
         FileError, ModelError: a file cannot be read, or is no model.
         MissingExtraError: a peer is not installed.
     """
+    if device is not None:
+        find_devices([device])
     if embedder is not None and images is None:
         raise UsageError("`embedder` marks pictures: name them with `images`")
     if not (with_peers or peer_names):
@@ -112,7 +118,7 @@ def bench(
     judge = plain_agreement
     if info is None or info.part == "detector":
         judge = functools.partial(compare_logits, bits=bits)
-    bencher = Bencher(files, compiled_model, threads, rounds, seed, timeout_s)
+    bencher = Bencher(files, compiled_model, threads, rounds, seed, timeout_s, device)
     with contextlib.ExitStack() as stack:
         say = stack.enter_context(progress.busy("measuring"))
         more: list[Engine] = []

@@ -17,6 +17,7 @@ from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import EdgesealError
 from edgeseal.pictures import PICTURE_SUFFIXES, list_pictures
 from edgeseal.tflite.benchmark import measure_interleaved
+from edgeseal.tflite.devices import find_devices
 from edgeseal.watermark.evaluate import (
     ALL,
     EvaluationOrigin,
@@ -118,6 +119,7 @@ def evaluate(
     max_side: int = 1024,
     frames: int = 24,
     card: str | None = None,
+    device: str | None = None,
     workers: int | None = None,
     baseline: str | Path | None = None,
     max_drop: float = 0.1,
@@ -145,6 +147,9 @@ def evaluate(
         max_side: larger pictures are shrunk to this side first; 0 for none.
         frames: of each video, from its beginning.
         card: model card of files that do not say it.
+        device: where ``.tflite`` detectors run instead of this processor, as
+            :func:`edgeseal.tflite.check` takes its name: in one process, and without ``timed`` and
+            ``layered``. The embedder stays on this processor.
         workers: processes; as many as cores if None.
         baseline: an earlier ``report.json`` to compare with.
         max_drop: points of bit accuracy that may be lost since.
@@ -165,6 +170,12 @@ def evaluate(
     folder, models = Path(output), listed(models)
     problems = Problems()
     problems.expect_at_least(1, workers=workers)
+    if device is not None:
+        with problems.collected():
+            find_devices([device])
+        if workers is not None and workers > 1:
+            problems.add("`workers`: a device is asked in one process; leave it out")
+        workers, timed, layered = 1, False, False
     with problems.collected():
         check_outputs(folder, (_PAGE, _DATA), overwrite=overwrite)
     if not max_drop >= 0:
@@ -181,6 +192,7 @@ def evaluate(
             message=message,
             card=card,
             frames=frames,
+            device=device,
         )
         pictures, more = (_sources(settings, listed(names)) for names in (images, unmarked))
     problems.check()
