@@ -135,6 +135,9 @@ def test_colours_are_noted_when_the_source_is_hlg(
         assert (done.codec, done.pix_fmt) == (codec, "yuv420p10le")
         frame = first_frame(target)
         assert (frame.color_primaries, frame.color_trc, frame.colorspace) == (9, HLG, 9)
+        with av.open(str(target)) as container:
+            tag = container.streams.video[0].codec_context.codec_tag
+        assert tag == {"libx264": "avc1", "libx265": "hvc1"}[codec]
 
 
 def test_fields_stay_fields_when_the_source_is_interlaced(

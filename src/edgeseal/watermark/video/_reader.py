@@ -44,7 +44,6 @@ class VideoReader:
             FileError: the file cannot be read.
             VideoError: it is no video, or has no moving picture.
         """
-        av = import_av()
         self.path = Path(path)
         self.frames = 0
         self.is_whole = False
@@ -58,7 +57,7 @@ class VideoReader:
         self._stored: deque[int] = deque()  # times of AVI's packets, whose frames are to come
         _check_file(self.path)
         with reading(self.path):
-            self.container: Any = av.open(str(self.path), metadata_errors="replace")
+            self.container: Any = _opened(self.path)
         self.stream: Any = _picture_stream(self.container, self.path)
         self.stream.thread_type = "AUTO"
 
@@ -92,7 +91,7 @@ class VideoReader:
         some. Reads the file's packets once, without decoding.
         """
         count, shortest, longest = 0, None, None
-        with reading(self.path), import_av().open(str(self.path)) as container:
+        with reading(self.path), _opened(self.path) as container:
             for packet in container.demux(container.streams[self.stream.index]):
                 count += packet.size > 0
                 if packet.size and packet.duration:
@@ -223,6 +222,10 @@ class VideoReader:
 
     def _why(self) -> str:
         return f" and is {self.problem}" if self.problem else ""
+
+
+def _opened(path: Path) -> Any:
+    return import_av().open(str(path), metadata_errors="replace")
 
 
 def _check_file(path: Path) -> None:

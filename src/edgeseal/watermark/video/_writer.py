@@ -159,6 +159,8 @@ class VideoWriter:
         context.flags |= kinds.frame_duration
         if first.interlaced_frame:
             context.flags |= kinds.interlaced_dct | kinds.interlaced_me
+        if self._codec == "libx265" and self._name.suffix.lower() in _INDEX_FIRST:
+            context.codec_tag = "hvc1"  # Apple's players know no other
         if self._keeps_order(reader):
             context.max_b_frames = 0
         if not options:  # no quality to set: enough bits that a watermark survives
