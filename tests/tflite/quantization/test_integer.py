@@ -16,6 +16,7 @@ from edgeseal.tflite.graph import Model, new_operator, read_model, write_model
 from edgeseal.tflite.metrics import nmse
 from edgeseal.tflite.quantization import Ends, find_recipe, quantize, set_ends
 from edgeseal.tflite.quantization.integer._integerize import integerize
+from edgeseal.tflite.quantization.integer._means import flatten_means
 from edgeseal.tflite.quantization.integer._norms import rewrite_norms
 from edgeseal.tflite.quantization.integer._prepare import Prepared, prepare
 from edgeseal.tflite.quantization.integer._roots import rewrite_roots
@@ -82,15 +83,32 @@ def test_activations_are_all_16_bits_wide_when_the_recipe_says_so(
     assert not any(operator.options.potScaleInt16 for operator in sums)
 
 
-@pytest.mark.parametrize("name", ["vit", "convnext"])
+@pytest.mark.parametrize("name", ["vit", "convnext", "unet"])
 def test_vela_takes_every_operator_when_the_ends_are_integers(
-    name: str, detectors: dict[str, Path]
+    name: str, detectors: dict[str, Path], tmp_path: Path
 ) -> None:
-    model = quantized(detectors[name], "full-int8")
+    path = converted(Part.EMBEDDER, tmp_path) if name == "unet" else detectors[name]
+    model = quantized(path, "full-int8")
     set_ends(model, Ends.INT8)
     report = assess(model, Target.ETHOS_U85)
     assert report.groups() == []
     assert report.partitions == 1
+
+
+def test_means_of_channels_are_of_rows_when_a_graph_is_prepared() -> None:
+    x, y, z = value("x", [1, 3, 4, 6]), value("y", [1, 3, 4, 1]), value("z", [1, 4, 6])
+    axes = (constant(f"axes{axis}", np.array([axis], np.int32)) for axis in (-1, 1))
+    means = [
+        new_operator("MEAN", [x, axis], [result], keepDims=result is y)
+        for axis, result in zip(axes, (y, z), strict=True)
+    ]
+    model = model_of([x], [y, z], means)
+    values = RNG.normal(size=x.shape).astype(np.float32)
+    expected = run(model, values)
+    flatten_means(model.main)
+    assert [o.kind for o in model.main.operators] == ["RESHAPE", "MEAN", "RESHAPE", "MEAN"]
+    for got, wanted in zip(run(model, values), expected, strict=True):
+        np.testing.assert_array_equal(got, wanted)
 
 
 @pytest.mark.parametrize("name", ["vit", "convnext"])

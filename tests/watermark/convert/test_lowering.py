@@ -39,7 +39,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "ReLU beside a reader": (lambda x: F.relu(y := x - 0.5) + y, "SUB RELU ADD"),
     "clamp": (
         lambda x: x.clamp(0.2, 0.9) + x.clamp(min=0.4) + x.clamp(0, 1),
-        "MAXIMUM MINIMUM MAXIMUM ADD RELU_0_TO_1 ADD",
+        "MAXIMUM MINIMUM MAXIMUM ADD MAXIMUM MINIMUM ADD",
     ),
     "where": (lambda x: torch.where(x <= 0.5, x, FIXED).maximum(x), "LESS_EQUAL SELECT_V2 MAXIMUM"),
     "means": (lambda x: x.mean(1) + x.mean((1, 2), keepdim=True).sum(1), "MEAN MEAN SUM ADD"),

@@ -17,6 +17,7 @@ from edgeseal.tflite.graph import (
 )
 from edgeseal.tflite.quantization._weighted_layers import add_missing_options, input_layers
 from edgeseal.tflite.quantization.integer._integer_builder import Span
+from edgeseal.tflite.quantization.integer._means import flatten_means
 from edgeseal.tflite.quantization.integer._norms import rewrite_norms
 from edgeseal.tflite.quantization.integer._picture_layers import split_input_layer
 from edgeseal.tflite.quantization.integer._roots import rewrite_roots
@@ -66,6 +67,7 @@ def prepare(model: Model, observe: Observe, *, all_wide: bool = False) -> Prepar
         narrow, ranges = rewrite_softmaxes(model.main)
     norms = rewrite_norms(model.main, all_wide=all_wide)
     narrow |= norms.narrow | rewrite_roots(model.main)
+    flatten_means(model.main)
     model.main.remove_unread()
     return Prepared(narrow | _narrow(model.main), norms.spans, ranges, norms.sources)
 

@@ -136,8 +136,7 @@ def _silu(b: LoweringBuilder, shape: Shape, x: Value) -> Value:
 def _clamp(
     b: LoweringBuilder, shape: Shape, x: Value, low: float | None = None, high: float | None = None
 ) -> Value:
-    if (low, high) == (0, 1):
-        return _mapped(b, "RELU_0_TO_1", x)
+    # not RELU_0_TO_1, which GPUs refuse
     if low is not None:
         x = _together(b, "MAXIMUM", shape, [x, low])
     return x if high is None else _together(b, "MINIMUM", shape, [x, high])
