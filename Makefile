@@ -5,11 +5,13 @@ BIN = $(VENV)/bin
 # A wheel that the machine has, else the index of PyTorch's CPU builds, else the plain package.
 TORCH = 2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# A folder that has the reference pair already: `--models FOLDER`.
+WEB_MODELS ?=
 # What pytest is told besides, such as `-p randomly` or a folder.
 ARGS ?=
 PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile
 
-.PHONY: demo test coverage pythons lint format docs dist dist-check clean
+.PHONY: demo test coverage pythons lint format web web-test docs dist dist-check clean
 
 demo: $(VENV)/.ready
 	$(BIN)/edgeseal demo -o edgeseal-demo --overwrite
@@ -40,6 +42,14 @@ lint: $(VENV)/.ready
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The page for browsers; needs Node 20 and npm. What it builds is in git.
+web: $(VENV)/.ready web-test
+	cd web && npm run build
+	$(BIN)/python tools/web_build.py $(WEB_MODELS)
+
+web-test:
+	cd web && npm ci --no-audit --no-fund && npm run check && npm test
 
 docs: $(VENV)/.ready
 	$(BIN)/mkdocs build --strict

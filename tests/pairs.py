@@ -91,6 +91,23 @@ def detector_model(carriers: NDArray[np.float32], batch: int = 1, **changes: Any
     return one_graph(operators, {"image": image}, {"logits": logits}, tiny_info(**changes))
 
 
+def table_detector_model(carriers: NDArray[np.float32], **changes: Any) -> Model:
+    """Return a detector that adds a table of rank 2 first, which LiteRT's GPU does wrongly."""
+    model = detector_model(carriers, **changes)
+    reshape = model.subgraphs[0].operators[0]
+    (image, _), (flat,) = reshape.inputs, reshape.outputs
+    rows = (SIZE, SIZE * 3)
+    square, summed = value("square", *rows), value("summed", *rows)
+    table = np.random.default_rng(3).normal(size=rows).astype(np.float32)
+    operators = [
+        new_operator("RESHAPE", [image, constant("rows", np.array(rows, np.int32))], [square]),
+        new_operator("ADD", [square, constant("table", table)], [summed]),
+        new_operator("RESHAPE", [summed, reshape.inputs[1]], [flat]),
+    ]
+    model.subgraphs[0].operators[:1] = operators
+    return model
+
+
 def embedder_model(carriers: NDArray[np.float32], **changes: Any) -> Model:
     weight = np.ascontiguousarray(2 * STRENGTH * carriers.T)
     image, message = value("image", 1, SIZE, SIZE, 3), value("message", 1, len(carriers))

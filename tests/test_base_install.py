@@ -14,7 +14,7 @@ TFLITE = (
     "graph probe inputs metrics devices diagnosis repairs rewrites quantization calibration tuning "
     "targets comparison profiling reduction benchmark view"
 )
-WATERMARK = "cards runtime evaluate payload video peers"
+WATERMARK = "cards runtime evaluate payload video peers pack web"
 ROOMS = (
     "data",
     "pictures",

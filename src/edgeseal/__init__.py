@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from edgeseal.watermark.verbs._prune import PrunedCheckpoint, prune
     from edgeseal.watermark.verbs._quantize import QuantizedModel, quantize
     from edgeseal.watermark.verbs._tune import sensitivity, tune
+    from edgeseal.watermark.web import WebSite, web
 
 __all__ = [
     "ConvertedFiles",
@@ -51,6 +52,7 @@ __all__ = [
     "Progress",
     "PrunedCheckpoint",
     "QuantizedModel",
+    "WebSite",
     "__version__",
     "bench",
     "convert",
@@ -67,6 +69,7 @@ __all__ = [
     "quantize",
     "sensitivity",
     "tune",
+    "web",
 ]
 
 _VERBS = "edgeseal.watermark.verbs._"
@@ -84,6 +87,7 @@ _MODULES = {
     _VERBS + "quantize": ("QuantizedModel", "quantize"),
     _VERBS + "tune": ("sensitivity", "tune"),
     "edgeseal.watermark.pack": ("PackResult", "pack"),
+    "edgeseal.watermark.web": ("WebSite", "web"),
 }
 
 

@@ -45,6 +45,8 @@ let loading: Promise<unknown> | null = null;
 /** Load the build that suits this browser: one for both backends, as it is nine megabytes. */
 async function loadOnce(litert: LiteRt, wasmUrl: string): Promise<void> {
   const jspi = "gpu" in navigator && "Suspending" in WebAssembly;
+  // In a worker the loader would look for its file beside the worker's.
+  Object.assign(globalThis, { Module: { locateFile: (name: string) => wasmUrl + name } });
   loading ??= litert.loadLiteRt(wasmUrl, { jspi }).catch((error: unknown) => {
     loading = null;
     throw error;

@@ -175,7 +175,7 @@ async function checkFile(file: Uint8Array, contract: ModelContract): Promise<voi
 async function fetchBytes(packUrl: string, name: string): Promise<Uint8Array> {
   let response: Response;
   try {
-    response = await fetch(packUrl + name);
+    response = await fetch(packUrl + name.split("/").map(encodeURIComponent).join("/"));
   } catch (error) {
     throw new EdgesealError("runtime", `${name} cannot be fetched; check the connection and reload.`, { cause: error });
   }

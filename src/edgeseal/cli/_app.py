@@ -37,6 +37,7 @@ from edgeseal.cli._shared._console import error, open_stderr, saying
 from edgeseal.cli._shared._interrupt import heeding_interrupts
 from edgeseal.cli._shared._text import in_options, option_names
 from edgeseal.cli._tune import tune
+from edgeseal.cli._web import web
 from edgeseal.errors import EdgesealError
 
 __all__ = ["app"]
@@ -111,6 +112,7 @@ for _verb in (
     evaluate,
     bench,
     pack,
+    web,
 ):
     app.command()(_verb)
 

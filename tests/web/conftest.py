@@ -1,0 +1,48 @@
+"""Sites of the bundled pair, of a tiny pair, and a browser to open them in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+
+import edgeseal
+from tflite.view.browser import find_browser
+from web.browsing import Page, served, start_browser
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[webdriver.Chrome]:
+    """Chromium with WebGPU in software; where it is missing, tests are skipped, but not in CI."""
+    found = find_browser()
+    if found is None:
+        reason = "needs chromium and chromedriver (Debian: chromium-driver) on the PATH"
+        if os.environ.get("CI", "").lower() in {"1", "true"}:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    driver = start_browser(*found)
+    driver.set_script_timeout(60)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of the bundled pair, with WebAssembly alone: in software WebGPU takes a minute."""
+    folder = tmp_path_factory.mktemp("web") / "site"
+    edgeseal.web(export=folder)
+    index = folder / "index.html"
+    page = index.read_text()
+    first = '<option value="webgpu,wasm">'
+    assert first in page
+    index.write_text(page.replace(first, '<option value="wasm">'))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(chromium: webdriver.Chrome, site: Path) -> Iterator[Page]:
+    with served(site) as url:
+        yield Page(chromium, url).open()
