@@ -54,11 +54,12 @@ def test_kernel_speaks_when_the_result_cannot_run(
 ) -> None:
     genuine = refusal(refused_model)
     assert genuine is not None
-    monkeypatch.setattr("edgeseal.tflite.verbs._quantize.refusal", lambda path: genuine)
+    monkeypatch.setattr("edgeseal.tflite.verbs._quantize._refusal", lambda *_: genuine)
     arguments = ["quantize", foreign, "--recipe", "dynamic-int8", "-o", tmp_path / "q.tflite"]
     done = run(*arguments, "--json")
     assert done.status == 1
-    assert done.json["refusal"] == genuine
+    assert (done.json["refusal"], done.json["path"]) == (genuine, None)
+    assert not (tmp_path / "q.tflite").exists()
     assert "BATCH_MATMUL" in done.err
 
 

@@ -11,10 +11,14 @@ import typer
 from edgeseal.cli._shared._console import mib, new_table, print_result, print_table, print_text
 from edgeseal.cli._shared._options import (
     ImagesOption,
+    InputRangeOption,
+    InputShapeOption,
     JsonOption,
+    MeanOption,
     MemoryLimitOption,
     ModelArgument,
     SeedOption,
+    StdOption,
 )
 from edgeseal.cli._shared._progress import ConsoleProgress
 
@@ -78,6 +82,10 @@ def check(
     ] = None,
     memory_limit_mib: MemoryLimitOption = None,
     seed: SeedOption = 0,
+    input_range: InputRangeOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    input_shape: InputShapeOption = None,
     as_json: JsonOption = False,
     _codes: Annotated[
         bool,
@@ -106,6 +114,10 @@ def check(
         timeout_s=timeout_s,
         memory_limit_mib=memory_limit_mib,
         seed=seed,
+        input_range=input_range,
+        mean=mean,
+        std=std,
+        input_shape=input_shape,
         progress=ConsoleProgress(),
     )
     print_result("check", found, as_json=as_json, show=lambda: _show(path, found))

@@ -11,6 +11,7 @@ import typer
 from edgeseal.cli._shared._console import new_table, print_result, print_table, print_text
 from edgeseal.cli._shared._options import (
     AllOption,
+    InputShapeOption,
     JsonOption,
     ModelArgument,
     RoundsOption,
@@ -48,6 +49,7 @@ def profile(
     top: TopOption = 10,
     list_all: AllOption = False,
     seed: SeedOption = 0,
+    input_shape: InputShapeOption = None,
     timeout_s: TimeoutOption = 60.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -63,6 +65,7 @@ def profile(
         threads=threads,
         rounds=rounds,
         seed=seed,
+        input_shape=input_shape,
         timeout_s=timeout_s,
         progress=ConsoleProgress(),
     )

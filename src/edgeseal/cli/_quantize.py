@@ -7,12 +7,16 @@ from edgeseal.cli._shared._options import (
     CalibrationOption,
     EndsOption,
     FloatArgument,
+    InputRangeOption,
+    InputShapeOption,
     JsonOption,
+    MeanOption,
     OutputOption,
     OverwriteOption,
     RangesOption,
     RecipeOption,
     SaveRangesOption,
+    StdOption,
 )
 from edgeseal.cli._shared._progress import ConsoleProgress
 
@@ -27,6 +31,10 @@ def quantize(
     ranges: RangesOption = None,
     save_ranges: SaveRangesOption = None,
     io: EndsOption = "float32",
+    input_range: InputRangeOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    input_shape: InputShapeOption = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,6 +54,10 @@ def quantize(
         ranges=ranges,
         save_ranges=save_ranges,
         io=io,
+        input_range=input_range,
+        mean=mean,
+        std=std,
+        input_shape=input_shape,
         overwrite=overwrite,
         progress=ConsoleProgress(),
     )

@@ -10,6 +10,7 @@ from edgeseal.cli._shared._console import note, print_result
 from edgeseal.cli._shared._options import (
     FloatOption,
     ImagesOption,
+    InputShapeOption,
     JsonOption,
     ModelArgument,
     OutputOption,
@@ -34,6 +35,7 @@ def reduce(
         typer.Option("--node", metavar="[S:]N", help="Node to show it, of subgraph S (default 0)."),
     ] = None,
     images: ImagesOption = None,
+    input_shape: InputShapeOption = None,
     float_model: FloatOption = None,
     against_fallback: Annotated[
         bool,
@@ -84,6 +86,7 @@ def reduce(
             finding=finding,
             node=node,
             images=images or None,
+            input_shape=input_shape,
             float_model=float_model,
             against_fallback=against_fallback,
             tolerance=tolerance,

@@ -10,12 +10,16 @@ from edgeseal.cli._shared._console import new_table, print_result, print_table, 
 from edgeseal.cli._shared._options import (
     FloatOption,
     ImagesOption,
+    InputRangeOption,
+    InputShapeOption,
     JsonOption,
+    MeanOption,
     MemoryLimitOption,
     ModelArgument,
     OutputOption,
     OverwriteOption,
     SeedOption,
+    StdOption,
     TimeoutOption,
 )
 from edgeseal.cli._shared._progress import ConsoleProgress
@@ -54,6 +58,10 @@ def repair(
     timeout_s: TimeoutOption = 60.0,
     memory_limit_mib: MemoryLimitOption = None,
     seed: SeedOption = 0,
+    input_range: InputRangeOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    input_shape: InputShapeOption = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,6 +85,10 @@ def repair(
         timeout_s=timeout_s,
         memory_limit_mib=memory_limit_mib,
         seed=seed,
+        input_range=input_range,
+        mean=mean,
+        std=std,
+        input_shape=input_shape,
         overwrite=overwrite,
         progress=ConsoleProgress(),
     )

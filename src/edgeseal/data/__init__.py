@@ -10,7 +10,7 @@ _FOLDER = Path(__file__).parent
 _SUFFIXES = {".jpg", ".png"}
 _RECIPES = (
     "float32", "float16", "weight-int8", "int16x8", "dynamic-int8", "hybrid-int8", "full-int8",
-    "mixed-int4",
+    "mixed-int4", "dynamic-int4",
 )  # fmt: skip
 
 

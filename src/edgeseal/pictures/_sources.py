@@ -78,8 +78,18 @@ def list_pictures(
     return found
 
 
-def given_pictures(images: ImageInput | Iterable[ImageInput]) -> list[ImageInput]:
+def given_pictures(
+    images: ImageInput | Iterable[ImageInput],
+    *,
+    suffixes: tuple[str, ...] = PICTURE_SUFFIXES,
+    kind: str = "pictures",
+) -> list[ImageInput]:
     """Return pictures that were given, one or many, with those of folders, patterns and lists.
+
+    Args:
+        images: what was given.
+        suffixes: endings, in lower case, of the files to take from folders.
+        kind: what messages call files of these endings.
 
     Raises:
         FileError: there are none in what was named, or a folder or list cannot be read.
@@ -90,7 +100,7 @@ def given_pictures(images: ImageInput | Iterable[ImageInput]) -> list[ImageInput
     found: list[ImageInput] = []
     for is_name, run in itertools.groupby(many, lambda image: isinstance(image, str | Path)):
         given = list(run)
-        found += list_pictures(given) if is_name else given
+        found += list_pictures(given, suffixes=suffixes, kind=kind) if is_name else given
     return found
 
 

@@ -222,7 +222,7 @@ def test_rows_are_thinned_evenly_when_there_are_very_many(side: int) -> None:
 
 
 def test_nothing_is_divided_by_zero_when_no_row_was_seen() -> None:
-    empty = Moments(np.zeros((2, 2), np.float32), np.zeros(2, np.float32))
+    empty = Moments(*(np.zeros(shape, np.float32) for shape in (2, (2, 2), 2)))
     assert not empty.second.any()
     assert not empty.mean.any()
 
@@ -232,3 +232,15 @@ def test_layer_is_refused_when_it_has_no_weights() -> None:
     layer = new_operator("FULLY_CONNECTED", [x, None], [y])
     with pytest.raises(ValueError, match="has no input or weights"):
         list(second_moments(model_of([x], [y], [layer]), [layer], Drawn(1, 4)))
+
+
+@pytest.mark.parametrize("lead", [(), (3,)])
+def test_covariance_is_numpys_when_rows_hardly_vary(lead: tuple[int, ...]) -> None:
+    rows = np.random.default_rng(0).normal(3, 1e-4, (4, *lead, 50, 5)).astype(np.float32)
+    moments = Moments(*(np.zeros((*lead, *shape), np.float32) for shape in ((5,), (5, 5), (5,))))
+    for part in rows:
+        moments.add(part)
+    every = np.concatenate(rows, axis=-2).astype(np.float64).reshape(-1, 200, 5)
+    expected = np.stack([np.cov(part.T, bias=True) for part in every]).reshape(*lead, 5, 5)
+    assert np.allclose(moments.covariance, expected, rtol=1e-3, atol=1e-12)
+    assert np.allclose(moments.mean, every.mean(axis=-2).reshape(*lead, 5), rtol=1e-6)

@@ -342,6 +342,24 @@ def earlier_version() -> Model:
     return model([x], [y], widen)
 
 
+@shows("ES033", "CONCATENATION")
+def scores_beside_boxes() -> Model:
+    boxes, scores = value("boxes", [1, 4], "INT8", 0.4), value("scores", [1, 4], "INT8", 1 / 256)
+    coarse, y = value("coarse", [1, 4], "INT8", 0.4), value("y", [1, 8], "INT8", 0.4)
+    joined = operator("CONCATENATION", [boxes, coarse], y, axis=1, fusedActivationFunction=0)
+    return model([boxes, scores], [y], operator("QUANTIZE", [scores], coarse), joined)
+
+
+@shows("ES034")
+def sizes_that_are_placeholders() -> Model:
+    built = _plain()
+    for tensor in (*built.main.inputs, *built.main.outputs):
+        tensor.shape = (1, 1)
+        tensor.raw = schema.TensorT()
+        tensor.raw.shapeSignature = [-1, -1]
+    return built
+
+
 def _plain() -> Model:
     x, y = value("x", [4]), value("y", [4])
     return model([x], [y], operator("NEG", [x], y))

@@ -122,14 +122,6 @@ def test_layer_is_rounded_when_it_saw_nothing_but_a_constant() -> None:
     assert np.array_equal(found, np.rint(rows / scale[:, None]))
 
 
-def test_covariance_is_numpys_when_made_of_moments() -> None:
-    rows = np.random.default_rng(0).normal(3, 1, (500, 4))
-    second, mean = (rows.T @ rows / 500).astype(np.float32), rows.mean(axis=0).astype(np.float32)
-    assert np.allclose(gptq.covariance(second, mean), np.cov(rows.T, bias=True), atol=1e-4)
-    stacked = gptq.covariance(np.stack([second, second]), np.stack([mean, mean]))
-    assert stacked.shape == (2, 4, 4)
-
-
 def test_error_is_the_variance_of_the_results_when_inputs_are_drawn() -> None:
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(4000, 5)) @ rng.normal(size=(5, 5))

@@ -24,7 +24,6 @@ from edgeseal.tflite.quantization import (
     quantize,
 )
 from edgeseal.tflite.quantization.weights._gptq import (
-    covariance,
     fitted_scale,
     inverse_root,
     output_error,
@@ -40,8 +39,7 @@ CONVOLUTION = {"padding": 0, "strideH": 1, "strideW": 1, "dilationHFactor": 1, "
 
 
 def spread_of(rows: np.ndarray) -> np.ndarray:
-    second = (rows.T @ rows / len(rows)).astype(np.float32)
-    return covariance(second, rows.mean(axis=0).astype(np.float32))
+    return np.cov(rows.T, bias=True).astype(np.float32)
 
 
 def test_root_inverts_the_damped_covariance_when_larger_than_one_block() -> None:

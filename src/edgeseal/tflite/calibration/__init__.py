@@ -1,6 +1,7 @@
 """What float models compute inside, seen while they run on pictures."""
 
 from edgeseal.tflite.calibration._adequacy import Adequacy, measure_adequacy
+from edgeseal.tflite.calibration._array_inputs import ArrayInputs, list_inputs, named_inputs
 from edgeseal.tflite.calibration._calibration import Calibration, Observed, progress_path
 from edgeseal.tflite.calibration._calibration_inputs import (
     CalibrationInputs,
@@ -23,6 +24,7 @@ from edgeseal.tflite.calibration._tensor_statistics import TensorStatistics
 
 __all__ = [
     "Adequacy",
+    "ArrayInputs",
     "Calibration",
     "CalibrationInputs",
     "Histogram",
@@ -38,7 +40,9 @@ __all__ = [
     "fingerprint",
     "float_activations",
     "inputs_from",
+    "list_inputs",
     "measure_adequacy",
+    "named_inputs",
     "observe_values",
     "progress_path",
     "read_ranges",

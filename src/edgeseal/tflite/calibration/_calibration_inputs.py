@@ -15,7 +15,7 @@ from edgeseal.data import photo_paths
 from edgeseal.errors import FileError, ModelError, UsageError
 from edgeseal.pictures import PICTURE_SUFFIXES, find_pictures, read_image
 from edgeseal.tflite.graph import Model, Tensor
-from edgeseal.tflite.inputs import picture_input, picture_samples
+from edgeseal.tflite.inputs import PictureScale, known_scale, picture_input, picture_samples
 
 __all__ = ["CalibrationInputs", "bundled_inputs", "inputs_from"]
 
@@ -58,7 +58,9 @@ class CalibrationInputs:
         picture, messages = _roles(model)
         rng = np.random.default_rng((self.seed, index))
         path, view = self.pictures[index // self.views], index % self.views
-        found: dict[Tensor, NDArray[Any]] = {picture: self._picture(path, view, picture, rng)}
+        found: dict[Tensor, NDArray[Any]] = {
+            picture: self._picture(path, view, picture, known_scale(model), rng)
+        }
         for message in messages:
             found[message] = rng.integers(0, 2, message.shape).astype(np.float32)
         return [found[tensor] for tensor in model.main.inputs]
@@ -74,12 +76,15 @@ class CalibrationInputs:
         return told.hexdigest()
 
     def _picture(
-        self, path: Path, view: int, tensor: Tensor, rng: np.random.Generator
+        self,
+        path: Path,
+        view: int,
+        tensor: Tensor,
+        scale: PictureScale | None,
+        rng: np.random.Generator,
     ) -> NDArray[Any]:
-        if view == 0:
-            return picture_samples([path], tensor)[0][tensor.name]
-        pixels = _crop(read_image(path), rng)
-        return picture_samples([pixels], tensor)[0][tensor.name]
+        picture = path if view == 0 else _crop(read_image(path), rng)
+        return picture_samples([picture], tensor, scale)[0][tensor.name]
 
 
 def bundled_inputs(*, views: int = _BUNDLED_VIEWS, seed: int = 0) -> CalibrationInputs:
@@ -110,8 +115,8 @@ def _roles(model: Model) -> tuple[Tensor, list[Tensor]]:
         listed = ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in model.main.inputs)
         raise UsageError(
             "calibration needs pictures, and the model has no single input for one (shape [1, H, "
-            f"W, 3 or 1] or [1, 3 or 1, H, W]); its inputs are: {listed or 'none'}; use a recipe "
-            "that needs no calibration"
+            f"W, 3 or 1] or [1, 3 or 1, H, W]); its inputs are: {listed or 'none'}; give files of "
+            "arrays (.npy, .npz) as `calibration`, or use a recipe that needs no calibration"
         ) from error
     if picture.dtype != "FLOAT32":
         raise ModelError(
@@ -119,12 +124,13 @@ def _roles(model: Model) -> tuple[Tensor, list[Tensor]]:
             "the float model"
         )
     others = [tensor for tensor in model.main.inputs if tensor is not picture]
-    odd = [t for t in others if t.dtype != "FLOAT32" or t.rank != 2 or t.is_dynamic]
-    if odd or picture.is_dynamic:
+    odd = [t for t in others if t.dtype != "FLOAT32" or t.rank != 2 or min(t.shape) < 1]
+    if odd or min(picture.shape) < 1:
         listed = ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in odd or [picture])
         raise UsageError(
             "calibration gives a model one picture of a fixed size and messages FLOAT32 [1, bits]; "
-            f"this one also takes: {listed}; use a recipe that needs no calibration"
+            f"this one also takes: {listed}; give files of arrays (.npy, .npz) as `calibration`, "
+            "or use a recipe that needs no calibration"
         )
     return picture, others
 

@@ -2,7 +2,8 @@
 
 For a layer y = W x the moments are H = E[x x^T] and E[x], where x is the row of inputs that one
 output is made of: for a convolution, the values under the kernel, height by width by channels as
-its weights store them.
+its weights store them. Sums are taken of x - c with c a typical row: where inputs hardly vary,
+E[x x^T] - E[x] E[x]^T would be the difference of two numbers that are alike to the last digit.
 """
 
 from __future__ import annotations
@@ -31,26 +32,53 @@ class Moments:
     """Sums over the rows that a layer saw.
 
     Attributes:
-        products: float32 [n, n], the sum of x x^T; [channels, n, n] for a depthwise layer.
-        total: float32 [n], the sum of x; [channels, n] for a depthwise layer.
+        centre: float32 [n], a typical x; [channels, n] for a depthwise layer.
+        products: float32 [n, n], the sum of (x - centre) (x - centre)^T; [channels, n, n] for a
+            depthwise layer.
+        total: float32, the shape of ``centre``, the sum of x - centre.
         rows: how many rows.
     """
 
+    centre: Float
     products: Float
     total: Float
     rows: int = 0
 
     @property
+    def covariance(self) -> Float:
+        """E[x x^T] - E[x] E[x]^T, the shape of ``products``."""
+        mean = self._offset()
+        found: Float = self._share(self.products) - mean[..., :, None] * mean[..., None, :]
+        return found
+
+    @property
     def second(self) -> Float:
         """E[x x^T], the shape of ``products``."""
-        second: Float = self.products / np.float32(max(1, self.rows))
-        return second
+        mean = self.mean
+        found: Float = self.covariance + mean[..., :, None] * mean[..., None, :]
+        return found
 
     @property
     def mean(self) -> Float:
-        """E[x], the shape of ``total``."""
-        mean: Float = self.total / np.float32(max(1, self.rows))
+        """E[x], the shape of ``centre``."""
+        mean: Float = self.centre + self._offset()
         return mean
+
+    def add(self, rows: Float) -> None:
+        """Take in rows: float32 [rows, n], or [channels, rows, n] for a depthwise layer."""
+        if self.rows == 0:
+            self.centre = rows.mean(axis=-2)
+        moved = rows - self.centre[..., None, :]
+        self.products += moved.swapaxes(-1, -2) @ moved
+        self.total += moved.sum(axis=-2)
+        self.rows += rows.shape[-2]
+
+    def _offset(self) -> Float:
+        return self._share(self.total)
+
+    def _share(self, total: Float) -> Float:
+        share: Float = total / np.float32(max(1, self.rows))
+        return share
 
 
 def second_moments(
@@ -89,7 +117,7 @@ def second_moments(
             moments: dict[_View, Moments] = moments,
         ) -> None:
             for view in by_tensor[tensor]:
-                _add(moments[view], _rows(view, values))
+                moments[view].add(_rows(view, values))
 
         observe_values(model, list(by_tensor), inputs, visit)
         for layer in group:
@@ -160,14 +188,8 @@ def _empty_bytes(view: _View) -> int:
 def _empty(view: _View) -> Moments:
     n = view.row_length
     lead = (view.channels,) if view.kind == "DEPTHWISE_CONV_2D" else ()
-    return Moments(np.zeros((*lead, n, n), np.float32), np.zeros((*lead, n), np.float32))
-
-
-def _add(moments: Moments, rows: Float) -> None:
-    """Add rows: float32 [rows, n], or [channels, rows, n] for a depthwise layer."""
-    moments.products += rows.swapaxes(-1, -2) @ rows
-    moments.total += rows.sum(axis=-2)
-    moments.rows += rows.shape[-2]
+    row = np.zeros((*lead, n), np.float32)
+    return Moments(row, np.zeros((*lead, n, n), np.float32), row.copy())
 
 
 def _rows(view: _View, values: Float) -> Float:

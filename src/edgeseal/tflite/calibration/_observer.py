@@ -134,5 +134,5 @@ def _is_observable(tensor: Tensor) -> bool:
         and not tensor.is_constant
         and not tensor.is_external
         and not tensor.is_variable
-        and not tensor.is_dynamic
+        and min(tensor.shape, default=1) >= 0
     )

@@ -20,6 +20,7 @@ from edgeseal.tflite.graph import (
     Operator,
     Tensor,
     find_modules,
+    output_parts,
     paired_ends,
     read_model,
 )
@@ -133,7 +134,7 @@ class Comparison:
     @property
     def error(self) -> TensorError | None:
         """The error of the worst output; None if no output holds numbers."""
-        return worst(output.error for output in self.outputs)
+        return worst(output.worst for output in self.outputs)
 
     @property
     def failed(self) -> tuple[OperatorError, ...]:
@@ -221,7 +222,9 @@ class _Run:
         self._meter = Meter(ours, theirs, self._matching, prober)
         self._wholes = _Whole(reference, prober), _Whole(candidate, prober, on_device)
         ends = paired_ends(ours.main.outputs, theirs.main.outputs)
-        self._outputs = [OutputMeter(other, tensor) for tensor, other in ends]
+        self._outputs = [
+            OutputMeter(other, tensor, output_parts(ours.main, other)) for tensor, other in ends
+        ]
         self._order = [ours.main.outputs.index(other) for _, other in ends]
 
     def add(self, sample: Sample, advance: Callable[[], None]) -> None:

@@ -28,6 +28,7 @@ def comparison_record(comparison: Comparison) -> dict[str, object]:
                 **(_error_record(output.error) or {}),
                 "nmse_img": output.nmse_img,
                 "sign_agreement": output.sign_agreement,
+                "parts": [_error_record(part) for part in output.parts],
             }
             for output in comparison.outputs
         ],

@@ -22,6 +22,9 @@ def summary_lines(comparison: Comparison) -> Iterator[str]:
     for output in comparison.outputs:
         name = f" {output.name}" if len(comparison.outputs) > 1 else ""
         yield f"output{name}: {_output(output)}; {samples}"
+        if output.parts:
+            parts = ", ".join(map(str, output.parts))
+            yield f"NSR of the parts that are joined to it: {parts}"
     if comparison.device:
         yield f"outputs of {comparison.candidate} by {comparison.device}; operators by LiteRT here"
     if not comparison.outputs:

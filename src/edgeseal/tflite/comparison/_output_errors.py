@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal.tflite.graph import Tensor
-from edgeseal.tflite.metrics._error_sums import ErrorSum, TensorError, real_values
+from edgeseal.tflite.graph import Part, Tensor
+from edgeseal.tflite.metrics._error_sums import ErrorSum, TensorError, real_values, worst
 from edgeseal.tflite.metrics._measures import ratio
 
 __all__ = ["OutputError", "OutputMeter"]
@@ -25,21 +26,29 @@ class OutputError:
         nmse_img: :func:`~edgeseal.tflite.metrics.nmse_img` over the samples; None with one
             sample, where nothing varies, or shapes differ.
         sign_agreement: share of values whose signs are the same, 0..1.
+        parts: errors of what is joined to it, in order, such as boxes and scores.
     """
 
     name: str
     error: TensorError
     nmse_img: float | None
     sign_agreement: float
+    parts: tuple[TensorError, ...] = ()
+
+    @property
+    def worst(self) -> TensorError:
+        """The error of the worst part, or of the whole where that is worse or all there is."""
+        return worst((self.error, *self.parts)) or self.error
 
 
 class OutputMeter:
     """Adds up the errors of an output over samples."""
 
-    def __init__(self, reference: Tensor, candidate: Tensor) -> None:
+    def __init__(self, reference: Tensor, candidate: Tensor, parts: Sequence[Part] = ()) -> None:
         self._reference = reference
         self._candidate = candidate
         self._total = ErrorSum()
+        self._parts = [(place, ErrorSum()) for place in parts]
         self._values: list[NDArray[np.float64]] = []
         self._squared_error = 0.0
         self._same_signs = 0
@@ -51,6 +60,9 @@ class OutputMeter:
         if expected is None or real is None or expected.shape != real.shape:
             return
         self._total.add(real, expected)
+        for place, total in self._parts:
+            if len(place) == real.ndim:
+                total.add(real[place], expected[place])
         self._values.append(expected)
         self._squared_error += float(np.square(real - expected).mean()) if real.size else 0.0
         self._same_signs += int(np.count_nonzero((real > 0) == (expected > 0)))
@@ -61,7 +73,8 @@ class OutputMeter:
         if not count:
             return None
         share = self._same_signs / count
-        return OutputError(self._candidate.name, self._total.error(), self._across(), share)
+        parts = tuple(total.error() for _, total in self._parts)
+        return OutputError(self._candidate.name, self._total.error(), self._across(), share, parts)
 
     def _across(self) -> float | None:
         shapes = {values.shape for values in self._values}

@@ -155,7 +155,7 @@ _ALL = (
         "quantization parameters are not valid",
         "A scale is not a positive number, a zero point lies outside its type, or the counts do "
         "not fit the quantized axis.",
-        "Quantize the float model again.",
+        "Quantize the float model again; `edgeseal repair` mends scales of 0 of blocks.",
     ),
     Code(
         "ES016",
@@ -298,6 +298,23 @@ _ALL = (
         "of two matrices on a GPU, where one is constant.",
         "`edgeseal repair --for` writes it in another form, if one is known: the same sum in rank "
         "4 is right. `edgeseal reduce` cuts it out for a report to the device's maker.",
+    ),
+    Code(
+        "ES033",
+        _WARNING,
+        "values of unlike size share a scale",
+        "8-bit values are brought to a scale more than eight times as coarse to be joined with "
+        "larger ones, such as scores with boxes in pixels: a few steps are left of them.",
+        "Give the parts outputs of their own, or quantize again: `edgeseal quantize` joins such "
+        "values in INT16.",
+    ),
+    Code(
+        "ES034",
+        _NOTE,
+        "sizes of an input are placeholders",
+        "The file leaves sizes of an input open and states 1 for them, which LiteRT takes for its "
+        "real size unless the caller resizes it.",
+        "Say the sizes: `--input-shape NAME=1x224x224x3`.",
     ),
 )
 

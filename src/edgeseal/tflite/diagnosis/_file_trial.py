@@ -145,6 +145,7 @@ class _Entry:
         self._subgraph = subgraph
         self._functions = [subgraph, *called_functions(subgraph.operators)]
         self._prober = prober
+        self._readers = {t: r for f in self._functions for t, r in f.consumers().items()}
         self._trial = trial
         # as the runtime loads it; another function than the main one has to be cut out
         self._whole = path or cut_function(subgraph).model
@@ -197,7 +198,9 @@ class _Entry:
 
     def _is_wrong(self, step: ExecutedStep) -> bool:
         # a change of scale is a finding of its own, in whatever values
-        return not changes_scale(step.operator) and has_wrong_result(step, self._prober)
+        return not changes_scale(step.operator) and has_wrong_result(
+            step, self._prober, self._readers
+        )
 
     def _settle(self, signature: str, prepared: Outcome, ran: Outcome | None) -> None:
         """Keep what the whole file confirms: operators may fail alone that run in their place."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from edgeseal.tflite.diagnosis._finding import Finding, find_nodes, nodes_of
 from edgeseal.tflite.diagnosis._places import operand, result
 from edgeseal.tflite.graph import Model, Operator, Quantization, Subgraph, Tensor
-from edgeseal.tflite.probe import has_fitting_scales, integer_limits
+from edgeseal.tflite.probe import constant_values, has_fitting_scales, integer_limits
 
 __all__ = ["changes_scale", "find_quantization", "needless_quantizes"]
 
@@ -37,6 +39,8 @@ _MOVES_ONLY = frozenset(
 )
 """Operators whose kernels copy stored integers, whatever the scales on both sides."""
 
+_EIGHT_BITS = ("INT8", "UINT8")
+_COARSER = 8.0  # leaves values fewer than 32 of their 256 steps
 _EXACT_IN_FLOAT = ("INT4", "INT8", "UINT8", "INT16")
 """Types that survive DEQUANTIZE and QUANTIZE to the bit."""
 
@@ -47,6 +51,7 @@ def find_quantization(model: Model) -> list[Finding]:
         *_invalid_quantization(model),
         *find_nodes("ES016", nodes_of(model), changes_scale),
         *_cancelling(model),
+        *find_nodes("ES033", nodes_of(model), _coarsened(model)),
     ]
 
 
@@ -86,13 +91,49 @@ def _invalid_quantization(model: Model) -> list[Finding]:
         tensor
         for subgraph in model.subgraphs
         for tensor in subgraph.tensors()
-        if tensor.quantization is not None and _problem(tensor, tensor.quantization)
+        if _tensor_problem(tensor)
     ]
     if not tensors:
         return []
     first = tensors[0]
-    message = f"{first.name}: {_problem(first, first.quantization)}" if first.quantization else ""
+    message = f"{first.name}: {_tensor_problem(first)}"
     return [Finding("ES015", tensors=tuple(tensors), message=message)]
+
+
+def _tensor_problem(tensor: Tensor) -> str:
+    """Return what is wrong with a tensor's parameters; empty if nothing is."""
+    if tensor.quantization is not None:
+        return _problem(tensor, tensor.quantization)
+    scales = None if tensor.blockwise is None else constant_values(tensor.blockwise.scales)
+    if scales is None or scales.dtype.kind != "f":
+        return ""
+    wrong = int(np.count_nonzero(~(np.isfinite(scales) & (scales > 0))))
+    return f"{wrong} of {scales.size} scales of blocks are no positive number" if wrong else ""
+
+
+def _coarsened(model: Model) -> Callable[[Operator], bool]:
+    """Return what tells whether an operator joins values of which some lose most of their steps."""
+    makers = {t: o for subgraph in model.subgraphs for o in subgraph.operators for t in o.outputs}
+
+    def is_coarsened(operator: Operator) -> bool:
+        if operator.kind != "CONCATENATION" or operator.is_custom:
+            return False
+        return any(_coarsening(makers.get(t)) for t in operator.inputs if t is not None)
+
+    return is_coarsened
+
+
+def _coarsening(operator: Operator | None) -> bool:
+    """Whether a QUANTIZE gives 8-bit values a much coarser scale."""
+    source = None if operator is None or operator.kind != "QUANTIZE" else operand(operator, 0)
+    target = None if operator is None else result(operator)
+    if source is None or target is None or source.dtype not in _EIGHT_BITS:
+        return False
+    fine, coarse = source.quantization, target.quantization
+    if fine is None or coarse is None or target.dtype not in _EIGHT_BITS:
+        return False
+    sizes = [float(one.scale.max(initial=0)) for one in (fine, coarse)]
+    return bool(sizes[1] > _COARSER * sizes[0] > 0)
 
 
 def _problem(tensor: Tensor, quantization: Quantization) -> str:

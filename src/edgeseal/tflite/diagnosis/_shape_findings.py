@@ -7,6 +7,7 @@ import numpy as np
 from edgeseal.tflite.diagnosis._finding import Finding, Node, find_nodes, nodes_of
 from edgeseal.tflite.diagnosis._places import operand, result
 from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor
+from edgeseal.tflite.inputs import placeholders
 
 __all__ = ["find_shapes", "needless_broadcasts"]
 
@@ -45,8 +46,17 @@ def find_shapes(model: Model) -> list[Finding]:
     return [
         *_high_rank(nodes),
         *find_nodes("ES023", nodes, _is_dynamic),
+        *_placeholders(model),
         *find_nodes("ES024", nodes, lambda operator: id(operator) in needless),
     ]
+
+
+def _placeholders(model: Model) -> list[Finding]:
+    found = placeholders(model)
+    if not found:
+        return []
+    listed = ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in found)
+    return [Finding("ES034", tensors=tuple(found), message=f"the file states {listed}")]
 
 
 def needless_broadcasts(subgraph: Subgraph) -> list[Operator]:

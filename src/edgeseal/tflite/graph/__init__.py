@@ -43,6 +43,7 @@ from edgeseal.tflite.graph._model_summary import (
 )
 from edgeseal.tflite.graph._modules import ModulePath, Modules, find_modules
 from edgeseal.tflite.graph._option_text import OptionText, describe_options
+from edgeseal.tflite.graph._output_parts import Part, output_parts
 from edgeseal.tflite.graph._paired_ends import check_ends, paired_ends
 from edgeseal.tflite.graph._read_model import deserialize, read_model
 from edgeseal.tflite.graph._schema import enum_names, new_operator
@@ -67,6 +68,7 @@ __all__ = [
     "OperatorCount",
     "OperatorSummary",
     "OptionText",
+    "Part",
     "Quantization",
     "ShapeOf",
     "Signature",
@@ -95,6 +97,7 @@ __all__ = [
     "new_reshape",
     "new_slice",
     "new_transpose",
+    "output_parts",
     "paired_ends",
     "parse_description",
     "read_description",

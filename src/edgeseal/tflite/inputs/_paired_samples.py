@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,20 @@ from numpy.typing import NDArray
 from edgeseal.errors import UsageError
 from edgeseal.pictures import ImageInput
 from edgeseal.tflite.graph import Model, Tensor, paired_ends
+from edgeseal.tflite.inputs._arrays import read_arrays
 from edgeseal.tflite.inputs._picture_samples import picture_input, picture_samples
+from edgeseal.tflite.inputs._picture_scale import known_scale
 from edgeseal.tflite.metrics._error_sums import real_values
 from edgeseal.tflite.probe import draw, is_quantized, quantize
 
-__all__ = ["Sample", "converted", "drawn_samples", "pink_noise", "samples_from_pictures"]
+__all__ = [
+    "Sample",
+    "converted",
+    "drawn_samples",
+    "pink_noise",
+    "samples_from_arrays",
+    "samples_from_pictures",
+]
 
 Array = NDArray[Any]
 _SIDES = (32, 1024)  # pixels of drawn pictures, which are then fitted to the input
@@ -57,6 +67,26 @@ def samples_from_pictures(
     picture = picture_input(reference)
     generator = np.random.default_rng(seed)
     return (_sample(reference, candidate, {picture: path}, generator) for path in pictures)
+
+
+def samples_from_arrays(
+    reference: Model, candidate: Model, files: Sequence[str | Path]
+) -> Iterator[Sample]:
+    """Return what files of arrays hold; see :func:`read_arrays`.
+
+    Args:
+        reference: a model, whose inputs the arrays are.
+        candidate: another of the same graph.
+        files: ``.npy`` and ``.npz``.
+
+    Raises:
+        FileError: a file cannot be read.
+        UsageError: an array fits no input.
+    """
+    ends = paired_ends(reference.main.inputs, candidate.main.inputs)
+    for row in read_arrays(files, reference):
+        given = {tensor: row[tensor.name] for tensor in reference.main.inputs}
+        yield Sample(given, {one: converted(given[other], other, one) for one, other in ends})
 
 
 def drawn_samples(
@@ -116,6 +146,7 @@ def _sample(
     pictures: Mapping[Tensor, ImageInput],
     generator: np.random.Generator,
 ) -> Sample:
+    scale = next((known for known in map(known_scale, (candidate, reference)) if known), None)
     ours: dict[Tensor, Array] = {}
     theirs: dict[Tensor, Array] = {}
     for tensor, other in paired_ends(reference.main.inputs, candidate.main.inputs):
@@ -123,7 +154,7 @@ def _sample(
         source = tensor if is_quantized(tensor) and not is_quantized(other) else other
         picture = pictures.get(other)
         if picture is not None:
-            values: Array | None = picture_samples([picture], source)[0][source.name]
+            values: Array | None = picture_samples([picture], source, scale)[0][source.name]
         else:
             values = draw(source, generator)
         if values is None:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from edgeseal.errors import UsageError
 from edgeseal.pictures._read_image import ImageInput, read_image
 from edgeseal.pictures._resize import resize
-from edgeseal.pictures._sources import given_pictures
 from edgeseal.tflite.graph import Model, Tensor
+from edgeseal.tflite.inputs._arrays import are_arrays, given_inputs, read_arrays
+from edgeseal.tflite.inputs._picture_scale import PictureScale, known_scale
+from edgeseal.tflite.probe import is_quantized, quantize
 
 __all__ = ["picture_input", "picture_samples", "samples_of"]
 
@@ -39,15 +41,17 @@ def picture_input(model: Model) -> Tensor:
 
 
 def picture_samples(
-    pictures: Sequence[ImageInput], tensor: Tensor
+    pictures: Sequence[ImageInput], tensor: Tensor, scale: PictureScale | None = None
 ) -> list[dict[str, NDArray[Any]]]:
     """Read pictures in the size, layout and type of an input.
 
-    Floats are 0..1; 8-bit integers use their whole range, INT16 the scale of the tensor.
+    Without a scale floats are 0..1; 8-bit integers use their whole range, INT16 the scale of the
+    tensor.
 
     Args:
         pictures: files, or pictures in memory.
         tensor: an input as :func:`picture_input` finds it.
+        scale: how the model wants pixels.
 
     Returns:
         For each picture, the array by the input's name.
@@ -55,21 +59,24 @@ def picture_samples(
     Raises:
         FileError, ImageError: a picture cannot be read.
     """
-    return [{tensor.name: _fitted(read_image(picture), tensor)} for picture in pictures]
+    return [{tensor.name: _fitted(read_image(picture), tensor, scale)} for picture in pictures]
 
 
 def samples_of(
     model: Model, images: ImageInput | Iterable[ImageInput] | None
 ) -> list[dict[str, NDArray[Any]]]:
-    """Return what to run a model on: pictures, or one sample whose inputs are left to be drawn.
+    """Return what to run a model on: pictures, arrays, or one sample whose inputs are to be drawn.
 
     Raises:
-        UsageError: the model takes no picture.
-        FileError, ImageError: there are no pictures in what was named, or one cannot be read.
+        UsageError: the model takes no picture, or not these arrays.
+        FileError, ImageError: there are none in what was named, or one cannot be read.
     """
     if images is None:
         return [{}]
-    return picture_samples(given_pictures(images), picture_input(model))
+    given = given_inputs(images)
+    if are_arrays(given):
+        return read_arrays(given, model)
+    return picture_samples(given, picture_input(model), known_scale(model))
 
 
 def _layout(tensor: Tensor) -> str:
@@ -80,7 +87,7 @@ def _layout(tensor: Tensor) -> str:
     return "NCHW" if tensor.shape[1] in _CHANNELS else ""
 
 
-def _fitted(image: NDArray[np.float32], tensor: Tensor) -> NDArray[Any]:
+def _fitted(image: NDArray[np.float32], tensor: Tensor, scale: PictureScale | None) -> NDArray[Any]:
     is_last = _layout(tensor) == "NHWC"
     height, width = tensor.shape[1:3] if is_last else tensor.shape[2:]
     channels = tensor.shape[3] if is_last else tensor.shape[1]
@@ -88,7 +95,11 @@ def _fitted(image: NDArray[np.float32], tensor: Tensor) -> NDArray[Any]:
         image = resize(image, height, width)
     if channels == 1:
         image = (image @ _LUMA)[..., np.newaxis]
+    if scale is not None:
+        image = scale.values_of(image)
     batch = (image if is_last else image.transpose(2, 0, 1))[np.newaxis]
+    if scale is not None and is_quantized(tensor):
+        return np.ascontiguousarray(quantize(batch, tensor))
     return np.ascontiguousarray(_stored(batch, tensor))
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from edgeseal._progress import Progress
 from edgeseal.errors import UsageError
-from edgeseal.pictures import list_pictures
-from edgeseal.tflite.calibration import Calibration, inputs_from
+from edgeseal.tflite.calibration import Calibration, named_inputs
 from edgeseal.tflite.graph import Model
 from edgeseal.tflite.quantization.recipe._recipe import Recipe
 
@@ -22,7 +21,7 @@ class CalibrationSource:
     """What calibration is to use; by default the bundled photographs, where a recipe needs some.
 
     Attributes:
-        pictures: files, folders, patterns and lists.
+        pictures: files of pictures or arrays, folders, patterns and lists.
         ranges: a file of ranges that were saved, instead of pictures.
         save_ranges: where to save what is observed; an interrupted run goes on from beside it.
     """
@@ -69,20 +68,20 @@ class CalibrationSource:
         if not self.is_given and not any(recipe.needs_calibration for recipe in recipes):
             yield None
             return
-        inputs = inputs_from(list_pictures(self.pictures)) if self.pictures else None
+        inputs = named_inputs(self.pictures, model) if self.pictures else None
         calibration = Calibration.on(model, inputs, save_to=self.save_ranges)
         total, resumed = calibration.ranges.inputs.count, calibration.resumed
         if resumed:
             progress.note(
                 f"continues a calibration that was interrupted after {resumed} of {total}"
             )
-        with progress.busy(f"calibrating on {total} pictures") as say:
+        with progress.busy(f"calibrating on {total} inputs") as say:
             done = 0
 
             def advance() -> None:
                 nonlocal done
                 done += 1
-                say(f"calibrating: {1 + (done - 1) % total} of {total} pictures")
+                say(f"calibrating: {1 + (done - 1) % total} of {total} inputs")
 
             calibration.advance = advance
             yield calibration

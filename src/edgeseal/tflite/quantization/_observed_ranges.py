@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeseal.tflite.calibration import measure_adequacy
+from edgeseal.tflite.calibration import ArrayInputs, measure_adequacy
 from edgeseal.tflite.graph import Tensor
 from edgeseal.tflite.quantization._work import Work
 from edgeseal.tflite.quantization.recipe._layer_plan import PlannedOperator
@@ -33,6 +33,8 @@ def _warn(work: Work) -> None:
     """Note what pictures that are not the bundled ones do to photographs, if that is bad."""
     calibration = work.calibration
     if calibration is None or calibration.ranges.inputs.is_bundled:
+        return
+    if isinstance(calibration.inputs, ArrayInputs):  # no pictures to compare with photographs
         return
     method = work.recipe.methods.ranges
     warning = measure_adequacy(calibration, work.model, work.observed, method).warning

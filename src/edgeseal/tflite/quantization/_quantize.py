@@ -16,6 +16,7 @@ from edgeseal.tflite.quantization.integer import Ends, set_ends
 from edgeseal.tflite.quantization.recipe._layer_plan import LayerPlan, make_plan, refuse_quantized
 from edgeseal.tflite.quantization.recipe._recipe import Recipe
 from edgeseal.tflite.quantization.recipe._recipe_json import recipe_to_json
+from edgeseal.tflite.quantization.rewrite._float_source import pin_sizes, widen_halves
 
 __all__ = [
     "RECIPE_METADATA",
@@ -61,6 +62,10 @@ def quantize(
     if recipe.needs_calibration and calibration is None:
         calibration = Calibration.on(model)
     work = Work(model, recipe, plan, calibration)
+    work.notes += plan.notes
+    pinned = pin_sizes(model) if calibration is not None else []
+    if pinned:
+        work.notes.append(f"open sizes are fixed, as the file states them: {', '.join(pinned)}")
     if not recipe.is_float32:
         for stage in STAGES:
             stage(work)
@@ -73,9 +78,12 @@ def quantize(
 def check_fit(model: Model, recipe: Recipe, ends: Ends = Ends.FLOAT32) -> LayerPlan:
     """Find out before any work whether a recipe fits a model, and return what it would do.
 
+    FLOAT16 constants become the FLOAT32 ones that they stand for.
+
     Raises:
         ModelError, UsageError: as :func:`quantize`.
     """
+    widen_halves(model)
     plan = make_plan(model, recipe)
     if ends is not Ends.FLOAT32 and not plan.is_integer:
         raise UsageError(

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edgeseal.tflite.quantization._input_doubts import doubt_input_range
 from edgeseal.tflite.quantization._observed_ranges import observe_activations
 from edgeseal.tflite.quantization._weighted_layers import add_missing_options
 from edgeseal.tflite.quantization._work import Work
-from edgeseal.tflite.quantization.integer import make_integer_graph
+from edgeseal.tflite.quantization.integer import bound_masks, make_integer_graph
 from edgeseal.tflite.quantization.rewrite._diagonal import split_diagonals
 from edgeseal.tflite.quantization.rewrite._equalize import equalize_channels
 from edgeseal.tflite.quantization.rewrite._fast_floats import keep_fast_floats
@@ -38,8 +39,15 @@ def _write_options(work: Work) -> None:
         add_missing_options(subgraph)
 
 
+def _bound_masks(work: Work) -> None:
+    if work.calibration is not None:  # which takes no values that are not finite
+        bound_masks(work.model)
+
+
 STAGES: tuple[Stage, ...] = (
     _write_options,
+    _bound_masks,
+    doubt_input_range,
     keep_fast_floats,
     # 1. Exact rewrites of the float graph. The splits look at the weights that equalization leaves.
     equalize_channels,

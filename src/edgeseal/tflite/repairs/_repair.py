@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgeseal.tflite.devices import MOST_NSR, DeviceResult
 from edgeseal.tflite.diagnosis import CheckReport, Finding, Level, Node, Samples, check
-from edgeseal.tflite.graph import Model, check_ends, read_model, write_model
+from edgeseal.tflite.graph import Model, Part, check_ends, output_parts, read_model, write_model
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.repairs._agreement import OutputAgreement, Outputs, agreement
 from edgeseal.tflite.repairs._clone import clone
@@ -22,6 +22,7 @@ from edgeseal.tflite.repairs.mend._choose_candidate import Preference
 from edgeseal.tflite.repairs.mend._mend import mend
 from edgeseal.tflite.repairs.mend._rounding_rest import restore_rest
 from edgeseal.tflite.repairs.rank._rank4 import LOWER_RANK, unlowerable_reason
+from edgeseal.tflite.repairs.tidy._block_scales import RAISE_BLOCK_SCALES
 from edgeseal.tflite.repairs.tidy._broadcasts import REMOVE_BROADCASTS
 from edgeseal.tflite.repairs.tidy._cancelled_quantizes import CANCEL_QUANTIZES
 from edgeseal.tflite.repairs.tidy._unused import REMOVE_DEAD
@@ -37,6 +38,7 @@ _CLOSER = 0.8  # what a larger file has to be worth
 _EXACT_NMSE = 1e-8  # what adding up in another order may cost
 
 TIDY: tuple[Rewrite, ...] = (
+    RAISE_BLOCK_SCALES,
     LOWER_RANK,
     REMOVE_BROADCASTS,
     CANCEL_QUANTIZES,
@@ -279,16 +281,17 @@ class _Session:
         """Compare with the float model, and take from it what brings the outputs closer."""
         runs = translated(self._first.model, self._trial.runs, other)
         expected = outputs_of(other, path, runs, self._trial.prober)
-        now = _agreement(self._now.outputs, expected)
+        parts = [output_parts(other.main, tensor) for tensor in other.main.outputs]
+        now = _agreement(self._now.outputs, expected, parts)
         draft = clone(self._now.model)
         changes = restore_rest(other).apply(draft) if now is not None else []
         if now is not None and changes:
             state = self._written(draft)
-            closer = _agreement(state.outputs, expected)
+            closer = _agreement(state.outputs, expected, parts)
             if closer is not None and _error(closer) < _CLOSER * _error(now):
                 self._changes += changes
                 self._now, now = state, closer
-        self._companion = Companion(_agreement(self._first.outputs, expected), now)
+        self._companion = Companion(_agreement(self._first.outputs, expected, parts), now)
 
     def result(self) -> RepairResult:
         """Return what came of it."""
@@ -315,10 +318,16 @@ class _Session:
         trial = self._trial
         mending = mend(draft, failures, trial.runs, trial.prober, prefer=prefer)
         self._unmended = mending.unmended
-        if mending.changes:
-            self._changes += mending.changes
-            self._now = self._written(draft)
-        return bool(mending.changes)
+        if not mending.changes:
+            return False
+        state = self._written(draft)
+        if {change.code for change in mending.changes} <= {*_TRIED_TOO} and _is_same(
+            state, self._now
+        ):
+            return False  # what changes no output is no better
+        self._changes += mending.changes
+        self._now = state
+        return True
 
     def _left_to_try(self) -> list[Rewrite]:
         return [rewrite for rewrite in TIDY if rewrite not in self._refused]
@@ -369,8 +378,17 @@ def _is_as_good(state: _State, before: _State, limit: float = _EXACT_NMSE) -> bo
     return same is not None and (same.is_identical or _error(same) <= limit)
 
 
-def _agreement(got: list[Outputs] | None, expected: list[Outputs] | None) -> OutputAgreement | None:
-    return None if got is None or expected is None else agreement(got, expected)
+def _is_same(state: _State, before: _State) -> bool:
+    same = agreement(state.outputs or [], before.outputs or [])
+    return same is not None and same.is_identical
+
+
+def _agreement(
+    got: list[Outputs] | None,
+    expected: list[Outputs] | None,
+    parts: Sequence[Sequence[Part]] = (),
+) -> OutputAgreement | None:
+    return None if got is None or expected is None else agreement(got, expected, parts)
 
 
 def _error(agreement: OutputAgreement) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from edgeseal.tflite.graph import Model
 from edgeseal.tflite.rewrites._computed_weights import MULTIPLY_COMPUTED_WEIGHTS
 from edgeseal.tflite.rewrites._depthwise import SPLIT_LARGE_DEPTHWISE
+from edgeseal.tflite.rewrites._idle_bounds import DROP_IDLE_BOUNDS
 from edgeseal.tflite.rewrites._mirror_pad import UNFOLD_MIRROR_PADS
 from edgeseal.tflite.rewrites._patches import MULTIPLY_PATCHES
 from edgeseal.tflite.rewrites._rewrite import ModelChange, Rewrite
@@ -15,6 +16,7 @@ from edgeseal.tflite.rewrites._wide_concatenation import SPLIT_WIDE_CONCATENATIO
 __all__ = ["LEAN", "lean"]
 
 LEAN: tuple[Rewrite, ...] = (
+    DROP_IDLE_BOUNDS,
     MULTIPLY_COMPUTED_WEIGHTS,
     MULTIPLY_PATCHES,
     UNFOLD_MIRROR_PADS,

@@ -25,6 +25,7 @@ from edgeseal.tflite.quantization import (
     make_plan,
 )
 from edgeseal.tflite.quantization._quantize import refuse_quantized
+from edgeseal.tflite.quantization.rewrite._float_source import widen_halves
 
 __all__ = ["CHOICES", "Layer", "check_source", "find_layers", "usable_recipe"]
 
@@ -75,10 +76,13 @@ class Layer:
 def check_source(model: Model, base: Recipe, source: str) -> LayerPlan:
     """Find out before any work whether a model can be tuned; return what it gets to start from.
 
+    FLOAT16 constants become the FLOAT32 ones that they stand for.
+
     Raises:
         ModelError: the model is quantized already, or has no layer with float weights.
         UsageError: the base recipe does not fit it.
     """
+    widen_halves(model)
     try:
         refuse_quantized(model)
         return make_plan(model, base)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -14,10 +15,11 @@ from edgeseal.tflite.devices import DeviceReport, check_on, find_devices
 from edgeseal.tflite.diagnosis import CheckReport
 from edgeseal.tflite.diagnosis import check as check_model
 from edgeseal.tflite.graph import Model, read_model
-from edgeseal.tflite.inputs import samples_of
+from edgeseal.tflite.inputs import InputForm, samples_of
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.targets import Target, TargetReport, assess
 from edgeseal.tflite.verbs._limits import bytes_of
+from edgeseal.tflite.verbs._shaped import shaped
 
 __all__ = ["CheckReport", "DeviceReport", "TargetReports", "check"]
 
@@ -63,6 +65,10 @@ def check(
     timeout_s: float | None = None,
     memory_limit_mib: float | None = None,
     seed: int = 0,
+    input_range: Sequence[float] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Progress = SILENT,
 ) -> CheckReport: ...
 
@@ -79,6 +85,10 @@ def check(
     timeout_s: float | None = None,
     memory_limit_mib: float | None = None,
     seed: int = 0,
+    input_range: Sequence[float] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Progress = SILENT,
 ) -> TargetReports: ...
 
@@ -95,6 +105,10 @@ def check(
     timeout_s: float | None = None,
     memory_limit_mib: float | None = None,
     seed: int = 0,
+    input_range: Sequence[float] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Progress = SILENT,
 ) -> DeviceReport: ...
 
@@ -110,6 +124,10 @@ def check(
     timeout_s: float | None = None,
     memory_limit_mib: float | None = None,
     seed: int = 0,
+    input_range: Sequence[float] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Progress = SILENT,
 ) -> CheckReport | TargetReports | DeviceReport:
     """Find what is wrong with a ``.tflite`` file, all of it at once.
@@ -118,7 +136,8 @@ def check(
 
     Args:
         path: any ``.tflite`` file.
-        images: pictures to run it on; without any, one run on drawn inputs.
+        images: pictures, or files of arrays (``.npy``, ``.npz``), to run it on; without any, one
+            run on drawn inputs.
         targets: instead, say which operators these take: ``cpu``, ``gpu``, ``npu``, ``ethos-u85``.
         devices: instead, let these compile and run it, and compare what they compute: ``cpu``,
             ``gpu``, ``qualcomm``, ``qualcomm:SOC``, ``arm`` or ``arm:CPU``.
@@ -127,6 +146,11 @@ def check(
         timeout_s: longest time for one trial; default: 60, on devices 600.
         memory_limit_mib: for the process that tries; default: half of the machine's.
         seed: for what is drawn.
+        input_range: values of black and of white in pictures; default: what the file says, else
+            0 and 1.
+        mean: instead, with ``std``, what is taken off pixels 0..1 (or 0..255, if above 1).
+        std: what they are divided by then.
+        input_shape: sizes, by the input's name, that the file leaves open.
         progress: hears what goes on.
 
     Raises:
@@ -145,16 +169,19 @@ def check(
             )
         limit_s = _DEVICE_TIMEOUT_S if timeout_s is None else timeout_s
         return _on_devices(path, devices, images, seed, limit_s, progress)
+    form = InputForm.of(input_range, mean, std, input_shape)
     model = read_model(path)
     limit_s = _TIMEOUT_S if timeout_s is None else timeout_s
     limit_bytes = bytes_of(memory_limit_mib)
     if targets:
         size = _MACS if macs is None else macs
         return _on_targets(path, model, targets, size, limit_s, limit_bytes, progress)
-    samples = [] if prepare_only else samples_of(model, images)
     prober = Prober(timeout_s=limit_s, memory_limit_bytes=limit_bytes)
-    with progress.busy(f"checking {path.name}"), prober:
-        return check_model(model, path, prober, samples=samples, seed=seed)
+    with shaped(path, model, form) as file:
+        samples = [] if prepare_only else samples_of(model, images)
+        with progress.busy(f"checking {path.name}"), prober:
+            found = check_model(model, file, prober, samples=samples, seed=seed)
+    return dataclasses.replace(found, path=path)
 
 
 def _on_targets(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgeseal._files import check_apart, check_output
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import UsageError
-from edgeseal.pictures import ImageInput, given_pictures
+from edgeseal.pictures import ImageInput
 from edgeseal.tflite.comparison import (
     Comparison,
     ModelFile,
@@ -22,7 +23,15 @@ from edgeseal.tflite.comparison import (
 )
 from edgeseal.tflite.comparison import compare as compare_files
 from edgeseal.tflite.devices import DeviceModel
-from edgeseal.tflite.inputs import Sample, drawn_samples, samples_from_pictures
+from edgeseal.tflite.inputs import (
+    InputForm,
+    Sample,
+    are_arrays,
+    drawn_samples,
+    given_inputs,
+    samples_from_arrays,
+    samples_from_pictures,
+)
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.verbs._limits import device_limit_s
 
@@ -65,6 +74,10 @@ def compare(
     draws: int | None = None,
     seed: int = 0,
     device: str | None = None,
+    input_range: Sequence[float] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
     max_nsr: float | None = None,
     plot: str | Path | None = None,
     overwrite: bool = False,
@@ -76,12 +89,17 @@ def compare(
     Args:
         reference: such as the float model.
         candidate: another file of the same graph.
-        images: pictures to run both on.
+        images: pictures, or files of arrays (``.npy``, ``.npz``), to run both on.
         draws: number of drawn inputs instead: pink noise for pictures, else the input's range; 2
             if neither is given.
         seed: for what is drawn.
         device: what computes the candidate's outputs instead of this processor: ``gpu``,
             ``qualcomm:SM8650`` and so on, as :func:`edgeseal.tflite.check` takes them.
+        input_range: values of black and of white in pictures; default: what the file says, else
+            0 and 1.
+        mean: instead, with ``std``, what is taken off pixels 0..1 (or 0..255, if above 1).
+        std: what they are divided by then.
+        input_shape: sizes, by the input's name, that the file leaves open.
         max_nsr: the result is not good if an output's error is above it.
         plot: draw the errors along the graph here, ``.html`` or ``.svg``.
         overwrite: whether to replace the plot.
@@ -100,15 +118,19 @@ def compare(
     plot = None if plot is None else Path(plot)
     if plot is not None:
         check_plot(plot)
+    form = InputForm.of(input_range, mean, std, input_shape)
+    if device is not None and form.shapes:
+        raise UsageError("`device` takes the file's own sizes: leave `input_shape` out")
     files = ModelFile.read(reference), ModelFile.read(candidate)
+    for file in files:
+        form.apply(file.model)
     check_ends(*files)
-    pictures = None if images is None else given_pictures(images)
+    pictures = None if images is None else given_inputs(images)
     if plot is not None:
         named = [one for one in pictures or () if isinstance(one, str | Path)]
         check_apart([reference, candidate, *named], [plot])
         check_output(plot, overwrite=overwrite)
-    count = len(pictures) if pictures is not None else draws or _DRAWS
-    samples = _samples(*files, pictures, count, seed)
+    samples, count = _samples(*files, pictures, draws or _DRAWS, seed)
     text = f"comparing {files[1].path.name} with {files[0].path.name}"
     with ExitStack() as stack:
         on_device = None
@@ -127,14 +149,18 @@ def compare(
 def _samples(
     reference: ModelFile,
     candidate: ModelFile,
-    pictures: list[ImageInput] | None,
-    count: int,
+    pictures: list[Any] | None,
+    draws: int,
     seed: int,
-) -> Iterator[Sample]:
+) -> tuple[Iterator[Sample], int]:
+    """Return what to run on, and how many these are."""
     models = reference.model, candidate.model
     if pictures is None:
-        return drawn_samples(*models, count, seed=seed)
-    return samples_from_pictures(*models, pictures, seed=seed)
+        return drawn_samples(*models, draws, seed=seed), draws
+    if are_arrays(pictures):
+        found = list(samples_from_arrays(*models, pictures))
+        return iter(found), len(found)
+    return samples_from_pictures(*models, pictures, seed=seed), len(pictures)
 
 
 def _progress(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edgeseal._files import check_apart, check_output
+import numpy as np
+
+from edgeseal._files import check_apart, check_output, replacing
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import ModelError, UsageError
-from edgeseal.tflite.graph import read_model, write_model
-from edgeseal.tflite.probe import refusal
+from edgeseal.tflite.graph import Model, read_model, write_model
+from edgeseal.tflite.inputs import InputForm, placeholders
+from edgeseal.tflite.probe import Prober, Status, draw, size_bytes
 from edgeseal.tflite.quantization import (
     CalibrationSource,
     Ends,
@@ -31,12 +34,12 @@ class QuantizedFile:
 
     Attributes:
         source: the float file.
-        path: the file.
+        path: the file; not there where LiteRT refuses it.
         recipe: name of the recipe.
         size_bytes_before: of the float file.
         size_bytes: of the file.
         report: what was quantized.
-        refusal: why LiteRT cannot prepare it; None if it can.
+        refusal: why LiteRT cannot prepare it, or that it ends the process; None if all is well.
     """
 
     source: Path
@@ -49,14 +52,14 @@ class QuantizedFile:
 
     @property
     def is_good(self) -> bool:
-        """Whether LiteRT can prepare it."""
+        """Whether LiteRT can prepare it, and it was written."""
         return self.refusal is None
 
     def to_json(self) -> dict[str, object]:
         """Return all of it for JSON."""
         return {
             "source": str(self.source),
-            "path": str(self.path),
+            "path": str(self.path) if self.is_good else None,
             "recipe": self.recipe,
             "size_bytes_before": self.size_bytes_before,
             "size_bytes": self.size_bytes,
@@ -69,8 +72,9 @@ class QuantizedFile:
 
     def __str__(self) -> str:
         before, after = self.size_bytes_before, self.size_bytes
+        state = "" if self.is_good else " (not written)"
         return (
-            f"{self.path}: {before / 2**20:.2f} MiB -> {after / 2**20:.2f} MiB "
+            f"{self.path}{state}: {before / 2**20:.2f} MiB -> {after / 2**20:.2f} MiB "
             f"({after / before:.1%})\n"
             f"weights: {_shares(self.report.weights)}\n"
             f"multiply-accumulates: {_shares(self.report.macs)}"
@@ -86,21 +90,32 @@ def quantize(
     ranges: str | Path | None = None,
     save_ranges: str | Path | None = None,
     io: str = Ends.FLOAT32.value,
+    input_range: Sequence[float] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
 ) -> QuantizedFile:
     """Quantize a float model; needs no PyTorch.
 
+    The file is tried in a process of its own, and not written where LiteRT refuses it or dies.
+
     Args:
         source: a float32 model, from any converter.
         recipe: how: a name of :func:`edgeseal.tflite.recipes`, or a file.
         output: file to write.
-        calibration: pictures to observe the model on, any number. Default: the bundled
-            photographs, where the recipe needs some.
+        calibration: pictures, or files of arrays (``.npy``, ``.npz``), to observe the model on, any
+            number. Default: the bundled photographs, where the recipe needs some.
         ranges: use ranges that were saved, and no pictures.
         save_ranges: save what was observed; an interrupted run continues where it was.
         io: what the model takes and gives: ``float32``, ``int8`` or ``uint8``; integers where all
             of it is quantized.
+        input_range: values of black and of white in pictures; default: what the file says, else
+            0 and 1.
+        mean: instead, with ``std``, what is taken off pixels 0..1 (or 0..255, if above 1).
+        std: what they are divided by then.
+        input_shape: sizes, by the input's name, that the file leaves open.
         overwrite: whether to replace the files.
         progress: hears what goes on.
 
@@ -112,6 +127,7 @@ def quantize(
     source, output = Path(source), Path(output)
     saved = None if save_ranges is None else Path(save_ranges)
     chosen, ends = find_recipe(recipe), find_ends(io)
+    form = InputForm.of(input_range, mean, std, input_shape)
     if chosen.is_float32:
         raise UsageError(
             f"recipe {chosen.name} quantizes nothing; name another, such as dynamic-int8"
@@ -125,16 +141,61 @@ def quantize(
             check_output(path, overwrite=overwrite)
     before_bytes = source.stat().st_size
     try:
+        form.apply(model)
         check_fit(model, chosen, ends)
         with learned.opened(model, [chosen], progress) as observed:
             report = quantize_model(model, chosen, calibration=observed, ends=ends)
     except (ModelError, UsageError) as error:
-        raise type(error)(f"{source}: {error}") from error
-    write_model(model, output, overwrite=overwrite)
+        raise type(error)(f"{source}: {error}{_hint(model)}") from error
     if observed is not None and saved is not None:
         observed.save(saved, overwrite=overwrite)
-    size_bytes, reason = output.stat().st_size, refusal(output)
-    return QuantizedFile(source, output, chosen.name, before_bytes, size_bytes, report, reason)
+    with progress.busy(f"trying {output.name}"):
+        size, reason = _write_tried(model, output, overwrite=overwrite)
+    return QuantizedFile(source, output, chosen.name, before_bytes, size, report, reason)
+
+
+class _RefusedError(Exception):
+    """LiteRT refuses what was written."""
+
+
+def _write_tried(model: Model, output: Path, *, overwrite: bool) -> tuple[int, str | None]:
+    """Write a model unless LiteRT refuses it; returns its size in bytes, and why it does."""
+    size = 0
+    try:
+        with replacing(output, overwrite=overwrite) as temporary:
+            write_model(model, temporary, overwrite=True)
+            size = temporary.stat().st_size
+            reason = _refusal(model, temporary)
+            if reason is not None:
+                raise _RefusedError(reason)
+    except _RefusedError as error:
+        return size, str(error)
+    return size, None
+
+
+def _refusal(model: Model, path: Path) -> str | None:
+    """Return why LiteRT does not take a file, or that it dies of it; None if all is well."""
+    generator = np.random.default_rng(0)
+    with Prober() as prober:
+        outcome = prober.prepare(path)
+        inputs = [draw(tensor, generator) for tensor in model.main.inputs]
+        is_small = sum(map(size_bytes, model.main.inputs)) <= prober.trial_limit_bytes
+        given = tuple(values for values in inputs if values is not None)
+        if not outcome.is_broken and is_small and len(given) == len(inputs):
+            ran = prober.run(path, given)
+            # drawn inputs may be none that the model is for; that ends no process
+            outcome = ran if ran.status is Status.CRASHED else outcome
+    if outcome.status is Status.CRASHED:
+        return f"it ends the process ({outcome.message})"
+    return f"{outcome.message}{_hint(model)}" if outcome.is_broken else None
+
+
+def _hint(model: Model) -> str:
+    """Return what to say of a model that fails and leaves sizes open."""
+    listed = ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in placeholders(model))
+    if not listed:
+        return ""
+    return f"; the file leaves sizes open and states {listed}: `input_shape` says them"
 
 
 def _shares(shares: Sequence[Share]) -> str:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edgeseal._progress import Progress
-from edgeseal.pictures import list_pictures
-from edgeseal.tflite.calibration import CalibrationInputs, bundled_inputs, inputs_from
+from edgeseal.tflite.calibration import CalibrationInputs, bundled_inputs, list_inputs, named_inputs
 from edgeseal.tflite.graph import Model
 from edgeseal.tflite.quantization import Recipe
 from edgeseal.tflite.tuning import Layer, Task, Trials, find_layers, plain_task
@@ -30,7 +29,7 @@ def task_pictures(images: str | Path | Iterable[str | Path] | None) -> list[Path
     """
     if images is None:
         return []
-    return list_pictures([images] if isinstance(images, str | Path) else images)[:MAX_PICTURES]
+    return list_inputs([images] if isinstance(images, str | Path) else list(images))[:MAX_PICTURES]
 
 
 @contextlib.contextmanager
@@ -62,7 +61,7 @@ def opened_trials(
         FileError, ImageError: a picture or the state cannot be read.
         UsageError: the state belongs to another model, task or calibration.
     """
-    inputs = inputs_from(pictures) if pictures else bundled_inputs()
+    inputs = named_inputs(pictures, model) if pictures else bundled_inputs()
     with progress.busy("screening the layers") as say:
         layers = find_layers(model, base, inputs, source=str(source))
         say("reading pictures")

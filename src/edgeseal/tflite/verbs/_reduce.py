@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgeseal._files import check_apart, check_output
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import UsageError
-from edgeseal.pictures import ImageInput, given_pictures
+from edgeseal.pictures import ImageInput
 from edgeseal.tflite.diagnosis import CODES
-from edgeseal.tflite.graph import read_model
-from edgeseal.tflite.inputs import samples_of
+from edgeseal.tflite.graph import Model, read_model
+from edgeseal.tflite.inputs import InputForm, given_inputs, placeholders, samples_of
 from edgeseal.tflite.reduction import (
     BugReport,
     NodePlace,
@@ -26,6 +27,7 @@ from edgeseal.tflite.reduction import (
     reduction_paths,
     write_reduction,
 )
+from edgeseal.tflite.verbs._shaped import shaped
 
 __all__ = ["ReducedFile", "reduce"]
 
@@ -80,6 +82,7 @@ def reduce(
     finding: str | None = None,
     node: str | None = None,
     images: ImageInput | Iterable[ImageInput] | None = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
     float_model: str | Path | None = None,
     against_fallback: bool = False,
     tolerance: float = 0.01,
@@ -99,7 +102,8 @@ def reduce(
         output: file to write; others go beside it.
         finding: code of the finding to show, such as ``ES010``.
         node: ``N`` or ``S:N``: node to show it, of subgraph S.
-        images: pictures to run it on.
+        images: pictures, or files of arrays (``.npy``, ``.npz``), to run it on.
+        input_shape: sizes, by the input's name, that the file leaves open.
         float_model: show a difference from the same part of this file.
         against_fallback: show one between the accelerated delegate and the fallback kernels.
         tolerance: difference that is fine, as a share of the output's largest value.
@@ -116,25 +120,39 @@ def reduce(
         FileError, ModelError, ProbeError: a file cannot be read, tried or written.
     """
     source, output = Path(source), Path(output)
-    pictures = None if images is None else given_pictures(images)
+    pictures = None if images is None else given_inputs(images)
     chosen = _Fault(finding, node, pictures, float_model, against_fallback, tolerance, command)
     chosen.check()
-    read_model(source)  # what it lacks is said before what is in the way
+    model = read_model(source)  # what it lacks is said before what is in the way
+    form = InputForm.of(input_shape=input_shape)
+    if command is None and not form.shapes:
+        _refuse_placeholders(model)
     paths = reduction_paths(output).values()
     named = [picture for picture in pictures or () if isinstance(picture, str | Path)]
     check_apart([source, float_model, *named], paths)
     for path in paths:
         check_output(path, overwrite=overwrite)
-    with progress.busy(f"reducing {source.name}") as say:
+    with progress.busy(f"reducing {source.name}") as say, shaped(source, model, form) as file:
         settings = ReduceSettings(
             timeout_s=timeout_s,
             max_trials=max_trials,
             keep_weights=keep_weights,
             on_progress=lambda text: say(f"reducing {source.name}: {text}"),
         )
-        reduction = chosen.reduce(source, settings)
+        reduction = dataclasses.replace(chosen.reduce(file, settings), source=source)
     written = write_reduction(reduction, output, overwrite=overwrite)
     return ReducedFile(reduction, tuple(written), bug_report(reduction, output))
+
+
+def _refuse_placeholders(model: Model) -> None:
+    """Refuse a model that does not say its sizes: what fails with 1 for them is no fault.
+
+    Raises:
+        UsageError: it leaves sizes open.
+    """
+    listed = ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in placeholders(model))
+    if listed:
+        raise UsageError(f"the file leaves sizes open and states {listed}; give `input_shape`")
 
 
 @dataclass(frozen=True, slots=True)

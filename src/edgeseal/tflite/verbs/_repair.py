@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -11,14 +11,15 @@ from pathlib import Path
 from edgeseal._files import check_apart, check_output
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import UsageError
-from edgeseal.pictures import ImageInput, given_pictures
+from edgeseal.pictures import ImageInput
 from edgeseal.tflite.devices import DeviceSession, Examiner, find_devices
 from edgeseal.tflite.graph import read_model, write_model
-from edgeseal.tflite.inputs import samples_of
+from edgeseal.tflite.inputs import InputForm, are_arrays, given_inputs, samples_of
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.repairs import OutputAgreement, Preference, RepairResult, Unmended
 from edgeseal.tflite.repairs import repair as repair_model
 from edgeseal.tflite.verbs._limits import bytes_of, device_limit_s
+from edgeseal.tflite.verbs._shaped import shaped
 
 __all__ = ["RepairedFile", "repair"]
 
@@ -86,6 +87,10 @@ def repair(
     timeout_s: float = 60.0,
     memory_limit_mib: float | None = None,
     seed: int = 0,
+    input_range: Sequence[float] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
 ) -> RepairedFile:
@@ -104,10 +109,16 @@ def repair(
         device: rewrite as well what this one refuses or computes wrong, as
             :func:`edgeseal.tflite.check` with ``devices`` finds it: ``gpu``, ``qualcomm:SM8650``
             and so on. What does not make its verdict better is left.
-        images: pictures to run it on; without any, inputs are drawn.
+        images: pictures, or files of arrays (``.npy``, ``.npz``), to run it on; without any,
+            inputs are drawn.
         timeout_s: longest time for one trial; ten times that for a device.
         memory_limit_mib: for the process that tries; default: half of the machine's.
         seed: for what is drawn.
+        input_range: values of black and of white in pictures; default: what the file says, else
+            0 and 1.
+        mean: instead, with ``std``, what is taken off pixels 0..1 (or 0..255, if above 1).
+        std: what they are divided by then.
+        input_shape: sizes, by the input's name, that the file leaves open.
         overwrite: whether to replace the file.
         progress: hears what goes on.
 
@@ -122,18 +133,24 @@ def repair(
     if prefer not in known:
         raise UsageError(f"`prefer` {prefer}: expected one of {', '.join(known)}")
     asked = None if device is None else find_devices([device])[0]
+    form = InputForm.of(input_range, mean, std, input_shape)
     model = read_model(source)
-    pictures = None if images is None else given_pictures(images)
+    pictures = None if images is None else given_inputs(images)
     named = [picture for picture in pictures or () if isinstance(picture, str | Path)]
     check_apart([source, float_model, *named], [output])
     check_output(output, overwrite=overwrite)
-    samples = samples_of(model, pictures)
     prober = Prober(timeout_s=timeout_s, memory_limit_bytes=bytes_of(memory_limit_mib))
     text = f"repairing {source.name}" + (f" for {device}" if device else "")
-    with progress.busy(text) as say, prober, ExitStack() as stack:
+    if asked is not None and pictures is not None and are_arrays(pictures):
+        raise UsageError("`device` is tried on pictures: leave the arrays out")
+    with ExitStack() as stack:
+        file = stack.enter_context(shaped(source, model, form))
+        samples = samples_of(model, pictures)
+        say = stack.enter_context(progress.busy(text))
+        stack.enter_context(prober)
         judge = None
         if asked is not None:
-            examiner = Examiner(model, source, prober, pictures=pictures, seed=seed)
+            examiner = Examiner(model, file, prober, pictures=pictures, seed=seed)
             session = DeviceSession(asked, timeout_s=device_limit_s(timeout_s))
             stack.enter_context(session)
             judge = partial(
@@ -141,7 +158,7 @@ def repair(
             )
         result = repair_model(
             model,
-            source,
+            file,
             prober,
             samples=samples,
             companion=None if float_model is None else Path(float_model),
@@ -165,4 +182,5 @@ def _agreement_record(agreement: OutputAgreement | None) -> dict[str, object] | 
         "nmse": agreement.nmse,
         "sign_agreement": agreement.sign_agreement,
         "identical": agreement.is_identical,
+        "parts": list(agreement.parts),
     }

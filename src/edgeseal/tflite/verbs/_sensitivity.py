@@ -72,7 +72,8 @@ def sensitivity(
 
     Args:
         source: a float32 model, from any converter.
-        images: pictures to measure on, 24 at most; default: bundled ones.
+        images: pictures, or files of arrays (``.npy``, ``.npz``), to measure on, 24 at most;
+            default: bundled ones.
         task: makes what is measured; default: how close results are to the float model's.
         recipe: whose methods to use.
         full: measure every precision of every layer.

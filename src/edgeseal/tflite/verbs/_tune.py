@@ -10,8 +10,7 @@ from pathlib import Path
 from edgeseal._files import check_apart, check_output, replacing
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import ModelError, UsageError
-from edgeseal.pictures import list_pictures
-from edgeseal.tflite.calibration import inputs_from
+from edgeseal.tflite.calibration import list_inputs, named_inputs
 from edgeseal.tflite.graph import read_model, write_model
 from edgeseal.tflite.quantization import (
     Recipe,
@@ -109,7 +108,8 @@ def tune(
         max_size_mib: largest file.
         max_drop: largest loss against the float model, in points of a hundred.
         max_time_ratio: longest time of a run, by the float model's.
-        images: pictures to measure on, 24 at most; default: bundled ones.
+        images: pictures, or files of arrays (``.npy``, ``.npz``), to measure on, 24 at most;
+            default: bundled ones.
         task: makes what is measured; default: how close results are to the float model's.
         calibration: pictures for methods that learn from some, which are then tried as well.
         recipe: what to start from.
@@ -128,13 +128,13 @@ def tune(
     if budget == Budget():
         raise UsageError("no budget: give `max_size_mib`, `max_drop` or `max_time_ratio`")
     pictures = task_pictures(images)
-    learned = list_pictures(calibration) if calibration else []
+    learned = list_inputs(calibration) if calibration else []
     base, model = find_recipe(recipe), read_model(source)
     check_source(model, base, str(source))
     files = _Files.of(output, plot, report, overwrite=overwrite)
     files.check([source, recipe, *pictures, *learned])
     base = usable_recipe(model, base)
-    inputs = inputs_from(learned) if learned else None
+    inputs = named_inputs(learned, model) if learned else None
     with opened_trials(
         source, model, base, pictures, task, files.state, progress, learned=inputs
     ) as (layers, trials):

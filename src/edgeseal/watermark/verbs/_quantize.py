@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class QuantizedModel:
         """Return what went otherwise than one may think."""
         notes = list(self.file.report.notes)
         if self.file.refusal is not None:
-            notes.append(f"LiteRT cannot prepare this model: {self.file.refusal}")
+            notes.append(f"not written: LiteRT refuses this model: {self.file.refusal}")
         problem = watermark_problem(self.watermark_error_db)
         if problem is not None:
             notes.append(problem)
@@ -60,6 +60,10 @@ def quantize(
     ranges: str | Path | None = None,
     save_ranges: str | Path | None = None,
     io: str = "float32",
+    input_range: Sequence[float] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
 ) -> QuantizedModel:
@@ -78,6 +82,10 @@ def quantize(
         ranges=ranges,
         save_ranges=save_ranges,
         io=io,
+        input_range=input_range,
+        mean=mean,
+        std=std,
+        input_shape=input_shape,
         overwrite=overwrite,
         progress=progress,
     )

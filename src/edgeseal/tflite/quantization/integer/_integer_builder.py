@@ -15,6 +15,7 @@ from edgeseal.tflite.graph import (
     Quantization,
     Tensor,
     new_arithmetic,
+    new_dequantize,
     new_quantize,
 )
 from edgeseal.tflite.probe import constant_values
@@ -35,6 +36,8 @@ class IntegerBuilder:
         span: gives the smallest and largest value of a float tensor.
         operators: of the integer graph, in execution order.
         homes: the integer tensor in which each float tensor is computed.
+        floats: tensors that are there as they were: given, computed in float, or no floats at all.
+        wide: whether what comes from float becomes INT16.
         centred: tensors whose zero is to be stored as 0.
         rests: what rounding cut off from tensors that are sums of two, INT8 too.
         made: the integer operator of each float one.
@@ -44,6 +47,8 @@ class IntegerBuilder:
     span: Callable[[Tensor], Span]
     operators: list[Operator] = field(default_factory=list)
     homes: dict[Tensor, Tensor] = field(default_factory=dict)
+    floats: set[Tensor] = field(default_factory=set)
+    wide: bool = False
     centred: frozenset[Tensor] = frozenset()
     maximum_of: dict[Tensor, Tensor] = field(default_factory=dict)
     rests: dict[Tensor, Tensor] = field(default_factory=dict)
@@ -57,9 +62,23 @@ class IntegerBuilder:
             if tensor.is_constant:
                 self._forms[key] = self._constant(tensor, dtype)
             else:
-                home = self.homes[tensor]
+                home = self.home(tensor)
                 self._forms[key] = home if home.dtype == dtype else self._converted(tensor, dtype)
         return self._forms[key]
+
+    def home(self, tensor: Tensor) -> Tensor:
+        """Return the integer tensor in which a float tensor is computed; quantized if none is."""
+        if tensor not in self.homes:
+            home = self.new(tensor, "INT16" if self.wide else "INT8")
+            self.add(new_quantize(tensor, home))
+        return self.homes[tensor]
+
+    def real(self, tensor: Tensor) -> Tensor:
+        """Return a tensor as it was in the float graph; dequantized if it is computed otherwise."""
+        if not tensor.is_constant and tensor not in self.floats and tensor in self.homes:
+            self.add(new_dequantize(self.homes[tensor], tensor))
+            self.floats.add(tensor)
+        return tensor
 
     def new(self, tensor: Tensor, dtype: str, quantization: Quantization | None = None) -> Tensor:
         """Return the integer tensor in which a float tensor is computed."""
@@ -88,7 +107,7 @@ class IntegerBuilder:
     def _converted(self, tensor: Tensor, dtype: str) -> Tensor:
         chosen = self.quantization(tensor, dtype)
         result = self._requantized(
-            self.homes[tensor], f"{tensor.name}/{dtype.lower()}", dtype, chosen
+            self.home(tensor), f"{tensor.name}/{dtype.lower()}", dtype, chosen
         )
         rest = self.rests.get(tensor) if dtype == "INT16" else None
         if rest is None:

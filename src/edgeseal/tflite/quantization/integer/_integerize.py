@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
-from edgeseal.errors import ModelError
 from edgeseal.tflite.graph import (
     Model,
     Operator,
     Subgraph,
     Tensor,
-    new_dequantize,
-    new_quantize,
 )
 from edgeseal.tflite.quantization._weighted_layers import WEIGHTS_INPUT
 from edgeseal.tflite.quantization.integer._integer_builder import IntegerBuilder, Span
-from edgeseal.tflite.quantization.integer._operators import CHANNEL_AXES, FORMS
+from edgeseal.tflite.quantization.integer._operators import CHANNEL_AXES, FORMS, INT8_ALONE
 from edgeseal.tflite.quantization.integer._prepare import Prepared
 from edgeseal.tflite.quantization.integer._streams import add_to_stream, stream_sums
 
-__all__ = ["integerize", "wide_operators"]
+__all__ = ["has_form", "integerize", "unlike_parts", "wide_operators"]
 
 _LEADING = ("ADD", "SUB", "MUL", "SUM", "MEAN", "RESHAPE", "TRANSPOSE")
 _FOLLOWING = ("ADD", "SUB", "MUL")
-_INT8_ALONE = ("ELU",)  # the kernel has no INT16
+_SHUFFLES = ("RESHAPE", "TRANSPOSE")
+_UNLIKE = 4.0  # of sizes: the smaller part would have fewer than 64 of 256 steps
 
 
 def integerize(
@@ -43,31 +40,29 @@ def integerize(
         prepared: what :func:`prepare` told of it.
         all_wide: give INT16 to every operator.
 
+    Operators without an integer form stay as they are.
+
     Returns:
         The integer operator of each float one, in execution order.
-
-    Raises:
-        ModelError: an operator has no integer form; names all of them.
     """
     main = model.main
-    _refuse_unknown(main, all_wide)
     sums: set[Operator] = set()
     wide = set(main.operators)
     if not all_wide:
         sums, wide = stream_sums(main, prepared.sources, prepared.narrow)
-        wide |= wide_operators(main, prepared.narrow)
+        wide |= wide_operators(main, prepared.narrow) | set(unlike_parts(main, span))
         sums -= wide
-    builder = IntegerBuilder(span, centred=frozenset(_right_operands(main)))
-    for tensor in main.inputs:
-        home = builder.new(tensor, "INT16" if all_wide else "INT8")
-        builder.add(new_quantize(tensor, home))
+    centred = frozenset(_right_operands(main))
+    builder = IntegerBuilder(span, centred=centred, floats={*main.inputs}, wide=all_wide)
     for operator in main.operators:
-        if operator in sums:
+        if not has_form(operator, all_wide=all_wide):
+            _keep(operator, builder)
+        elif operator in sums:
             add_to_stream(operator, builder)
-            continue
-        FORMS[operator.kind](operator, builder, "INT16" if operator in wide else "INT8")
+        else:
+            FORMS[operator.kind](operator, builder, "INT16" if operator in wide else "INT8")
     for tensor in main.outputs:
-        builder.add(new_dequantize(builder.homes[tensor], tensor))
+        builder.real(tensor)
     main.operators[:] = builder.operators
     main.remove_unread()
     main.control_edges = None  # between operators that are gone
@@ -97,6 +92,28 @@ def wide_operators(subgraph: Subgraph, narrow: AbstractSet[Operator]) -> set[Ope
     return wide
 
 
+def unlike_parts(subgraph: Subgraph, span: Callable[[Tensor], Span]) -> dict[Operator, list[float]]:
+    """Return what joins values of unlike size to an output, with the largest of each part.
+
+    Boxes in pixels beside scores in 0..1: INT8 that holds the boxes has three steps for the scores.
+    """
+    makers = subgraph.producers()
+    found: dict[Operator, list[float]] = {}
+    for tensor in subgraph.outputs:
+        maker = makers.get(tensor)
+        while maker is not None and maker.kind in _SHUFFLES and maker.inputs[0] is not None:
+            maker = makers.get(maker.inputs[0])
+        if maker is None or maker.kind != "CONCATENATION":
+            continue
+        if tensor.dtype != "FLOAT32":
+            continue
+        parts = [t for t in maker.inputs if t is not None and not t.is_constant]
+        sizes = [max(-low, high) for low, high in map(span, parts)]
+        if sizes and max(sizes) > _UNLIKE * min(sizes):
+            found[maker] = sizes
+    return found
+
+
 def _gives_logits(operator: Operator, subgraph: Subgraph) -> bool:
     """Whether the signs of small results count; a single row costs nothing."""
     result = operator.outputs[0]
@@ -123,20 +140,26 @@ def _right_operands(subgraph: Subgraph) -> set[Tensor]:
     return found
 
 
-def _refuse_unknown(subgraph: Subgraph, all_wide: bool) -> None:
-    unknown = Counter(form for o in subgraph.operators if (form := _unknown_form(o, all_wide)))
-    if unknown:
-        listed = ", ".join(f"{count} x {kind}" for kind, count in sorted(unknown.items()))
-        raise ModelError(
-            f"has operators without an integer form here: {listed}; take hybrid-int8, which leaves "
-            "all but layers float"
-        )
+def _keep(operator: Operator, builder: IntegerBuilder) -> None:
+    """Leave an operator as it is, between DEQUANTIZE and QUANTIZE where it needs them."""
+    operator.inputs[:] = [None if t is None else builder.real(t) for t in operator.inputs]
+    builder.floats.update(operator.outputs)
+    builder.add(operator)
 
 
-def _unknown_form(operator: Operator, all_wide: bool) -> str:
-    """Return what an operator is, if it has no integer form; else nothing."""
-    is_too_narrow = all_wide and operator.kind in _INT8_ALONE
-    if operator.is_custom or operator.kind not in FORMS or is_too_narrow:
-        return operator.kind
+def has_form(operator: Operator, *, all_wide: bool) -> bool:
+    """Whether an operator can compute with integers here.
+
+    Args:
+        operator: of a float graph.
+        all_wide: whether everything is to be INT16.
+    """
+    if operator.is_custom or operator.kind not in FORMS:
+        return False
+    if all_wide and operator.kind in INT8_ALONE:
+        return False
+    read = [t for t in operator.inputs if t is not None and not t.is_constant]
+    if not any(t.dtype == "FLOAT32" for t in read) or operator.subgraphs:
+        return False
     weights = operator.inputs[WEIGHTS_INPUT] if operator.kind in CHANNEL_AXES else None
-    return "" if weights is None or weights.is_constant else f"{operator.kind} of computed weights"
+    return weights is None or (weights.is_constant and weights.dtype == "FLOAT32")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from edgeseal.errors import ModelError
 from edgeseal.tflite.graph import (
     Buffer,
     Operator,
@@ -15,6 +16,7 @@ from edgeseal.tflite.graph import (
     new_operator,
     new_quantize,
 )
+from edgeseal.tflite.probe import constant_values
 from edgeseal.tflite.quantization._weighted_layers import WEIGHTS_INPUT
 from edgeseal.tflite.quantization.integer._integer_builder import (
     IntegerBuilder,
@@ -31,22 +33,37 @@ from edgeseal.tflite.quantization.weights._integer_weights import (
     symmetric_scale,
 )
 
-__all__ = ["CHANNEL_AXES", "FORMS"]
+__all__ = ["CHANNEL_AXES", "FORMS", "INT8_ALONE"]
 
-_BIAS_INPUT = 2
 _BIAS_LIMITS = {"INT8": 2**30, "INT16": 2**38}  # with room for the sum of products
 _INT64 = 4  # TensorType
 _SHUFFLES = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
-CHANNEL_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
+CHANNEL_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "TRANSPOSE_CONV": 0}
+_DATA_INPUT = {"TRANSPOSE_CONV": 2, "SPLIT": 1}  # of the others the first
+INT8_ALONE = (
+    "ELU",
+    "HARD_SWISH",
+    "PRELU",
+    "RELU_0_TO_1",
+    "RELU_N1_TO_1",
+    "L2_NORMALIZATION",
+    "LOG_SOFTMAX",
+    "DEPTH_TO_SPACE",
+    "SPACE_TO_DEPTH",
+    "ARG_MAX",
+)
+"""Operators whose kernels have no INT16, or give nothing that makes sense for it (PRELU)."""
 
 
 def _layer(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
-    source, weights = operator.inputs[0], operator.inputs[WEIGHTS_INPUT]
+    place = _DATA_INPUT.get(operator.kind, 0)
+    source, weights = operator.inputs[place], operator.inputs[WEIGHTS_INPUT]
     assert source is not None
     assert weights is not None
     taken = builder.form(source, dtype)
     axis = CHANNEL_AXES[operator.kind]
-    given = operator.inputs[_BIAS_INPUT] if len(operator.inputs) > _BIAS_INPUT else None
+    at = max(place, WEIGHTS_INPUT) + 1
+    given = operator.inputs[at] if len(operator.inputs) > at else None
     real = np.zeros(weights.shape[axis], np.float32) if given is None else constant(given)
     values = constant(weights)
     # a bias that overflows its integers needs coarser ones
@@ -57,9 +74,9 @@ def _layer(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
     output = operator.outputs[0]
     coarsest = _least_result_scale(rounded, real, scale_of(taken)) if dtype == "INT8" else 0.0
     result = builder.new(output, dtype, builder.quantization(output, dtype, coarsest))
-    _append(
-        operator, builder, [taken, integer_constant(weights.name, rounded), bias], result, dtype
-    )
+    stored = integer_constant(weights.name, rounded)
+    operands = [taken, stored] if place == 0 else [*operator.inputs[:1], stored, taken]
+    _append(operator, builder, [*operands, bias], result, dtype)
 
 
 def _scale_of_used(weights: Values, axis: int) -> Values:
@@ -102,13 +119,15 @@ def _reduction(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
 
 def _same_scale(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
     """Shuffle values: result and source share type and parameters, whatever was asked for."""
-    source = operator.inputs[0]
+    place = _DATA_INPUT.get(operator.kind, 0)
+    source = operator.inputs[place]
     assert source is not None
-    taken = builder.form(source, dtype) if source.is_constant else builder.homes[source]
+    taken = builder.form(source, dtype) if source.is_constant else builder.home(source)
     for output in operator.outputs:
         builder.new(output, taken.dtype, taken.quantization)
     results = [builder.homes[output] for output in operator.outputs]
-    builder.made[operator] = _copy(operator, [taken, *operator.inputs[1:]], results)
+    others = operator.inputs[place + 1 :]
+    builder.made[operator] = _copy(operator, [*operator.inputs[:place], taken, *others], results)
     builder.add(builder.made[operator])
     rest = builder.rests.get(source)
     if rest is not None and operator.kind in _SHUFFLES:
@@ -145,9 +164,9 @@ def _difference(operator: Operator, builder: IntegerBuilder, dtype: str) -> None
     assert source is not None
     assert other is not None
     if dtype == "INT8" and builder.maximum_of.get(other) is source:
-        scale = scale_of(builder.homes[source])
+        scale = scale_of(builder.home(source))
         result = builder.new(operator.outputs[0], "INT8", per_tensor(scale, 127))
-        operands = [builder.homes[source], builder.homes[other]]
+        operands = [builder.home(source), builder.home(other)]
         _append(operator, builder, operands, result, "INT8")
     else:
         _elementwise(operator, builder, dtype)
@@ -184,15 +203,47 @@ def _unified(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
     _append(operator, builder, operands, result, dtype)
 
 
+def _padded(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    """Pad with a value in the source's own scale, or with the end of its range beyond that."""
+    source, sizes, value = operator.inputs
+    assert source is not None
+    assert value is not None
+    taken = builder.home(source)
+    assert taken.quantization is not None
+    stored = _in_scale(builder, value, taken.dtype, taken.quantization)
+    result = builder.new(operator.outputs[0], taken.dtype, taken.quantization)
+    _append(operator, builder, [taken, sizes, stored], result, dtype)
+
+
+def _chosen(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    """Choose between values in one scale."""
+    condition, *values = operator.inputs
+    assert condition is not None
+    shared = builder.quantization(operator.outputs[0], dtype)
+    operands = [_in_scale(builder, t, dtype, shared) for t in values if t is not None]
+    result = builder.new(operator.outputs[0], dtype, shared)
+    _append(operator, builder, [builder.real(condition), *operands], result, dtype)
+
+
+def _place_of_largest(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    source, axis = operator.inputs
+    assert source is not None
+    builder.floats.update(operator.outputs)
+    _append(operator, builder, [builder.home(source), axis], operator.outputs[0], dtype)
+
+
 def _in_scale(builder: IntegerBuilder, tensor: Tensor, dtype: str, shared: Quantization) -> Tensor:
     name = f"{tensor.name}/shared"
     if tensor.is_constant:
-        values = constant(tensor).astype(np.float64) / float(shared.scale[0])
+        real = constant_values(tensor)  # may be infinite: it is cut off
+        if real is None or np.isnan(real).any():
+            raise ModelError(f"constant {tensor.name!r} has values that are no numbers; mend it")
+        values = real.astype(np.float64) / float(shared.scale[0])
         low, high = (-128, 127) if dtype == "INT8" else (-32768, 32767)
         kind = np.int8 if dtype == "INT8" else np.int16
         stored = (np.rint(values) + int(shared.zero_point[0])).clip(low, high).astype(kind)
         return Tensor(name, tensor.shape, dtype, Buffer.of(stored), shared)
-    home = builder.homes[tensor]
+    home = builder.home(tensor)
     own = home.quantization
     assert own is not None
     if (
@@ -221,39 +272,44 @@ def _copy(operator: Operator, inputs: Sequence[Tensor | None], outputs: list[Ten
     options = copy.copy(operator.options)
     if operator.kind in ("ADD", "SUB"):
         options.potScaleInt16 = False
-    is_wide = inputs[0] is not None and inputs[0].dtype == "INT16"
-    if operator.kind in ("FULLY_CONNECTED", "CONV_2D") and is_wide:
+    is_wide = any(one is not None and one.dtype == "INT16" for one in inputs)
+    if operator.kind in ("FULLY_CONNECTED", "CONV_2D", "TRANSPOSE_CONV") and is_wide:
         options.quantizedBiasType = _INT64
     return Operator(operator.kind, [*inputs], outputs, options=options)
 
 
 FORMS: dict[str, Callable[[Operator, IntegerBuilder, str], None]] = {
-    **dict.fromkeys(("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"), _layer),
-    **dict.fromkeys(("ADD", "MUL", "GELU", "ELU", "EXP"), _elementwise),
+    **dict.fromkeys(CHANNEL_AXES, _layer),
+    **dict.fromkeys(
+        (
+            *("ADD", "MUL", "GELU", "ELU", "EXP", "LOG", "HARD_SWISH", "LEAKY_RELU", "PRELU"),
+            *("RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"),
+        ),
+        _elementwise,
+    ),
     **dict.fromkeys(("SUM", "MEAN"), _reduction),
     **dict.fromkeys(
         (
-            "RESHAPE",
-            "TRANSPOSE",
-            "PAD",
-            "MIRROR_PAD",
-            "SLICE",
-            "STRIDED_SLICE",
-            "MAX_POOL_2D",
-            "RESIZE_BILINEAR",
-            "RESIZE_NEAREST_NEIGHBOR",
-            "SQUEEZE",
-            "EXPAND_DIMS",
-            "RELU",
+            *_SHUFFLES,
+            *("PAD", "MIRROR_PAD", "SLICE", "STRIDED_SLICE", "GATHER", "GATHER_ND"),
+            *("MAX_POOL_2D", "AVERAGE_POOL_2D", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"),
+            *("BROADCAST_TO", "TILE", "REVERSE_V2", "SPLIT", "SPLIT_V", "UNPACK"),
+            *("DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"),
+            "REDUCE_MIN",
         ),
         _same_scale,
     ),
-    **dict.fromkeys(("MAXIMUM", "MINIMUM", "CONCATENATION"), _unified),
+    **dict.fromkeys(("MAXIMUM", "MINIMUM", "CONCATENATION", "PACK"), _unified),
+    **dict.fromkeys(("SELECT", "SELECT_V2"), _chosen),
+    "PADV2": _padded,
+    "ARG_MAX": _place_of_largest,
     "BATCH_MATMUL": _matmul,
     "RSQRT": _root,
     "REDUCE_MAX": _maximum,
     "SUB": _difference,
     "SOFTMAX": _fixed(1 / 256, -128),
+    "LOG_SOFTMAX": _fixed(16 / 256, 127),
     "LOGISTIC": _fixed(1 / 256, -128),
     "TANH": _fixed(1 / 128, 0),
+    "L2_NORMALIZATION": _fixed(1 / 128, 0),
 }

@@ -17,10 +17,12 @@ from edgeseal.tflite.graph import (
 )
 from edgeseal.tflite.quantization._weighted_layers import add_missing_options, input_layers
 from edgeseal.tflite.quantization.integer._integer_builder import Span
+from edgeseal.tflite.quantization.integer._masks import saturate_masks
 from edgeseal.tflite.quantization.integer._means import flatten_means
 from edgeseal.tflite.quantization.integer._norms import rewrite_norms
 from edgeseal.tflite.quantization.integer._picture_layers import split_input_layer
 from edgeseal.tflite.quantization.integer._roots import rewrite_roots
+from edgeseal.tflite.quantization.integer._simpler import fuse_activations, simplify
 from edgeseal.tflite.quantization.integer._softmax import rewrite_softmaxes
 from edgeseal.tflite.rewrites import lean
 
@@ -60,11 +62,14 @@ def prepare(model: Model, observe: Observe, *, all_wide: bool = False) -> Prepar
     """
     lean(model)
     add_missing_options(model.main)
+    simplify(model.main)
+    ranges = saturate_masks(model, observe)
     _split_inputs(model, observe)
+    fuse_activations(model.main)
     narrow: set[Operator] = set()
-    ranges: dict[Tensor, Span] = {}
     if not all_wide:  # SOFTMAX gives INT16 in steps that are fine enough
-        narrow, ranges = rewrite_softmaxes(model.main)
+        narrow, known = rewrite_softmaxes(model.main)
+        ranges |= known
     norms = rewrite_norms(model.main, all_wide=all_wide)
     narrow |= norms.narrow | rewrite_roots(model.main)
     flatten_means(model.main)

@@ -143,10 +143,10 @@ def _whole_steps(before: float, after: float, change: Span) -> tuple[float, floa
 
 def _part(builder: IntegerBuilder, tensor: Tensor) -> Tensor:
     """Return a tensor as INT8; if it is computed as INT16, its rest is kept beside it."""
-    is_wide = not tensor.is_constant and builder.homes[tensor].dtype == "INT16"
+    is_wide = not tensor.is_constant and builder.home(tensor).dtype == "INT16"
     part = builder.form(tensor, "INT8")
     if is_wide and tensor not in builder.rests:
-        home, step = builder.homes[tensor], scale_of(part)
+        home, step = builder.home(tensor), scale_of(part)
         again = Tensor(f"{part.name}/again", part.shape, "INT16", quantization=home.quantization)
         builder.add(new_quantize(part, again))
         difference = Tensor(f"{part.name}/rest16", part.shape, "INT16")

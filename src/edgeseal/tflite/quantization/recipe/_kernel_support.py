@@ -5,11 +5,22 @@ from __future__ import annotations
 from edgeseal.tflite.quantization._weighted_layers import WeightedLayer
 from edgeseal.tflite.quantization.recipe._recipe import Activations, Precision, WeightType
 
-__all__ = ["refusal"]
+__all__ = ["refusal", "unquantizable"]
 
 # Layers whose kernels take integer weights, with FLOAT32 activations, quantized while running,
 # and with INT8 ones.
 _WITH_INTEGERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+
+
+def unquantizable(layer: WeightedLayer) -> str | None:
+    """Say why no recipe can quantize a layer, so that it stays float; None if one can."""
+    if layer.is_computed:
+        return "its weights are computed from constants"
+    if layer.weights.is_external:
+        return "its weights are in another file"
+    if layer.weights.is_sparse:
+        return "its weights are stored without their zeros"
+    return "it is recurrent" if layer.axis is None else None
 
 
 def refusal(layer: WeightedLayer, precision: Precision, *, is_whole: bool = False) -> str | None:
@@ -22,14 +33,6 @@ def refusal(layer: WeightedLayer, precision: Precision, *, is_whole: bool = Fals
     """
     if precision.weights is WeightType.FLOAT32:
         return None
-    say_so = "give it a rule with weights float32"
-    if layer.is_computed:
-        return f"its weights are computed from constants, so there is none to quantize; {say_so}"
-    if layer.weights.is_external or layer.weights.is_sparse:
-        form = "in another file" if layer.weights.is_external else "without their zeros"
-        return f"its weights are stored {form}, which cannot be quantized; {say_so}"
-    if layer.axis is None:
-        return f"recurrent layers cannot be quantized; {say_so}"
     kind = layer.operator.kind
     if precision.activations is Activations.DYNAMIC and kind not in _WITH_INTEGERS:
         return (

@@ -16,12 +16,20 @@ from edgeseal.tflite.quantization._weighted_layers import (
     output_layers,
     weighted_layers,
 )
-from edgeseal.tflite.quantization.recipe._kernel_support import refusal
-from edgeseal.tflite.quantization.recipe._recipe import Activations, Place, Precision, Recipe, Rule
+from edgeseal.tflite.quantization.recipe._kernel_support import refusal, unquantizable
+from edgeseal.tflite.quantization.recipe._recipe import (
+    Activations,
+    Place,
+    Precision,
+    Recipe,
+    Rule,
+    WeightType,
+)
 
 __all__ = ["LayerPlan", "PlannedOperator", "make_plan", "named_operators", "refuse_quantized"]
 
 _SHOWN = 20  # problems
+_FLOAT = Precision(WeightType.FLOAT32, Activations.FLOAT)  # of what nothing can quantize
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,24 +62,18 @@ class LayerPlan:
 
     Attributes:
         entries: by operator, in execution order; what was adopted comes last.
+        whole: activations of every operator, if the recipe fixes the ranges of whole graphs.
+        notes: which layers stay float32 because nothing can quantize them, one sentence each.
     """
 
     entries: dict[Operator, PlannedOperator] = field(default_factory=dict)
+    whole: Activations | None = None
+    notes: list[str] = field(default_factory=list)
 
     @property
     def layers(self) -> list[PlannedOperator]:
         """The operators with weights."""
         return [entry for entry in self.entries.values() if entry.layer is not None]
-
-    @property
-    def whole(self) -> Activations | None:
-        """Activations of every operator, if the recipe fixes the ranges of the whole graph."""
-        for entry in self.entries.values():
-            if entry.precision is None or not entry.precision.is_static:
-                continue
-            if entry.layer is None or entry.precision.activations is Activations.INT16:
-                return entry.precision.activations  # layers alone have kernels for INT8 only
-        return None
 
     @property
     def is_integer(self) -> bool:
@@ -133,9 +135,10 @@ def make_plan(model: Model, recipe: Recipe) -> LayerPlan:
         precision = recipe.rules[matching[-1]].precision if matching else None
         planned = replace(entry, precision=precision)
         plan.entries[entry.operator] = planned
-    main, whole = set(model.main.operators), plan.whole
+    plan.whole = _whole(plan, recipe)
+    _spare(plan, set(model.main.operators))
     for planned in plan.entries.values():
-        problem = _problem(planned, whole, is_main=planned.operator in main)
+        problem = _problem(planned, plan.whole)
         if problem is not None:
             problems.append(f"{planned.name!r} ({planned.operator.kind}): {problem}")
     for index, rule in enumerate(recipe.rules):
@@ -143,6 +146,45 @@ def make_plan(model: Model, recipe: Recipe) -> LayerPlan:
             problems.append(f"rules[{index}] matches nothing{_nearest(rule, operators)}")
     _raise(recipe, problems)
     return plan
+
+
+def _whole(plan: LayerPlan, recipe: Recipe) -> Activations | None:
+    """Return what every operator gets, if the recipe fixes the ranges of whole graphs."""
+    static = [e for e in plan.entries.values() if e.precision is not None and e.precision.is_static]
+    every = [r.precision for r in recipe.rules if r.kinds == ("*",) and r.precision.is_static]
+    for entry in static:
+        given = entry.precision
+        # layers alone have kernels for INT8 only
+        if given is not None and (
+            entry.layer is None or given.activations is Activations.INT16 or given in every
+        ):
+            return given.activations
+    return None
+
+
+def _spare(plan: LayerPlan, main: set[Operator]) -> None:
+    """Let layers that nothing can quantize stay float, with a note.
+
+    Raises:
+        ModelError: nothing else is left to quantize.
+    """
+    whole, spared = plan.whole, {}
+    for planned in plan.entries.values():
+        layer, precision = planned.layer, planned.precision
+        if precision is None or precision.weights is WeightType.FLOAT32:
+            continue
+        reason = None if layer is None else unquantizable(layer)
+        if (precision.is_static or whole is not None) and planned.operator not in main:
+            reason = "it is in another function than the main one, which calibration does not see"
+        if reason is None:
+            continue
+        if layer is not None:
+            spared[planned] = reason
+        plan.entries[planned.operator] = replace(planned, precision=_FLOAT)
+    if spared and len(spared) == len(plan.layers):
+        reasons = "; ".join(f"{one.name!r}: {reason}" for one, reason in spared.items())
+        raise ModelError(f"has nothing to quantize: {reasons}")
+    plan.notes += [f"{one.name} stays float32: {reason}" for one, reason in spared.items()]
 
 
 def named_operators(model: Model) -> list[PlannedOperator]:
@@ -189,7 +231,7 @@ def _matches(rule: Rule, entry: PlannedOperator) -> bool:
     return by_kind and (not rule.names or any(fnmatchcase(entry.name, n) for n in rule.names))
 
 
-def _problem(planned: PlannedOperator, whole: Activations | None, *, is_main: bool) -> str | None:
+def _problem(planned: PlannedOperator, whole: Activations | None) -> str | None:
     """Say why an operator cannot get what it is to get; None if it can."""
     precision = planned.precision
     if planned.layer is not None and precision is None:
@@ -197,9 +239,8 @@ def _problem(planned: PlannedOperator, whole: Activations | None, *, is_main: bo
             "no rule speaks of it, so it would stay float32 in silence; add a rule for it, with "
             "weights float32 if that is what you want"
         )
-    is_static = precision is not None and precision.is_static
-    if (is_static or whole is not None) and not is_main:
-        return "is in another function than the main one, whose ranges calibration does not see"
+    if precision is _FLOAT:
+        return None
     if whole is not None and (precision is None or precision.activations is not whole):
         return (
             f"the recipe fixes the ranges of whole graphs, so every operator takes activations "

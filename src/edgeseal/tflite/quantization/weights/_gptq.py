@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgeseal.tflite.quantization.weights._integer_weights import LARGEST, symmetric_scale
 
-__all__ = ["covariance", "fitted_scale", "inverse_root", "output_error", "round_with_root"]
+__all__ = ["fitted_scale", "inverse_root", "output_error", "round_with_root"]
 
 _BLOCK = 128  # columns whose corrections are applied at once to all behind them
 _DIRECT = 128  # rows of a triangle that is inverted without dividing it
@@ -22,12 +22,6 @@ _SHRINKAGE = np.linspace(1, 0.6, 11)  # of the range that holds every weight
 
 Float = NDArray[np.float32]
 Double = NDArray[np.float64]
-
-
-def covariance(second: Float, mean: Float) -> Float:
-    """Return E[x x^T] - E[x] E[x]^T, float32 [..., n, n]."""
-    found: Float = second - mean[..., :, None] * mean[..., None, :]
-    return found
 
 
 def fitted_scale(rows: Float, variance: Float, *, bits: int) -> Float:

@@ -15,7 +15,6 @@ from edgeseal.tflite.quantization._work import Work
 from edgeseal.tflite.quantization.recipe._layer_plan import PlannedOperator
 from edgeseal.tflite.quantization.recipe._recipe import Rounding, WeightType
 from edgeseal.tflite.quantization.weights._gptq import (
-    covariance,
     fitted_scale,
     inverse_root,
     output_error,
@@ -89,7 +88,7 @@ class _Seen:
 
     @classmethod
     def of(cls, moments: Moments, damping: float) -> _Seen:
-        spread = covariance(moments.second, moments.mean)
+        spread = moments.covariance
         return cls(moments, spread, *inverse_root(spread, damping))
 
 

@@ -1,0 +1,30 @@
+"""A file whose inputs were given other sizes, for what runs files."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgeseal.tflite.graph import Model, write_model
+from edgeseal.tflite.inputs import InputForm
+
+__all__ = ["shaped"]
+
+
+@contextlib.contextmanager
+def shaped(path: Path, model: Model, form: InputForm) -> Iterator[Path]:
+    """Let a model have the form of its inputs; yield a file that has it, the model's own if it can.
+
+    Raises:
+        UsageError, ModelError: as :meth:`InputForm.apply`.
+    """
+    form.apply(model)
+    if not form.shapes:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="edgeseal-") as folder:
+        written = Path(folder) / path.name
+        write_model(model, written)
+        yield written
