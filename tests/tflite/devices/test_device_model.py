@@ -141,7 +141,9 @@ serve(answer)
 """
 COMMAND = """
 import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
+# Ctrl-C is ignored in the background of a shell, which a child would inherit
+ignored = signal.SIG_IGN if sys.argv[3] == "SIGTERM" else signal.default_int_handler
+signal.signal(signal.SIGINT, ignored)
 from edgeseal.cli import main
 from edgeseal.tflite.devices import Device, _check_on
 from edgeseal.tflite.verbs import _check
@@ -161,7 +163,7 @@ def test_compiler_is_not_left_behind_when_the_command_is_ended(
     script, pid = tmp_path / "worker.py", tmp_path / "pid"
     script.write_text(BUSY.format(pid=str(pid)))
     path = written(added_matrix(), tmp_path)
-    command = [sys.executable, "-c", COMMAND, str(script), str(path)]
+    command = [sys.executable, "-c", COMMAND, str(script), str(path), number.name]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         compiler = int(awaited(pid))
         process.send_signal(number)

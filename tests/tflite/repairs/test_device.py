@@ -34,6 +34,12 @@ def turned_constant() -> Model:
     return model_of([x], [y], [new_matmul(x, constant("w", floats(24, 16)), y, adj_y=True)])
 
 
+def left_constant() -> Model:
+    """A product with a constant on the left."""
+    x, y = value("x", [1, 4, 16, 8]), value("y", [1, 4, 24, 8])
+    return model_of([x], [y], [new_matmul(constant("w", floats(1, 4, 24, 16)), x, y)])
+
+
 def turned_twice() -> Model:
     """Products of which both sides are to be transposed first, one of them constant."""
     x, y = value("x", [4, 16, 8]), value("y", [4, 8, 24])
@@ -124,6 +130,7 @@ GPU_FAULTS: dict[str, tuple[Callable[[], Model], str]] = {
     "added matrix": (added_matrix, "lifted-ranks"),
     "mask of another rank": (broadcast_mask, "lifted-ranks"),
     "turned constant": (turned_constant, "plain-products"),
+    "constant on the left": (left_constant, "constant-right"),
     "shared matrix": (shared_matrix, "plain-products"),
     "scales of channels": (channel_scales, "single-scale"),
     "unpacked weights": (unpacked_weights, "stored-floats"),

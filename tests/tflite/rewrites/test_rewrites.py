@@ -55,6 +55,12 @@ def shared_constant() -> Model:
     return model_of([x], [y], [new_matmul(x, constant("w", weights), y, adj_y=True)])
 
 
+def left_constant() -> Model:
+    x, y = value("x", (1, 4, 16, 8)), value("y", (1, 4, 24, 8))
+    weights = np.random.default_rng(0).normal(size=(1, 4, 24, 16)).astype(np.float32)
+    return model_of([x], [y], [new_matmul(constant("w", weights), x, y)])
+
+
 def table_of_channels() -> Model:
     steps = np.random.default_rng(0).integers(-127, 128, (4, 8), np.int8)
     table = constant("table", steps, np.linspace(0.01, 0.02, 8), axis=1)
@@ -112,6 +118,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "exchanged-operands": FIXTURES["ES010"].build,
     "one-type": layer_with_float_bias,
     "lifted-ranks": added_matrix,
+    "constant-right": left_constant,
     "plain-products": shared_constant,
     "single-scale": table_of_channels,
     "stored-floats": table_of_channels,

@@ -9,6 +9,7 @@ from types import FrameType
 
 __all__ = ["heeding_interrupts", "stop_if_interrupted"]
 
+_DEFAULTS = (signal.default_int_handler, signal.SIG_DFL)
 _was_interrupted = False
 
 
@@ -21,21 +22,21 @@ def heeding_interrupts() -> Iterator[None]:
     """
     global _was_interrupted
     _was_interrupted = False
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield  # ignored, as in the background of a shell, or someone else's business
-        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # others are ignored, as Ctrl-C in the background of a shell, or someone else's business
+    ours = [number for number, handler in before.items() if handler in _DEFAULTS]
     try:
-        signal.signal(signal.SIGINT, _remember)
-        ended = signal.signal(signal.SIGTERM, _remember)
+        for number in ours:
+            signal.signal(number, _remember)
     except ValueError:  # only the main thread may do that, and only it is interrupted
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in ours:
+            signal.signal(number, before[number])
         _was_interrupted = False
-        signal.signal(signal.SIGTERM, ended)
 
 
 def stop_if_interrupted() -> None:

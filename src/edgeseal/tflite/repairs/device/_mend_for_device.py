@@ -13,6 +13,7 @@ from edgeseal.tflite.repairs.device._exponential import EXPONENTIAL_BY_ELU
 from edgeseal.tflite.repairs.device._lifted_ranks import LIFT_RANKS
 from edgeseal.tflite.repairs.device._plain_products import PLAIN_PRODUCTS
 from edgeseal.tflite.repairs.device._unpacked_constants import STORE_FLOATS, UNPACK_WITH_ONE_SCALE
+from edgeseal.tflite.repairs.mend._swapped_matmul import PUT_CONSTANT_RIGHT
 from edgeseal.tflite.rewrites import ModelChange, OperatorRewrite, Proof, Replacement, Site
 
 __all__ = ["FOR_DEVICES", "Draft", "Judge", "drafts", "is_better"]
@@ -22,6 +23,7 @@ Judge = Callable[[Model], DeviceResult]
 
 FOR_DEVICES: tuple[OperatorRewrite, ...] = (
     LIFT_RANKS,
+    PUT_CONSTANT_RIGHT,
     PLAIN_PRODUCTS,
     UNPACK_WITH_ONE_SCALE,
     STORE_FLOATS,

@@ -1,6 +1,7 @@
 """Exchanges the operands of BATCH_MATMUL: A B = (B^T A^T)^T.
 
-LiteRT's kernel takes INT8 on the right of a FLOAT32 or INT16 operand, but not on the left.
+LiteRT's kernel takes INT8 on the right of a FLOAT32 or INT16 operand, but not on the left; its GPU
+accelerator takes a constant on the right only.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from edgeseal.tflite.graph import (
 from edgeseal.tflite.repairs.mend._typed_edges import real_values, stored, symmetric
 from edgeseal.tflite.rewrites import OperatorRewrite, Proof, Replacement, Site
 
-__all__ = ["EXCHANGE_OPERANDS"]
+__all__ = ["EXCHANGE_OPERANDS", "PUT_CONSTANT_RIGHT"]
 
 
 def _find(site: Site) -> Iterator[Replacement]:
@@ -39,6 +40,18 @@ def _find(site: Site) -> Iterator[Replacement]:
         "given its operands the other way round, its result transposed",
         {operator: _exchanged(operator, right, left)},
     )
+
+
+def _find_constant(site: Site) -> Iterator[Replacement]:
+    """Put a constant left operand on the right, and transpose the result."""
+    operator = site.operator
+    if operator.kind != "BATCH_MATMUL" or operator.is_custom:
+        return
+    left, right = operator.inputs[:2]
+    if left is None or right is None or not left.is_constant or right.is_constant:
+        return
+    text = "given its constant on the right, its result transposed"
+    yield Replacement(text, {operator: _exchanged(operator, right, left)})
 
 
 def _exchanged(operator: Operator, left: Tensor, right: Tensor) -> tuple[Operator, Operator]:
@@ -63,4 +76,10 @@ def _exchanged(operator: Operator, left: Tensor, right: Tensor) -> tuple[Operato
 
 EXCHANGE_OPERANDS = OperatorRewrite(
     "exchanged-operands", "BATCH_MATMUL with its operands exchanged", Proof.MEASURED, _find
+)
+PUT_CONSTANT_RIGHT = OperatorRewrite(
+    "constant-right",
+    "BATCH_MATMUL with its constant on the right",
+    Proof.ROUNDING,
+    _find_constant,
 )
