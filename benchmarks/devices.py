@@ -4,7 +4,7 @@ r"""Every converted file on devices: what is taken, in how many pieces, and how 
 
     edgeseal convert videoseal_1.0 --random-weights 0 -o FILES --recipe float32 --recipe full-int8
     python benchmarks/devices.py FILES/*.tflite --on gpu --on qualcomm:SM8650
-    python benchmarks/devices.py --page                     # writes its table into docs/devices.md
+    python benchmarks/devices.py --page       # writes its table and its plot into docs/
 
 Adds to ``results/devices.json``, file by file and device by device, so that an interrupted run goes
 on; a row that is there already is kept unless ``--again``. NSR is that of the whole model
@@ -19,14 +19,19 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
 from edgeseal.errors import EdgesealError
-from edgeseal.tflite.devices import check_on
+from edgeseal.tflite.devices import MOST_NSR, check_on
 from edgeseal.tflite.graph import read_model
 from edgeseal.watermark.runtime import read_info
 
 _RESULTS = Path(__file__).parent / "results" / "devices.json"
 _PAGE = Path(__file__).parents[1] / "docs" / "devices.md"
+_PLOT = _PAGE.with_suffix(".svg")
 _TIMEOUT_S = 3600.0
+_EXACT = 1e-14  # where a NSR of 0 is drawn
 _KEY = ("card", "part", "recipe", "device")
 _MARK = "<!-- the table that benchmarks/devices.py writes -->\n"
 
@@ -62,6 +67,7 @@ def main() -> None:
                 _RESULTS.write_text(json.dumps(records, indent=1) + "\n")
     if arguments.page:
         _PAGE.write_text(_page(rows))
+        _plot(rows)
 
 
 def _parse() -> argparse.Namespace:
@@ -70,7 +76,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--on", action="append", default=[], metavar="DEVICE")
     parser.add_argument("--one-by-one", action="store_true", help="try the operators too")
     parser.add_argument("--again", action="store_true", help="measure what is there already")
-    parser.add_argument("--page", action="store_true", help="write docs/devices.md")
+    parser.add_argument("--page", action="store_true", help="write docs/devices.md and .svg")
     return parser.parse_args()
 
 
@@ -115,6 +121,31 @@ def _page(rows: dict[tuple[str, ...], Row]) -> str:
     lines += (_line(rows[key]) for key in sorted(rows))
     text, _, _ = _PAGE.read_text().partition(_MARK)
     return text + _MARK + "\n" + "\n".join(lines) + "\n"
+
+
+def _plot(rows: dict[tuple[str, ...], Row]) -> None:
+    """Draw a mark for each row that ran: files downwards, NSR to the right."""
+    ran = [rows[key] for key in sorted(rows, reverse=True) if rows[key].nsr is not None]
+    files = list(dict.fromkeys(_file(row) for row in ran))
+    kinds = sorted({row.device.partition(":")[0] for row in ran})
+    figure = Figure(figsize=(7, 1.2 + 0.28 * len(files)), layout="constrained")
+    axes = figure.subplots()
+    for kind, marker in zip(kinds, "so^vD", strict=False):
+        shown = [row for row in ran if row.device.partition(":")[0] == kind]
+        places = [files.index(_file(row)) for row in shown]
+        errors = [max(row.nsr or 0, _EXACT) for row in shown]
+        axes.scatter(errors, places, marker=marker, alpha=0.7, label=kind)
+    axes.axvline(MOST_NSR, color="grey", linestyle="--", label="wrong from here")
+    axes.set(xscale="log", xlabel="NSR against a processor, same file; 1e-14 stands for 0")
+    axes.set_yticks(range(len(files)), files)
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=5, fontsize="small")
+    with rc_context({"svg.hashsalt": "edgeseal"}):
+        figure.savefig(_PLOT, metadata={"Date": None})
+
+
+def _file(row: Row) -> str:
+    return f"{row.card} {row.part} {row.recipe}"
 
 
 def _line(row: Row) -> str:
