@@ -89,6 +89,7 @@ def check_installation(wheel: Path, models: Path, folder: Path) -> None:
         (GOOD, ["embed", photo, "--model", embedder, "--message", MESSAGE, "-o", "marked"]),
         (GOOD, ["quantize", float32, "--recipe", "dynamic-int8", "-o", "int8.tflite"]),
         (GOOD, ["detect", "marked", "--model", "int8.tflite", "--expect", MESSAGE]),
+        (GOOD, ["web", "--export", "site"]),
         (FAILED, ["check", stock]),
         (GOOD, ["repair", stock, "-o", "mended.tflite"]),
         (GOOD, ["check", "mended.tflite"]),

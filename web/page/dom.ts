@@ -63,6 +63,14 @@ export function wireTabs(tabs: readonly HTMLButtonElement[]): void {
   });
 }
 
+/** Empty a box, and let go of the pictures and files that it showed. */
+export function clear(box: HTMLElement): void {
+  for (const element of box.querySelectorAll<HTMLImageElement | HTMLAnchorElement>("img, a")) {
+    URL.revokeObjectURL("src" in element ? element.src : element.href);
+  }
+  box.replaceChildren();
+}
+
 /** A link that saves something under a name. */
 export function downloadLink(content: Blob, name: string, text: string): HTMLAnchorElement {
   return make("a", { href: URL.createObjectURL(content), download: name, textContent: text });

@@ -5,7 +5,7 @@ import { capacity } from "../src/payload/payload.ts";
 import type { Backend } from "../src/backends.ts";
 import { failureCard, readCard, writtenCard } from "./cards.ts";
 import { ModelClient } from "./client.ts";
-import { byId, make, takeFiles, wireTabs } from "./dom.ts";
+import { byId, clear, make, takeFiles, wireTabs } from "./dom.ts";
 import { listModels, type Choice } from "./models-list.ts";
 import { sayStored, startOffline } from "./offline.ts";
 import type { EmbedRequest } from "./protocol.ts";
@@ -108,7 +108,7 @@ async function readPictures(files: readonly File[]): Promise<void> {
     const opened = await client.opened;
     const expect = byId<HTMLInputElement>("expect").value.trim() || null;
     const results = byId("results");
-    results.replaceChildren();
+    clear(results);
     for (const file of files) {
       try {
         const read = await client.ask({ kind: "detect", picture: file, expect });
@@ -134,9 +134,9 @@ async function writeMark(): Promise<void> {
       content: byId<HTMLInputElement>("content").value,
       strength: Number(byId<HTMLInputElement>("strength").value),
     };
-    byId("marked").replaceChildren();
+    clear(byId("marked"));
     const written = await client.ask(request);
-    byId("marked").replaceChildren(writtenCard(toMark, written, writing.choice.model, opened));
+    byId("marked").append(writtenCard(toMark, written, writing.choice.model, opened));
     say("Marked.");
   });
 }
