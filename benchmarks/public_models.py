@@ -57,11 +57,20 @@ interpreter = Interpreter(sys.argv[1], num_threads=2)
 interpreter.allocate_tensors()
 given, found = np.load(sys.argv[2]), []
 inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+def stored(values, detail):  # the stock quantizer leaves integers at the ends
+    (scale, zero), kind = detail["quantization"], detail["dtype"]
+    if not scale or values.dtype == kind:
+        return values
+    limits = np.iinfo(kind)
+    return np.clip(np.rint(values / scale) + zero, limits.min, limits.max).astype(kind)
+def real(values, detail):
+    scale, zero = detail["quantization"]
+    return (values.astype(np.float64) - zero) * scale if scale else values
 for row in range(len(given[given.files[0]])):
     for place, detail in enumerate(inputs):
-        interpreter.set_tensor(detail["index"], given[f"arr_{place}"][row])
+        interpreter.set_tensor(detail["index"], stored(given[f"arr_{place}"][row], detail))
     interpreter.invoke()
-    found.append([interpreter.get_tensor(detail["index"]).copy() for detail in outputs])
+    found.append([real(interpreter.get_tensor(d["index"]).copy(), d) for d in outputs])
 np.savez(sys.argv[3], *(np.stack(one) for one in zip(*found)))
 """
 _QUANTIZE = """
