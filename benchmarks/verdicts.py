@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from edgeseal import tflite
+from edgeseal._leftovers import scratch_folder
 from edgeseal.errors import EdgesealError, NothingToReduceError
 from edgeseal.tflite.diagnosis import CheckReport, Level, check
 from edgeseal.tflite.graph import read_model, summarize
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.reduction import ReduceSettings, bug_report, reduce_finding
 from edgeseal.tflite.repairs import repair_file
+from edgeseal.watermark.runtime import load_detector
 
 __all__ = ["VERBS", "Verdict", "judge"]
 
@@ -46,7 +52,7 @@ def judge(path: Path, prober: Prober, verb: str = "check") -> Verdict:
 
     Args:
         path: the file.
-        prober: where it is tried; ``repair`` and ``reduce`` take their own.
+        prober: where it is tried; verbs other than ``check`` take their own.
         verb: one of :data:`VERBS`.
     """
     try:
@@ -87,11 +93,33 @@ def _inspect(path: Path, prober: Prober) -> Verdict:
     return Verdict("shown", str(len(summarize(read_model(path)).operators)))
 
 
+def _compare(path: Path, prober: Prober) -> Verdict:
+    result = tflite.compare(path, path, draws=1, timeout_s=_TRIAL_S)
+    json.dumps(result.to_json(), allow_nan=False)
+    return Verdict("compared", str(result.is_good))
+
+
+def _quantize(path: Path, prober: Prober) -> Verdict:
+    with scratch_folder() as folder:
+        recipe = ("dynamic-int8", "full-int8")[path.stat().st_size % 2]
+        result = tflite.quantize(path, recipe, folder / "quantized.tflite")
+    return Verdict("quantized", str(result.is_good))
+
+
+def _detect(path: Path, prober: Prober) -> Verdict:
+    """Read a picture; for files of Edgeseal's detectors."""
+    found = load_detector(path).detect(np.zeros((64, 64, 3), np.uint8))
+    return Verdict("read", found.hex)
+
+
 VERBS: dict[str, Callable[[Path, Prober], Verdict]] = {
     "check": _check,
     "repair": _repair,
     "reduce": _reduce,
     "inspect": _inspect,
+    "compare": _compare,
+    "quantize": _quantize,
+    "detect": _detect,
 }
 """What can be done to a file."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
+import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
+from edgeseal._leftovers import temporary_file
 from edgeseal.errors import FileError, OutputExistsError, UsageError
 
 __all__ = [
@@ -20,9 +22,11 @@ __all__ = [
     "check_sources",
     "listed",
     "make_folder",
+    "open_regular",
     "output_folder",
     "replacing",
     "sha256_of",
+    "write_text",
 ]
 
 _BLOCK_BYTES = 1 << 20
@@ -181,19 +185,41 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
         OutputExistsError, FileError: as :func:`check_output`, or the disk refuses the write.
     """
     check_output(path, overwrite=overwrite)
-    temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".edgeseal-", suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        with temporary_file(path.parent, suffix=path.suffix) as temporary:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
     except OSError as error:
         raise FileError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
+    """Write a text in UTF-8, whole or not at all; what is none of a file's name is escaped.
+
+    Raises:
+        OutputExistsError, FileError: as :func:`replacing`.
+    """
+    with replacing(path, overwrite=overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a file for reading; opening a pipe may wait for ever, and a device has no end.
+
+    Raises:
+        FileError: there is no such file, it cannot be read, or is a folder, a pipe or a device.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise FileError(f"{path}: is a folder; give a file")
+        if not stat.S_ISREG(mode):
+            raise FileError(f"{path}: is a pipe or a device, no regular file; give a file")
+        return path.open("rb")
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"{path}: cannot be read ({reason})") from error
 
 
 def sha256_of(path: Path) -> str:

@@ -74,6 +74,8 @@ def test_list_is_refused_when_it_is_none(tree: Path) -> None:
     (tree / "binary.txt").write_bytes(b"a\nb\0c\n")
     with pytest.raises(FileError, match=r"binary\.txt, line 2: is no path"):
         find_sources(["@binary.txt"])
+    with pytest.raises(FileError, match="/dev/zero, line 1: is no path"):
+        find_sources(["@/dev/zero"])
 
 
 @pytest.mark.parametrize("workers", [1, 3])

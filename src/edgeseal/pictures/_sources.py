@@ -21,6 +21,7 @@ __all__ = ["find_sources", "given_pictures", "list_files", "list_pictures"]
 
 _STDIN = "-"
 _LIST_MARK = "@"
+_LONGEST = 1 << 16  # characters of a line; paths end at 4096
 
 
 def find_sources(
@@ -131,9 +132,10 @@ def _list(path: Path) -> list[Path]:
 
 
 def _lines(file: TextIO, name: str) -> Iterator[Path]:
-    for number, line in enumerate(file, start=1):
+    # a device may give one line without end
+    for number, line in enumerate(iter(lambda: file.readline(_LONGEST), ""), start=1):
         text = line.rstrip("\r\n")
-        if "\0" in text:
+        if "\0" in text or len(line) == _LONGEST:
             raise FileError(f"{name}, line {number}: is no path; expected a list, one path a line")
         if text.strip():
             yield Path(text)

@@ -43,9 +43,17 @@ def test_error_stays_a_number_for_json_when_squares_overflow() -> None:
 def test_values_count_as_not_finite_when_they_differ_there() -> None:
     nan, inf = np.nan, np.inf
     error = error_of([nan, inf, nan, -inf, 1, 2], [nan, inf, 1, inf, nan, 4])
-    assert (error.not_finite, error.nsr, error.max_abs) == (3, 0.25, 2)
+    assert (error.not_finite, error.nsr, error.max_abs) == (3, None, 2)
     assert not error_of([nan], [1]).is_exact
     assert error_of([nan, inf], [nan, inf]).is_exact
+
+
+def test_there_is_no_ratio_when_nothing_could_be_compared() -> None:
+    nan, inf = np.nan, np.inf
+    for error in (error_of([nan, nan], [nan, nan]), error_of([nan], [1]), error_of([1], [-inf])):
+        assert (error.nsr, error.is_finite, str(error)) == (None, False, "not finite")
+    assert error_of([nan, 1], [nan, 1]) == TensorError(0, 0)
+    assert error_of([0.1], [0]).is_finite  # no ratio either, but a difference
 
 
 def test_worst_error_is_the_one_that_cannot_be_measured_when_there_is_one() -> None:

@@ -115,10 +115,17 @@ def test_page_holds_everything_itself_when_written(tmp_path: Path) -> None:
     assert "b &lt;&amp;&gt;.tflite against a.tflite" in page
     assert not re.findall(r"(?:src|href)=|url\(|@import|<script", page)
     assert "prefers-color-scheme: dark" in page
+    assert "content=\"default-src 'none'; style-src 'unsafe-inline'\"" in page
     for line in summary_lines(blocks()):
         assert escape(line) in page
     svg = page[page.index("<svg") : page.index("</svg>") + 6]
     assert len(list(ET.fromstring(svg).iter(SVG + "title"))) == 5
+
+
+def test_plot_is_valid_xml_when_names_have_what_xml_has_not(tmp_path: Path) -> None:
+    names = "a\0b\x1bc\udce9d\ufffee"
+    root = drawing(comparison([operator_error(0, names, 0.1, 0.1, 0.1)]), tmp_path)
+    assert any("a\ufffdb\ufffdc\ufffdd\ufffde" in text for text in texts(root, "title"))
 
 
 def test_plot_is_refused_when_its_ending_or_an_existing_file_forbids_it(tmp_path: Path) -> None:

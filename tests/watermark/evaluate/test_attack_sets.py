@@ -296,5 +296,5 @@ def test_choice_is_refused_when_it_is_neither_set_nor_file(tmp_path: Path) -> No
     with pytest.raises(FileError, match=r"gone\.json: cannot be read \(No such file"):
         find_attacks(str(tmp_path / "gone.json"))
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(FileError, match=r"binary\.json: cannot be read"):
+    with pytest.raises(UsageError, match=r"binary\.json: no JSON"):
         find_attacks(str(tmp_path / "binary.json"))

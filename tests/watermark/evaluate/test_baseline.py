@@ -126,7 +126,7 @@ def test_report_comes_back_when_written(quick: EvaluationReport, tmp_path: Path)
     ("content", "error", "words"),
     [
         (None, FileError, r"report\.json: cannot be read \(No such file"),
-        (b"\xff\xfe\x00", FileError, r"report\.json: cannot be read"),
+        (b"\xff\xfe\x00", UsageError, r"report\.json: no JSON: "),
         (b"{", UsageError, r"report\.json: no JSON: "),
         (b"[]", UsageError, "expected a report of schema version 1, got None"),
         (b'{"schema_version": 2}', UsageError, "got 2; make it again"),

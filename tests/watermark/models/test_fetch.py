@@ -21,7 +21,8 @@ from edgeseal.watermark.cards import CheckpointSource, load_card
 from edgeseal.watermark.models import Where
 from patience import HANG_S
 
-CONTENT = bytes(range(256)) * 4096
+CONTENT = b"\x80" + bytes(range(256)) * 4096
+OTHER = b"\x80" + CONTENT[:0:-1]
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -38,6 +39,7 @@ class Site:
     status: int = 200
     location: str | None = None
     lie_about_start: bool = False
+    lie_about_total: bool = False
     requests: list[str | None] = dataclasses.field(default_factory=list)
 
 
@@ -66,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if start:
             shown = start + 1 if site.lie_about_start else start
-            end = len(site.content)
+            end = len(site.content) + site.lie_about_total
             self.send_header("Content-Range", f"bytes {shown}-{end - 1}/{end}")
         if site.etag:
             self.send_header("ETag", site.etag)
@@ -124,8 +126,37 @@ def test_file_is_downloaded_once_when_fetched_twice(site: Site) -> None:
 
 def test_two_copies_are_kept_when_addresses_end_in_the_same_name(site: Site) -> None:
     first = models.fetch(site.url)
-    site.content = b"other"
+    site.content = b"\x80other"
     assert models.fetch(site.url + "?version=2").path != first.path
+
+
+@pytest.mark.parametrize("content", [b"<!doctype html><p>Sign in", b"PK\3\4 cut short", b""])
+def test_answer_is_not_kept_when_it_is_no_checkpoint(site: Site, content: bytes) -> None:
+    site.content = content
+    with pytest.raises(DownloadError, match="is no PyTorch checkpoint, or not all of one"):
+        models.fetch(site.url)
+    assert files(models.cache_folder()) == []
+    site.content = CONTENT
+    assert models.fetch(site.url).sha256 == SHA256
+
+
+def test_file_is_refused_when_it_is_another_than_at_the_first_download(site: Site) -> None:
+    path = models.fetch(site.url).path
+    path.unlink()
+    site.content, site.etag = OTHER, '"v2"'
+    with pytest.raises(DownloadError, match=f"SHA-256 {SHA256} expected.*delete .*json first"):
+        models.fetch(site.url)
+    assert files(models.cache_folder()) == [".json"]
+    path.with_name(path.name + ".json").unlink()
+    assert models.fetch(site.url).path.read_bytes() == OTHER
+
+
+def test_nothing_is_joined_when_the_rest_is_of_a_file_of_another_length(site: Site) -> None:
+    cut_once(site)
+    site.lie_about_total = True
+    with pytest.raises(DownloadError, match="another range or another file"):
+        models.fetch(site.url)
+    assert files(models.cache_folder()) == []
 
 
 def test_progress_reaches_the_total_when_downloading(site: Site) -> None:
@@ -159,8 +190,8 @@ def test_download_starts_over_when_the_server_ignores_ranges(site: Site) -> None
 
 def test_download_starts_over_when_the_file_has_changed(site: Site) -> None:
     cut_once(site)
-    site.content, site.etag = CONTENT[::-1], '"v2"'
-    assert models.fetch(site.url).path.read_bytes() == CONTENT[::-1]
+    site.content, site.etag = OTHER, '"v2"'
+    assert models.fetch(site.url).path.read_bytes() == OTHER
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"weak"'])

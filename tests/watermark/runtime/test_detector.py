@@ -16,7 +16,14 @@ from PIL import Image
 
 from edgeseal.errors import FileError, ModelError, RuntimeRefusalError, UsageError
 from edgeseal.pictures import resize
-from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.graph import (
+    Buffer,
+    Quantization,
+    Tensor,
+    new_operator,
+    read_model,
+    write_model,
+)
 from edgeseal.watermark.runtime import (
     DetectionOutcome,
     LiteRTDetector,
@@ -294,6 +301,33 @@ def test_runtimes_own_words_are_shown_when_it_fails_while_running(failing: Path)
         detector.detect(np.zeros((4, 4), np.uint8))
     with pytest.raises(RuntimeRefusalError):  # the model's fault, not the picture's: no outcome
         list(detector.detect_many([np.zeros((4, 4), np.uint8)]))
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.1, np.inf])
+def test_tensor_is_named_when_its_scale_means_nothing(
+    pair: Any, tmp_path: Path, scale: float
+) -> None:
+    model, path = read_model(pair.detector), tmp_path / "scale.tflite"
+    weight = model.main.operators[1].inputs[1]
+    weight.buffer = Buffer.of(np.ones(weight.shape, np.int8))
+    weight.dtype = "INT8"
+    weight.quantization = Quantization(np.full(1, scale, np.float32), np.zeros(1, np.int64))
+    write_model(model, path)
+    with pytest.raises(ModelError, match=r"scale\.tflite: .*'weight': expected scales above 0"):
+        load_detector(path)
+
+
+def test_process_lives_when_a_detector_would_end_it(pair: Any, tmp_path: Path) -> None:
+    model, path = read_model(pair.detector), tmp_path / "ends.tflite"
+    always = Tensor("always", (), "BOOL", Buffer(np.ones(1, np.uint8)))
+    again = Tensor("again", model.main.outputs[0].shape, "FLOAT32")
+    called = [always, *model.main.inputs]  # itself, until there is no room
+    model.main.operators.append(
+        new_operator("IF", called, [again], subgraphs=[model.main, model.main])
+    )
+    write_model(model, path)
+    with pytest.raises(RuntimeRefusalError, match=r"ends\.tflite: .*it ends the process .*SIG"):
+        load_detector(path)
 
 
 def test_part_is_named_when_an_embedder_is_loaded_as_detector(pair: Any) -> None:

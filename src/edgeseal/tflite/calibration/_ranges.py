@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgeseal._files import replacing
-from edgeseal.errors import FileError, ModelError
+from edgeseal._documents import DocumentError, parse_json, read_document
+from edgeseal._files import write_text
+from edgeseal.errors import ModelError
 from edgeseal.tflite.calibration._calibration_inputs import CalibrationInputs
 from edgeseal.tflite.calibration._tensor_statistics import TensorStatistics
 
@@ -95,8 +96,7 @@ def write_ranges(ranges: Ranges, path: Path, *, overwrite: bool = False) -> None
         "graphs": graphs,
     }
     text = json.dumps(record, allow_nan=False, separators=(",", ":"))
-    with replacing(path, overwrite=overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text, overwrite=overwrite)
 
 
 def read_ranges(path: Path) -> Ranges:
@@ -113,7 +113,7 @@ def read_ranges(path: Path) -> Ranges:
             inputs=InputsRecord(**record["inputs"]),
             graphs={name: _graph(graph) for name, graph in record["graphs"].items()},
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: damaged ranges file ({error}); calibrate again") from error
 
 
@@ -124,10 +124,8 @@ def _graph(record: Any) -> GraphRanges:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(path.read_bytes())
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+        record = parse_json(read_document(path))
+    except DocumentError as error:
         raise ModelError(f"{path}: not a ranges file: {error}") from error
     if not isinstance(record, dict) or record.get("kind") != _KIND:
         raise ModelError(

@@ -12,6 +12,7 @@ from edgeseal.tflite.comparison._comparison_text import summary_lines
 __all__ = ["comparison_page"]
 
 _SHOWN = 100  # operators in the table
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1d2329; --soft: #6a7580; --line: #d9dee3;
   --paper: #ffffff; }
@@ -38,6 +39,7 @@ def comparison_page(comparison: Comparison) -> str:
         [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
             f"<h1>{escape(title)}</h1>",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -23,6 +24,8 @@ _LABEL_ROOM = 15  # between two of them
 _LETTER = 5.6  # width of a character in a slanted label
 _TICKS = 12  # operator numbers along the axis, where modules cannot be shown
 
+# what names of tensors may have and no XML
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _STYLE = """
 svg { --ink: #1d2329; --soft: #6a7580; --line: #d9dee3; --band: #f3f5f7; --paper: #ffffff;
   --own: #c84e00; --leaving: #0064a8; --arriving: #7b8794; --bad: #b3123c; }
@@ -50,7 +53,7 @@ def error_plot(comparison: Comparison) -> str:
     Errors are NSR on a logarithmic axis. Operators without error lie on the lower edge; those
     with values that are not finite, or that did not run, are marked at the upper edge.
     """
-    return "".join(
+    text = "".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">',
             f"<style>{_STYLE}</style>",
@@ -59,6 +62,7 @@ def error_plot(comparison: Comparison) -> str:
             "</svg>\n",
         ]
     )
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ class OutputMeter:
             if len(place) == real.ndim:
                 total.add(real[place], expected[place])
         self._values.append(expected)
-        self._squared_error += float(np.square(real - expected).mean()) if real.size else 0.0
+        with np.errstate(invalid="ignore", over="ignore"):  # no number, then, and nothing said
+            self._squared_error += float(np.square(real - expected).mean()) if real.size else 0.0
         self._same_signs += int(np.count_nonzero((real > 0) == (expected > 0)))
 
     def error(self) -> OutputError | None:
@@ -80,6 +81,7 @@ class OutputMeter:
         shapes = {values.shape for values in self._values}
         if len(self._values) < 2 or len(shapes) > 1:
             return None
-        variance = float(np.stack(self._values).var(axis=0).mean())
+        with np.errstate(invalid="ignore", over="ignore"):
+            variance = float(np.stack(self._values).var(axis=0).mean())
         mean_error = self._squared_error / len(self._values)
         return ratio(mean_error, variance)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeseal._files import replacing
+from edgeseal._files import write_text
 from edgeseal.errors import UsageError
 from edgeseal.tflite.comparison._compare import Comparison
 from edgeseal.tflite.comparison._comparison_page import comparison_page
@@ -41,5 +41,4 @@ def write_plot(comparison: Comparison, path: Path, *, overwrite: bool = False) -
     """
     check_plot(path)
     content = _WRITERS[path.suffix.lower()](comparison)
-    with replacing(path, overwrite=overwrite) as temporary:
-        temporary.write_text(content, encoding="utf-8")
+    write_text(path, content, overwrite=overwrite)

@@ -8,8 +8,8 @@ import numpy as np
 
 from edgeseal.tflite.diagnosis._finding import Finding, find_nodes, nodes_of
 from edgeseal.tflite.diagnosis._places import operand, result
-from edgeseal.tflite.graph import Model, Operator, Quantization, Subgraph, Tensor
-from edgeseal.tflite.probe import constant_values, has_fitting_scales, integer_limits
+from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor
+from edgeseal.tflite.probe import constant_values, quantization_problem
 
 __all__ = ["changes_scale", "find_quantization", "needless_quantizes"]
 
@@ -103,7 +103,7 @@ def _invalid_quantization(model: Model) -> list[Finding]:
 def _tensor_problem(tensor: Tensor) -> str:
     """Return what is wrong with a tensor's parameters; empty if nothing is."""
     if tensor.quantization is not None:
-        return _problem(tensor, tensor.quantization)
+        return quantization_problem(tensor)
     scales = None if tensor.blockwise is None else constant_values(tensor.blockwise.scales)
     if scales is None or scales.dtype.kind != "f":
         return ""
@@ -134,23 +134,6 @@ def _coarsening(operator: Operator | None) -> bool:
         return False
     sizes = [float(one.scale.max(initial=0)) for one in (fine, coarse)]
     return bool(sizes[1] > _COARSER * sizes[0] > 0)
-
-
-def _problem(tensor: Tensor, quantization: Quantization) -> str:
-    """Return what is wrong with quantization parameters; empty if nothing is."""
-    scale, zero_point, axis = quantization.scale, quantization.zero_point, quantization.axis
-    if not np.isfinite(scale).all() or (scale <= 0).any():
-        return "a scale is not a positive number"
-    if axis and axis >= tensor.rank:
-        return f"the quantized axis is {axis}, the rank {tensor.rank}"
-    if not has_fitting_scales(tensor, quantization):
-        return f"{scale.size} scales for the shape {list(tensor.shape)}, axis {axis}"
-    if zero_point.size not in (1, scale.size):
-        return f"{zero_point.size} zero points for {scale.size} scales"
-    limits = integer_limits(tensor)
-    if limits is not None and (zero_point.min() < limits[0] or zero_point.max() > limits[1]):
-        return f"a zero point lies outside {tensor.dtype}"
-    return ""
 
 
 def changes_scale(operator: Operator) -> bool:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from edgeseal._documents import DocumentError, parse_json
 from edgeseal.errors import ModelError
 from edgeseal.tflite.graph._model import Model
 
@@ -37,8 +38,8 @@ def parse_description(text: str | bytes) -> dict[str, Any]:
         ModelError: the text is no JSON object.
     """
     try:
-        record = json.loads(text)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        record = parse_json(text)
+    except DocumentError as error:
         raise ModelError(f"the description of the model is no JSON: {error}") from error
     if not isinstance(record, dict):
         raise ModelError(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import mmap
-import stat
 from pathlib import Path
 from typing import Any
 
+from edgeseal._files import open_regular
 from edgeseal.errors import FileError, ModelError
 from edgeseal.tflite.graph._appended import find_appended
 from edgeseal.tflite.graph._control import read_control_metadata
@@ -64,10 +64,7 @@ def deserialize(content: bytes | memoryview) -> Model:
 
 def _map(path: Path) -> memoryview:
     try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe may keep us waiting
-            raise FileError(f"{path}: is a pipe or a device, no regular file; give a file")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except ValueError as error:
         raise ModelError(f"{path}: the file is empty; fetch or convert it again") from error

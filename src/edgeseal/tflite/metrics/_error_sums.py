@@ -23,10 +23,10 @@ class TensorError:
 
     Attributes:
         nsr: noise-to-signal ratio, see :func:`~edgeseal.tflite.metrics.nsr`; None where the
-            reference is zero throughout and the values are not, or beyond double precision.
-        max_abs: largest absolute difference.
-        not_finite: values that are NaN or infinite on one side only, or differently; they do not
-            count in the others.
+            reference is zero throughout and the values are not, or beyond double precision, or
+            where values are not finite on one side, or all on both.
+        max_abs: largest absolute difference of finite values.
+        not_finite: values that are NaN or infinite on one side only, or differently.
     """
 
     nsr: float | None
@@ -43,9 +43,14 @@ class TensorError:
         """Whether there is no difference at all."""
         return self.max_abs == 0 and self.not_finite == 0
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether values could be compared: all that are not finite are so on both sides."""
+        return not self.not_finite and (self.nsr is not None or self.max_abs > 0)
+
     def __str__(self) -> str:
         """Return the NSR, or what stands in its way."""
-        if self.not_finite:
+        if not self.is_finite:
             return "not finite"
         if self.is_exact:
             return "0"
@@ -65,6 +70,8 @@ class ErrorSum:
         self._power = 0.0
         self._max_abs = 0.0
         self._not_finite = 0
+        self._count = 0
+        self._finite = 0
 
     def add(self, values: NDArray[np.float64], reference: NDArray[np.float64]) -> None:
         """Add values; both float64 of one shape."""
@@ -73,6 +80,8 @@ class ErrorSum:
             same = (values == reference) | (np.isnan(values) & np.isnan(reference))
             self._not_finite += int(np.count_nonzero(~finite & ~same))
             values, reference = values[finite], reference[finite]
+        self._count += finite.size
+        self._finite += values.size
         differences = np.abs(values - reference)
         with np.errstate(over="ignore"):  # the error is then undefined
             self._squared += float(np.square(differences).sum())
@@ -81,7 +90,9 @@ class ErrorSum:
 
     def error(self) -> TensorError:
         """Return the error of everything that was added."""
-        return TensorError(ratio(self._squared, self._power), self._max_abs, self._not_finite)
+        says_nothing = self._not_finite or (self._count and not self._finite)
+        nsr = None if says_nothing else ratio(self._squared, self._power)
+        return TensorError(nsr, self._max_abs, self._not_finite)
 
 
 def real_values(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float64] | None:

@@ -2,11 +2,16 @@
 
 from edgeseal.tflite.probe._cut import Cutout, called_functions, cut, cut_function
 from edgeseal.tflite.probe._execute import ExecutedStep, ValueOrigin, execute, run_alone, run_twin
-from edgeseal.tflite.probe._interpreter import new_interpreter, refusal
+from edgeseal.tflite.probe._first_trial import check_comes_back, refusal
+from edgeseal.tflite.probe._interpreter import new_interpreter
 from edgeseal.tflite.probe._outcome import Outcome, Status
 from edgeseal.tflite.probe._prober import Prober
 from edgeseal.tflite.probe._twin import float_twin
 from edgeseal.tflite.probe._unpacking import Unpacking
+from edgeseal.tflite.probe._validity import (
+    check_validity,
+    quantization_problem,
+)
 from edgeseal.tflite.probe._values import (
     constant_values,
     dequantize,
@@ -31,6 +36,8 @@ __all__ = [
     "WorkerGoneError",
     "WorkerProcess",
     "called_functions",
+    "check_comes_back",
+    "check_validity",
     "constant_values",
     "cut",
     "cut_function",
@@ -43,6 +50,7 @@ __all__ = [
     "is_quantized",
     "new_interpreter",
     "numpy_type",
+    "quantization_problem",
     "quantize",
     "refusal",
     "run_alone",

@@ -1,4 +1,4 @@
-"""LiteRT interpreters in this process, for files that are known to be sound."""
+"""LiteRT interpreters in this process, for files that ran in another one before."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from ai_edge_litert.interpreter import Interpreter
 
 from edgeseal._native import native_output_held_back
 
-__all__ = ["new_interpreter", "refusal"]
+__all__ = ["new_interpreter"]
 
 
 def new_interpreter(path: str | Path, *, threads: int = 1) -> Any:
     """Return an interpreter with its tensors allocated.
+
+    Only for files that :func:`edgeseal.tflite.probe.refusal` found nothing against: LiteRT ends
+    the process on some.
 
     Raises:
         RuntimeError, ValueError: LiteRT cannot load or prepare the model, in its own words.
@@ -23,12 +26,3 @@ def new_interpreter(path: str | Path, *, threads: int = 1) -> Any:
         interpreter = Interpreter(model_path=str(path), num_threads=threads)
         interpreter.allocate_tensors()
     return interpreter
-
-
-def refusal(path: str | Path) -> str | None:
-    """Return why LiteRT cannot prepare a model, in its own words; None if it can."""
-    try:
-        new_interpreter(path)
-    except (RuntimeError, ValueError) as error:
-        return str(error).strip()
-    return None

@@ -6,8 +6,8 @@ import dataclasses
 import hashlib
 import json
 import math
-import tempfile
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,15 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from edgeseal._files import replacing, sha256_of
+from edgeseal._documents import parse_json, read_document
+from edgeseal._files import sha256_of, write_text
+from edgeseal._leftovers import scratch_folder
 from edgeseal._native import native_output_held_back
 from edgeseal.errors import FileError, ModelError, UsageError
 from edgeseal.tflite.calibration import Calibration, CalibrationInputs
 from edgeseal.tflite.graph import Model, read_model, write_model
 from edgeseal.tflite.metrics import nmse_img
+from edgeseal.tflite.probe import Prober, check_comes_back
 from edgeseal.tflite.quantization import Recipe, bundled_calibration, quantize, recipe_to_json
 from edgeseal.tflite.tuning._task import Task
 
@@ -89,12 +92,14 @@ class Trials:
         self._pictures = calibration
         self._state = state
         self._on_trial = on_trial
+        self._prober = Prober()  # files that end the process end that one
+        weakref.finalize(self, self._prober.close)
         self._fingerprint = f"{sha256_of(source)} {task.digest()}"
         if calibration is not None:
             self._fingerprint += f" {calibration.digest(len(calibration))}"
         self._known: dict[str, RecipeTrial] = self._read_state()
         on_trial("the float model")
-        self._expected, self._float_ms = _run(source, task.inputs)
+        self._expected, self._float_ms = _run(source, task.inputs, self._prober)
 
     @property
     def float_trial(self) -> RecipeTrial:
@@ -135,8 +140,8 @@ class Trials:
 
     def _measure(self, recipe: Recipe, *, quick: bool) -> RecipeTrial:
         inputs = self.task.inputs[:_SUBSET] if quick else self.task.inputs
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "trial.tflite"
+        with scratch_folder() as folder:
+            path = folder / "trial.tflite"
             model = read_model(self.source)
             try:
                 quantize(model, recipe, calibration=self.calibration(model, recipe))
@@ -145,7 +150,7 @@ class Trials:
                 return RecipeTrial(0, float("inf"), 0.0, float("inf"), str(refused))
             size_bytes = path.stat().st_size
             try:
-                results, processor_ms = _run(path, inputs)
+                results, processor_ms = _run(path, inputs, self._prober)
             except ModelError as refused:
                 return RecipeTrial(size_bytes, float("inf"), 0.0, float("inf"), str(refused))
         error = _error(results, self._expected[: len(inputs)])
@@ -163,18 +168,17 @@ class Trials:
             "fingerprint": self._fingerprint,
             "trials": {name: dataclasses.asdict(known) for name, known in self._known.items()},
         }
-        with replacing(self._state, overwrite=True) as temporary:
-            temporary.write_text(json.dumps(record))
+        write_text(self._state, json.dumps(record), overwrite=True)
 
     def _read_state(self) -> dict[str, RecipeTrial]:
         path = self._state
         if path is None or not path.exists():
             return {}
         try:
-            record = json.loads(path.read_text())
+            record = parse_json(read_document(path), allow_nan=True)
             version, fingerprint = record["schema_version"], record["fingerprint"]
             known = {name: RecipeTrial(**values) for name, values in record["trials"].items()}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise FileError(
                 f"{path}: is no state of an interrupted run ({error}); delete it"
             ) from error
@@ -191,12 +195,13 @@ def state_path(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
-def _run(path: Path, inputs: Any) -> tuple[Float, float]:
+def _run(path: Path, inputs: Any, prober: Prober) -> tuple[Float, float]:
     """Return the first result for every input, float32 [N, ...], and the least processor time.
 
     Raises:
         ModelError: LiteRT cannot run it, or results are not finite.
     """
+    check_comes_back(path, prober=prober)
     results, times_ms = [], []
     with native_output_held_back(stdout=False, show_on_failure=False):
         try:

@@ -54,9 +54,11 @@ class CompareResult:
 
     @property
     def is_good(self) -> bool:
-        """Whether no output is further off than the gate lets it be."""
+        """Whether outputs could be compared, and none is further off than the gate lets it be."""
         error = self.comparison.error
-        return self.max_nsr is None or (error is not None and error.severity <= self.max_nsr)
+        if self.max_nsr is None:
+            return error is None or error.is_finite
+        return error is not None and error.severity <= self.max_nsr
 
     def to_json(self) -> dict[str, object]:
         """Return all of it for JSON."""

@@ -13,7 +13,7 @@ from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import ModelError, UsageError
 from edgeseal.tflite.graph import Model, read_model, write_model
 from edgeseal.tflite.inputs import InputForm, placeholders
-from edgeseal.tflite.probe import Prober, Status, draw, size_bytes
+from edgeseal.tflite.probe import Prober, Status, check_comes_back, draw, size_bytes
 from edgeseal.tflite.quantization import (
     CalibrationSource,
     Ends,
@@ -140,6 +140,8 @@ def quantize(
         if path is not None:
             check_output(path, overwrite=overwrite)
     before_bytes = source.stat().st_size
+    if chosen.uses_calibration:
+        check_comes_back(source)
     try:
         form.apply(model)
         check_fit(model, chosen, ends)

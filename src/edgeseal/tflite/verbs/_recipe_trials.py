@@ -10,6 +10,7 @@ from typing import TypeAlias
 from edgeseal._progress import Progress
 from edgeseal.tflite.calibration import CalibrationInputs, bundled_inputs, list_inputs, named_inputs
 from edgeseal.tflite.graph import Model
+from edgeseal.tflite.probe import check_comes_back
 from edgeseal.tflite.quantization import Recipe
 from edgeseal.tflite.tuning import Layer, Task, Trials, find_layers, plain_task
 
@@ -57,10 +58,11 @@ def opened_trials(
         learned: pictures that recipes learn from; None for the bundled ones.
 
     Raises:
-        ModelError: the model cannot be run.
+        ModelError: the model cannot be run, or LiteRT does not come back from it.
         FileError, ImageError: a picture or the state cannot be read.
         UsageError: the state belongs to another model, task or calibration.
     """
+    check_comes_back(source)
     inputs = named_inputs(pictures, model) if pictures else bundled_inputs()
     with progress.busy("screening the layers") as say:
         layers = find_layers(model, base, inputs, source=str(source))

@@ -10,7 +10,7 @@ import json
 import re
 from pathlib import Path
 
-from edgeseal._files import replacing
+from edgeseal._files import write_text
 from edgeseal._version import __version__
 from edgeseal.tflite.graph import Model
 from edgeseal.tflite.view._content import page_content
@@ -70,8 +70,7 @@ def write_page(
         FileError: the file cannot be written, or exists and ``overwrite`` is False.
     """
     text = render_page(model, path, overlay)
-    with replacing(output, overwrite=overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(output, text, overwrite=overwrite)
 
 
 def _part(name: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
+from edgeseal._documents import DocumentError, parse_json
 from edgeseal.errors import UsageError
 from edgeseal.watermark.cards._read_fields import plain, read_fields
 from edgeseal.watermark.cards._specs import CheckpointSource, DetectorSpec, EmbedderSpec
@@ -17,6 +18,8 @@ from edgeseal.watermark.cards._specs import CheckpointSource, DetectorSpec, Embe
 __all__ = ["SCHEMA_VERSION", "Card", "Part"]
 
 SCHEMA_VERSION = 1
+
+_LARGEST = 65_536  # of any size of a network
 
 
 class Part(enum.Enum):
@@ -89,8 +92,8 @@ class Card:
                 fields, all listed.
         """
         try:
-            data: object = json.loads(text)
-        except ValueError as error:
+            data: object = parse_json(text)
+        except DocumentError as error:
             raise UsageError(f"{origin}: is not JSON ({error})") from error
         if not isinstance(data, dict):
             raise UsageError(f"{origin}: a card is a JSON object, this is {type(data).__name__}")
@@ -129,10 +132,21 @@ class Card:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 yield f"{name}: must be positive, is {value}"
+            elif value > _LARGEST:
+                yield f"{name}: must be {_LARGEST} or less, is {value}"
         yield from (f"checkpoint.{problem}" for problem in self.checkpoint.problems())
         for part in Part:
+            large = [f.name for f in fields(self.spec(part)) if _is_large(self.spec(part), f.name)]
+            yield from (f"{part.value}.{name}: must be {_LARGEST} or less" for name in large)
             found = self.spec(part).problems(self.bits, self.image_size)
             yield from (f"{part.value}.{problem}" for problem in found)
+
+
+def _is_large(spec: DetectorSpec | EmbedderSpec, name: str) -> bool:
+    """Whether a size is one that no network has; it would be made before anybody looks."""
+    value = getattr(spec, name)
+    sizes = value if isinstance(value, tuple) else (value,)
+    return any(isinstance(size, int | float) and size > _LARGEST for size in sizes)
 
 
 def _invalid(origin: str, problems: list[str]) -> UsageError:

@@ -8,8 +8,9 @@ import json
 import re
 from pathlib import Path
 
-from edgeseal._files import make_folder, replacing
-from edgeseal.errors import UsageError
+from edgeseal._documents import DocumentError, parse_json, read_document
+from edgeseal._files import make_folder, write_text
+from edgeseal.errors import FileError, UsageError
 from edgeseal.watermark.evaluate._from_json import from_record
 from edgeseal.watermark.evaluate._picture_record import PictureRecord
 
@@ -31,9 +32,9 @@ class State:
     def load(self, checksum: str, *, mark: bool) -> PictureRecord | None:
         """Return the record of a picture; None if there is none that can be used."""
         try:
-            text = self._path(checksum, mark=mark).read_text(encoding="utf-8")
-            return from_record(PictureRecord, json.loads(text))
-        except (OSError, ValueError, UsageError):
+            text = read_document(self._path(checksum, mark=mark))
+            return from_record(PictureRecord, parse_json(text, allow_nan=True))
+        except (FileError, DocumentError, UsageError):
             return None  # missing, or damaged: it is evaluated again
 
     def save(self, record: PictureRecord) -> None:
@@ -44,8 +45,7 @@ class State:
         """
         make_folder(self._folder)
         path = self._path(record.sha256, mark=record.is_marked)
-        with replacing(path, overwrite=True) as temporary:
-            temporary.write_text(json.dumps(dataclasses.asdict(record)), encoding="utf-8")
+        write_text(path, json.dumps(dataclasses.asdict(record)), overwrite=True)
 
     def remove(self) -> None:
         """Remove all results, which the report has; anything else in the folder is left."""

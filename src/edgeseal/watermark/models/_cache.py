@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from edgeseal._files import replacing
+from edgeseal._documents import DocumentError, parse_json, read_document
+from edgeseal._files import write_text
+from edgeseal.errors import FileError
 
-__all__ = ["Progress", "read_record", "write_record"]
+__all__ = ["Progress", "read_record", "record_path", "write_record"]
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Called with the bytes that are there and the total, None if the server does not say."""
@@ -20,8 +22,8 @@ _SCHEMA_VERSION = 1
 def read_record(path: Path) -> str | None:
     """Return the checksum that was recorded when a cached file was downloaded, if any."""
     try:
-        record = json.loads(_record_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = parse_json(read_document(record_path(path)))
+    except (FileError, DocumentError):
         return None
     good = isinstance(record, dict) and record.get("schema_version") == _SCHEMA_VERSION
     found = record.get("sha256") if good else None
@@ -31,9 +33,9 @@ def read_record(path: Path) -> str | None:
 def write_record(path: Path, url: str, sha256: str) -> None:
     """Record the checksum of a cached file beside it."""
     record = {"schema_version": _SCHEMA_VERSION, "url": url, "sha256": sha256}
-    with replacing(_record_path(path), overwrite=True) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_text(record_path(path), json.dumps(record, indent=2) + "\n", overwrite=True)
 
 
-def _record_path(path: Path) -> Path:
+def record_path(path: Path) -> Path:
+    """Return where the checksum of a cached file is kept."""
     return path.with_name(path.name + ".json")

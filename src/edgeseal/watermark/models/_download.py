@@ -10,15 +10,17 @@ import re
 import ssl
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from email.message import Message
 from pathlib import Path
 from typing import IO, Any
 
-from edgeseal._files import replacing, sha256_of
-from edgeseal.errors import DownloadError
-from edgeseal.watermark.models._cache import Progress, write_record
+from edgeseal._documents import DocumentError, parse_json, read_document
+from edgeseal._files import sha256_of, write_text
+from edgeseal.errors import DownloadError, FileError
+from edgeseal.watermark.models._cache import Progress, read_record, record_path, write_record
 
 __all__ = ["download"]
 
@@ -56,10 +58,32 @@ def download(
             f"{url}: the download has the wrong checksum and was deleted: SHA-256 {sha256} "
             f"expected, {found} found; the file on the server is another one than the card's"
         )
+    if sha256 is None:
+        _check_unknown(url, path, partial, found)
     write_record(path, url, found)
     partial.replace(path)
     _note_path(partial).unlink(missing_ok=True)
     return found
+
+
+def _check_unknown(url: str, path: Path, partial: Path, sha256: str) -> None:
+    """Refuse a download that no card knows, if it is no checkpoint or not what it was before."""
+    recorded = read_record(path)
+    if recorded is not None and sha256 != recorded:
+        _discard(partial)
+        raise DownloadError(
+            f"{url}: is another file than before: SHA-256 {recorded} expected, {sha256} found; to "
+            f"take it all the same, delete {record_path(path)} first"
+        )
+    with partial.open("rb") as file:
+        head = file.read(64)
+    is_archive = head.startswith(b"PK") and zipfile.is_zipfile(partial)
+    if not is_archive and not head.startswith(b"\x80"):  # nor a pickle
+        _discard(partial)
+        raise DownloadError(
+            f"{url}: what the server sent is no PyTorch checkpoint, or not all of one, and was "
+            f"deleted; it begins with {head[:16]!r}; check the address, {_BY_HAND}"
+        )
 
 
 def _receive(url: str, partial: Path, progress: Progress | None, timeout_s: float) -> None:
@@ -196,9 +220,11 @@ def _validator(headers: Message) -> str | None:
 
 def _continues(headers: Message, start: int, note: _Part) -> bool:
     """Tell whether a partial answer is the rest of the very file that was begun."""
-    match = re.match(r"bytes (\d+)-", headers.get("Content-Range", ""))
-    same_start = match is not None and int(match[1]) == start
-    return same_start and _validator(headers) in (None, note.validator)
+    match = re.match(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
+    if match is None or int(match[1]) != start:
+        return False
+    totals = {note.total, _total_bytes(headers, start), None if match[2] == "*" else int(match[2])}
+    return len(totals - {None}) <= 1 and _validator(headers) in (None, note.validator)
 
 
 def _total_bytes(headers: Message, start: int) -> int | None:
@@ -213,16 +239,15 @@ def _note_path(partial: Path) -> Path:
 
 def _read_note(partial: Path) -> _Part | None:
     try:
-        note = _Part(**json.loads(_note_path(partial).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        note = _Part(**parse_json(read_document(_note_path(partial))))
+    except (FileError, DocumentError, TypeError):
         return None
     good = isinstance(note.validator, str | None) and isinstance(note.total, int | None)
     return note if good else None
 
 
 def _write_note(partial: Path, note: _Part) -> None:
-    with replacing(_note_path(partial), overwrite=True) as temporary:
-        temporary.write_text(json.dumps(asdict(note)), encoding="utf-8")
+    write_text(_note_path(partial), json.dumps(asdict(note)), overwrite=True)
 
 
 def _discard(partial: Path) -> None:

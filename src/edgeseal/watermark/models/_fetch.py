@@ -11,9 +11,9 @@ from importlib import resources
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import platformdirs
 from filelock import FileLock, Timeout
 
+from edgeseal._cache_folder import CACHE_VARIABLE, cache_folder
 from edgeseal._files import sha256_of
 from edgeseal.errors import CheckpointError, DownloadError, FileError, UsageError
 from edgeseal.watermark.cards import Card
@@ -30,7 +30,6 @@ __all__ = [
     "fetch",
 ]
 
-_ENVIRONMENT = "EDGESEAL_CACHE"
 _PACKAGE = "package:"
 _TIMEOUT_S = 30.0
 _LOCK_TIMEOUT_S = 3600.0
@@ -78,14 +77,6 @@ class CheckpointState:
     path: Path
     size_bytes: int
     sha256: str | None
-
-
-def cache_folder() -> Path:
-    """Return the folder for downloads: ``$EDGESEAL_CACHE``, or the platform's cache folder."""
-    chosen = os.environ.get(_ENVIRONMENT)
-    if chosen:
-        return Path(chosen).expanduser()
-    return platformdirs.user_cache_path("edgeseal", appauthor=False)
 
 
 def fetch(
@@ -190,7 +181,7 @@ def _fetch_address(
     except (OSError, FileError) as error:
         raise DownloadError(
             f"{path}: the download cannot be kept here ({error}); "
-            f"set {_ENVIRONMENT} to a folder that can be written and has room"
+            f"set {CACHE_VARIABLE} to a folder that can be written and has room"
         ) from error
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeseal._documents import DocumentError, check_bounds, parse_yaml
 from edgeseal.errors import CheckpointError, MissingExtraError, UsageError
 from edgeseal.watermark.cards import Card, Part, UNetSpec
 
@@ -56,6 +57,12 @@ def read_record(value: object, path: Path) -> dict[str, object]:
             f"{path}: its entry 'args', the record of the training, holds a "
             f"{type(found).__name__}; expected a dictionary, or YAML text of one"
         )
+    try:
+        check_bounds(found)
+    except DocumentError as error:
+        raise CheckpointError(
+            f"{path}: its entry 'args', the record of the training, {error}"
+        ) from error
     return {str(name): entry for name, entry in found.items()}
 
 
@@ -143,7 +150,8 @@ def _recorded_hidden_size(
     if factor is None:
         problems.append(f"args.hidden_size_multiplier: a number expected, {ratio!r} found")
     else:
-        yield "embedder.hidden_size", int(bits * factor)
+        size = bits * factor
+        yield "embedder.hidden_size", int(size) if math.isfinite(size) else size
 
 
 def _number(value: object) -> float | None:
@@ -165,13 +173,10 @@ def _text(value: object) -> str:
 
 def _parse_yaml(text: str, path: Path) -> object:
     try:
-        import yaml
+        return parse_yaml(text)
     except ModuleNotFoundError as error:
         raise MissingExtraError("reading a checkpoint's training record", "convert") from error
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except DocumentError as error:
         raise CheckpointError(
-            f"{path}: its entry 'args', the record of the training, is no YAML: "
-            f"{str(error).splitlines()[0]}"
+            f"{path}: its entry 'args', the record of the training, is no YAML: {error}"
         ) from error

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgeseal.errors import ModelError, RuntimeRefusalError, UsageError
 from edgeseal.pictures._workers import suitable_workers
 from edgeseal.tflite.graph import Model, Signature, Tensor, read_model
-from edgeseal.tflite.probe import new_interpreter
+from edgeseal.tflite.probe import check_validity, new_interpreter, refusal
 from edgeseal.watermark.runtime._model_info import EMBEDDER, ModelInfo, read_info
 
 __all__ = [
@@ -93,7 +93,7 @@ class Session:
                 **{name: self._filled(values) for name, values in inputs.items()}
             )
         except (RuntimeError, ValueError) as error:
-            raise self._refusal("run", error) from error
+            raise _refusal(self.path, "run", error) from error
         with self._lock:
             self._idle.append(runner)
         return results
@@ -110,13 +110,7 @@ class Session:
             interpreter = new_interpreter(self.path, threads=self._threads)
             return _RealEnds(interpreter.get_signature_runner(_SIGNATURE))
         except (RuntimeError, ValueError) as error:
-            raise self._refusal("prepare", error) from error
-
-    def _refusal(self, verb: str, error: Exception) -> RuntimeRefusalError:
-        return RuntimeRefusalError(
-            f"{self.path}: LiteRT cannot {verb} this model: {str(error).strip().rstrip('.')}; see "
-            "what is in it with `edgeseal inspect`, or make one that runs with `edgeseal quantize`"
-        )
+            raise _refusal(self.path, "prepare", error) from error
 
 
 class _RealEnds:
@@ -161,8 +155,9 @@ def open_session(path: str | Path, part: str, *, threads: int) -> Session:
     Raises:
         UsageError: ``threads`` is below 1.
         FileError: the file cannot be read.
-        ModelError: it is no model, was not written by Edgeseal, or is another part.
-        RuntimeRefusalError: LiteRT cannot prepare it.
+        ModelError: it is no model, was not written by Edgeseal, is another part, or has parameters
+            that no kernel can compute with.
+        RuntimeRefusalError: LiteRT cannot prepare it, or does not come back from it.
     """
     if threads < 1:
         raise UsageError(f"threads: expected 1 or more, got {threads}")
@@ -175,7 +170,20 @@ def open_session(path: str | Path, part: str, *, threads: int) -> Session:
             f"one with `edgeseal convert {info.card} --part {part} -o DIR`"
         )
     batch = _check_contract(model, info, path)
+    try:
+        check_validity(model)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    if (reason := refusal(path)) is not None:
+        raise _refusal(path, "prepare", reason)
     return Session(path, info, batch=batch, threads=threads)
+
+
+def _refusal(path: Path, verb: str, why: object) -> RuntimeRefusalError:
+    return RuntimeRefusalError(
+        f"{path}: LiteRT cannot {verb} this model: {str(why).strip().rstrip('.')}; see what is in "
+        "it with `edgeseal inspect`, or make one that runs with `edgeseal quantize`"
+    )
 
 
 def _check_contract(model: Model, info: ModelInfo, path: Path) -> int:

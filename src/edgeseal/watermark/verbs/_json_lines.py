@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TextIO
 
+from edgeseal._documents import DocumentError, parse_json
 from edgeseal._files import check_output, sha256_of
 from edgeseal._version import SCHEMA_VERSION
 from edgeseal.errors import FileError, OutputExistsError, UsageError
@@ -162,8 +163,8 @@ def _checked(line: bytes, head: Mapping[str, Any], where: str) -> dict[str, Any]
     """
     hint = "give another file, or leave out `resume`"
     try:
-        record = json.loads(line)
-    except ValueError:
+        record = parse_json(line)
+    except DocumentError:
         record = None
     version, command, model, checksum, *settings = head
     if not isinstance(record, dict) or any(record.get(k) != head[k] for k in (version, command)):

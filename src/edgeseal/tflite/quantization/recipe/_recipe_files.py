@@ -6,8 +6,9 @@ import functools
 from pathlib import Path
 
 from edgeseal._did_you_mean import did_you_mean
+from edgeseal._documents import read_document
 from edgeseal.data import recipe_paths
-from edgeseal.errors import FileError, UsageError
+from edgeseal.errors import UsageError
 from edgeseal.tflite.quantization.recipe._recipe import Recipe
 from edgeseal.tflite.quantization.recipe._recipe_json import recipe_from_json
 
@@ -49,12 +50,7 @@ def read_recipe(path: Path) -> Recipe:
         UsageError: it holds no recipe, or bears the name of a built-in one that is different.
         FileError: it cannot be read.
     """
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise UsageError(f"{path}: is too large for a recipe")
-        text = path.read_bytes()
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
+    text = read_document(path, limit_bytes=_LARGEST_FILE)
     try:
         recipe = recipe_from_json(text)
     except UsageError as error:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from edgeseal._documents import DocumentError, parse_json
 from edgeseal.errors import UsageError
 from edgeseal.tflite.quantization.recipe._recipe import (
     Activations,
@@ -51,8 +52,8 @@ def recipe_from_json(text: str | bytes) -> Recipe:
             that is unknown or cannot be used; all problems are listed.
     """
     try:
-        record = json.loads(text)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        record = parse_json(text)
+    except DocumentError as error:
         raise UsageError(f"the recipe is no JSON: {error}") from error
     if not isinstance(record, dict):
         raise UsageError(f"the recipe must be a JSON object, got {_named(record)}")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgeseal.errors import FileError, UsageError
+from edgeseal._documents import DocumentError, parse_json, read_document
+from edgeseal.errors import UsageError
 from edgeseal.watermark.evaluate.attacks._attack import Attack, AttackStep, sweep
 
 __all__ = ["ATTACK_SETS", "attacks_from_json", "attacks_to_json", "find_attacks"]
 
 _SCHEMA_VERSION = 1
+_LARGEST_BYTES = 1 << 20
 _SIDES = (0.32, 0.45, 0.55, 0.63, 0.71, 0.77, 0.84, 0.89, 0.95, 1.0)  # tenths of the area
 _RATES = (23, 30, 40, 50)  # constant rate factors
 _FACTORS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
@@ -110,11 +111,7 @@ def find_attacks(choice: str) -> tuple[Attack, ...]:
             f"`attacks` {choice}: no such set; choose {', '.join(ATTACK_SETS)}, or give a .json "
             "file"
         )
-    try:
-        text = Path(choice).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FileError(f"{choice}: cannot be read ({reason})") from error
+    text = read_document(Path(choice), limit_bytes=_LARGEST_BYTES)
     try:
         return attacks_from_json(text)
     except UsageError as error:
@@ -129,7 +126,7 @@ def attacks_to_json(attacks: tuple[Attack, ...]) -> list[list[dict[str, Any]]]:
     ]
 
 
-def attacks_from_json(text: str) -> tuple[Attack, ...]:
+def attacks_from_json(text: str | bytes) -> tuple[Attack, ...]:
     """Read attacks: ``{"schema_version": 1, "attacks": [...]}``.
 
     An attack is a list of steps, one after the other; a step is ``{"family": NAME, "strength":
@@ -139,8 +136,8 @@ def attacks_from_json(text: str) -> tuple[Attack, ...]:
         UsageError: the text is no JSON, or means nothing; all that is wrong is listed.
     """
     try:
-        record = json.loads(text)
-    except json.JSONDecodeError as error:
+        record = parse_json(text)
+    except DocumentError as error:
         raise UsageError(f"no JSON: {error}") from error
     version = record.get("schema_version") if isinstance(record, dict) else None
     if version != _SCHEMA_VERSION or not isinstance(record.get("attacks"), list):

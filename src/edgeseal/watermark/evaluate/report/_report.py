@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeseal._files import replacing
-from edgeseal.errors import FileError, UsageError
+from edgeseal._documents import DocumentError, parse_json, read_document
+from edgeseal._files import write_text
+from edgeseal.errors import UsageError
 from edgeseal.watermark.evaluate._evaluation_plan import ModelFacts
 from edgeseal.watermark.evaluate._from_json import from_record
 from edgeseal.watermark.evaluate._intervals import ShareEstimate, Threshold
@@ -261,15 +262,15 @@ class EvaluationReport:
         return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
 
     @classmethod
-    def from_json(cls, text: str) -> EvaluationReport:
+    def from_json(cls, text: str | bytes) -> EvaluationReport:
         """Read what :meth:`to_json` gave.
 
         Raises:
             UsageError: it is no report, or one of another schema version.
         """
         try:
-            record = json.loads(text)
-        except json.JSONDecodeError as error:
+            record = parse_json(text)
+        except DocumentError as error:
             raise UsageError(f"no JSON: {error}") from error
         version = record.get("schema_version") if isinstance(record, dict) else None
         if version != SCHEMA_VERSION:
@@ -296,10 +297,7 @@ def read_report(path: Path) -> EvaluationReport:
         FileError: it cannot be read.
         UsageError: it is no report, or one of another schema version.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(f"{path}: cannot be read ({getattr(error, 'strerror', error)})") from error
+    text = read_document(path)
     try:
         return EvaluationReport.from_json(text)
     except UsageError as error:
@@ -312,7 +310,5 @@ def write_report(report: EvaluationReport, path: Path, *, overwrite: bool = Fals
     Raises:
         OutputExistsError, FileError: as :func:`edgeseal._files.replacing`.
     """
-    with replacing(path, overwrite=overwrite) as temporary:
-        temporary.write_text(
-            json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n", "utf-8"
-        )
+    text = json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n"
+    write_text(path, text, overwrite=overwrite)

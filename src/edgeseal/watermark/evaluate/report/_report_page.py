@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgeseal._files import replacing
+from edgeseal._files import write_text
 from edgeseal.errors import MissingExtraError
 from edgeseal.watermark.evaluate._intervals import ShareEstimate
 from edgeseal.watermark.evaluate.report._baseline import Regression
@@ -87,8 +87,7 @@ def write_page(
         OutputExistsError, FileError: as :func:`edgeseal._files.replacing`.
     """
     text = render_page(report, examples, regressions)
-    with replacing(path, overwrite=overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text, overwrite=overwrite)
 
 
 def _row(report: EvaluationReport, index: int) -> dict[str, Any]:
