@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["open_onnx_session", "open_openvino_model"]
+__all__ = ["open_onnx_session", "open_openvino_model", "without_usage_reports"]
+
+_NOT_A_USER = "CI"  # where this variable says true, Intel's packages report nothing
+
+
+@contextlib.contextmanager
+def without_usage_reports() -> Iterator[None]:
+    """Keep OpenVINO and NNCF from telling their makers that they are used.
+
+    They would do so without asking, and for each report fork this process, with all the threads
+    that PyTorch and others have in it. Both decide when they are imported, so that belongs into
+    the body.
+    """
+    before = os.environ.get(_NOT_A_USER)
+    os.environ[_NOT_A_USER] = "true"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_NOT_A_USER]
+        else:
+            os.environ[_NOT_A_USER] = before
 
 
 def open_onnx_session(path: Path, threads: int) -> Any:
@@ -36,7 +60,8 @@ def open_openvino_model(path: Path, threads: int, *, precision: str | None = Non
         ModuleNotFoundError: OpenVINO is not installed.
         RuntimeError: the file cannot be loaded.
     """
-    import openvino
+    with without_usage_reports():
+        import openvino
 
     config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
     if precision is not None:

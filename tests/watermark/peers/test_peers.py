@@ -71,13 +71,9 @@ def test_peer_is_reported_when_it_cannot_be_prepared(tmp_path: Path) -> None:
     assert "could not be prepared" in found.failure
 
 
-WATCHED = """
-import os, sys
+WATCH = """
+import sys
 from pathlib import Path
-import numpy as np
-from edgeseal.watermark.cards import Part
-from edgeseal.watermark.peers import PeerWeights
-from edgeseal.watermark.peers._openvino import export_openvino, quantize_nncf
 
 def note(event, details):
     if event == "os.fork" or event == "socket.connect":
@@ -85,27 +81,40 @@ def note(event, details):
 
 sys.addaudithook(note)
 folder = Path(sys.argv[1])
+"""
+MADE = """
+import numpy as np
+from edgeseal.watermark.cards import Part
+from edgeseal.watermark.peers import PeerWeights
+from edgeseal.watermark.peers._openvino import export_openvino, quantize_nncf
+
 weights = PeerWeights("reference", Part.DETECTOR, None, 1)
 export_openvino(weights, folder / "float32.xml")
 calibration = [(np.full((1, 256, 256, 3), 0.5, np.float32),)]
 quantize_nncf(folder / "float32.xml", folder / "int8.xml", calibration, transformer=True)
 """
+OPENED = """
+from edgeseal.watermark._peer_sessions import open_openvino_model
+
+open_openvino_model(folder / "int8.xml", 1)
+"""
 
 
-def test_nobody_is_told_and_no_process_forked_when_openvino_files_are_made(tmp_path: Path) -> None:
+def test_nobody_is_told_and_no_process_forked_when_openvino_works(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "intel").mkdir()
     (tmp_path / "home" / "intel" / "openvino_telemetry").write_text("1")  # somebody agreed to it
     signs = ("CI", "TF_BUILD", "JENKINS_URL", "NNCF_CI")
     environment = {name: value for name, value in os.environ.items() if name not in signs}
-    done = subprocess.run(
-        [sys.executable, "-c", WATCHED, str(tmp_path)],
-        env={**environment, "HOME": str(tmp_path / "home")},
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-    )
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    for script in (MADE, OPENED):
+        done = subprocess.run(
+            [sys.executable, "-c", WATCH + script, str(tmp_path)],
+            env={**environment, "HOME": str(tmp_path / "home")},
+            capture_output=True,
+            text=True,
+            timeout=HANG_S,
+        )
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert (tmp_path / "int8.bin").stat().st_size < (tmp_path / "float32.bin").stat().st_size
 
 
