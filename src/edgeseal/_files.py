@@ -88,6 +88,8 @@ def check_outputs(folder: Path, names: Iterable[str], *, overwrite: bool) -> Non
         return
     failures: list[FileError] = []
     for name in names:
+        if not os.path.lexists((folder / name).parent):  # made when it is needed
+            continue
         try:
             check_output(folder / name, overwrite=overwrite)
         except FileError as failure:
@@ -156,8 +158,9 @@ def output_folder(folder: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        with contextlib.suppress(OSError):  # not empty, or gone
-            for path in made:
+        inner = os.walk(folder, topdown=False) if made else ()
+        for path in (*(Path(root) for root, _, _ in inner), *made[1:]):
+            with contextlib.suppress(OSError):  # not empty, or gone
                 path.rmdir()
 
 

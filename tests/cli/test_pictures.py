@@ -17,7 +17,7 @@ MESSAGE = "8f01"
 def test_pictures_keep_size_and_name_when_marked(
     run: Run, embedder: Path, photos: Path, tmp_path: Path
 ) -> None:
-    Image.new("P", (30, 20)).save(photos / "d.gif")
+    Image.new("RGB", (60, 40), (90, 120, 150)).save(photos / "d.gif")
     out = tmp_path / "new" / "marked"
     done = run("embed", photos, "--model", embedder, "--message", MESSAGE, "-o", out, "--json")
     assert done.status == 0, done.err
@@ -234,14 +234,16 @@ def test_inputs_are_kept_when_the_output_folder_is_theirs(
 
 
 def test_outputs_are_refused_when_two_would_have_one_name(
-    run: Run, embedder: Path, photos: Path, tmp_path: Path
+    run: Run, embedder: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    Image.new("P", (8, 8)).save(other / "a.gif")
+    for name in ("a.gif", "a.png", "a.gif.png"):
+        Image.new("RGB", (8, 8)).save(other / name)
     options = ["--message", MESSAGE, "-o", tmp_path / "out"]
-    error = run("embed", photos, other, "--model", embedder, *options).refused()
-    assert f"a.png: would be written for {photos / 'a.png'} and for {other / 'a.gif'}" in error
+    error = run("embed", other, "--model", embedder, *options).refused()
+    sources = f"{other / 'a.gif'} and for {other / 'a.gif.png'}"
+    assert f"a.gif.png: would be written for {sources}" in error
 
 
 def test_output_is_refused_when_a_file_is_in_its_way(

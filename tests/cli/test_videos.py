@@ -146,7 +146,7 @@ def test_pictures_are_meant_when_a_folder_holds_videos_too(
     shutil.copy(movies / "a.mp4", photos)
     done = run("detect", photos, "--model", pair96.detector, "--json")
     assert [Path(r["source"]).name for r in done.json["results"]] == ["a.png", "b.jpg", "c.webp"]
-    assert f"1 video left out, such as {photos / 'a.mp4'}" in done.err
+    assert f"1 file left out: 1 video, such as {photos / 'a.mp4'}" in done.err
 
 
 def test_only_the_rest_is_done_when_videos_go_on(

@@ -117,3 +117,20 @@ def test_workers_are_refused_when_there_are_none() -> None:
     work: Callable[[int], int] = abs
     with pytest.raises(UsageError, match="workers: expected 1 or more, got 0"):
         map_in_order(work, [1], workers=0)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+def test_lists_are_read_when_other_programs_wrote_them(
+    tree: Path, encoding: str, end: str, quote: str
+) -> None:
+    lines = (f"{quote}{name}{quote}{end}" for name in ("deep/c.png", "a b.png", "\xe9.png"))
+    Path("list.txt").write_bytes("".join(lines).encode(encoding))
+    assert names("@list.txt") == ["deep/c.png", "a b.png", "\xe9.png"]
+
+
+def test_quotes_stay_when_they_are_part_of_a_name(tree: Path) -> None:
+    Path("'q'").write_bytes(b"")
+    Path("list.txt").write_text("'q'\n")
+    assert names("@list.txt") == ["'q'"]

@@ -208,13 +208,18 @@ def test_own_endings_are_taken_when_asked_for(tmp_path: Path) -> None:
     assert names(found, tmp_path) == ["notes.txt", "sub/deep/d.tif"]
 
 
-def test_linked_folders_are_not_searched_when_in_a_folder(tmp_path: Path) -> None:
+def test_linked_folders_are_searched_once_when_in_a_folder(tmp_path: Path) -> None:
     folder = tree(tmp_path / "tree")
     (tmp_path / "album").mkdir()
     (tmp_path / "album" / "link").symlink_to(folder)
     (tmp_path / "album" / "x.png").symlink_to(folder / "b.png")
-    assert names(find_pictures(tmp_path / "album"), tmp_path) == ["album/x.png"]
-    assert len(find_pictures(tmp_path / "album" / "link")) == 6  # named, it is searched
+    (tmp_path / "album" / "again").symlink_to(folder)
+    (folder / "sub" / "up").symlink_to(tmp_path / "album")
+    found = names(find_pictures(tmp_path / "album"), tmp_path)
+    assert [name for name in found if name.startswith("album/link/")] == []
+    assert len(found) == 7
+    assert "album/again/sub/deep/d.tif" in found
+    assert "album/x.png" in found
 
 
 def test_sources_are_listed_once_when_named_in_several_ways(

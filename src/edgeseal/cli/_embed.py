@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseal.cli._shared._console import new_table, print_json, print_table
+from edgeseal.cli._shared._console import new_table, note, print_json, print_table
 from edgeseal.cli._shared._jsonl import JsonLinesOption, ResumeOption, lines_target
 from edgeseal.cli._shared._options import (
     JsonOption,
@@ -74,6 +74,13 @@ def embed(
     ] = None,
     workers: WorkersOption = None,
     recursive: RecursiveOption = True,
+    keep_folders: Annotated[
+        bool,
+        typer.Option(
+            "--keep-folders",
+            help="Put marked files in folders as their sources are; else only where names clash.",
+        ),
+    ] = False,
     json_lines: JsonLinesOption = None,
     resume: ResumeOption = False,
     codec: Annotated[
@@ -127,6 +134,7 @@ def embed(
         verify=verify,
         workers=workers,
         recursive=recursive,
+        keep_folders=keep_folders,
         json_lines=lines_target(json_lines, as_json=as_json),
         resume=resume,
         overwrite=overwrite,
@@ -140,6 +148,8 @@ def embed(
         print_json("embed", found.to_json())
     elif found.failed < len(found.results):
         _show(found)
+    if json_lines is not None:
+        note(f"{found.total - found.failed} of {found.total} {found.kind} marked")
     exit_after_pictures(found.failed, found.total, what=found.kind, unread=found.unread)
 
 

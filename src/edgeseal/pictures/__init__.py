@@ -4,6 +4,7 @@ from edgeseal.pictures._coding import Quality
 from edgeseal.pictures._folder import (
     PICTURE_SUFFIXES,
     find_pictures,
+    picture_suffixes,
 )
 from edgeseal.pictures._psnr import psnr_db
 from edgeseal.pictures._read_image import (
@@ -42,6 +43,7 @@ __all__ = [
     "list_files",
     "list_pictures",
     "map_in_order",
+    "picture_suffixes",
     "psnr_db",
     "read_image",
     "resize",

@@ -21,15 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from edgeseal._extras import install_command
 from edgeseal.errors import FileError, ImageError
 from edgeseal.pictures._coding import read_coding
 from edgeseal.pictures._decoded import Picture, copy_pixels
+from edgeseal.pictures._plugins import PLUGIN_SUFFIXES, plugin_suffixes, register_plugins
 from edgeseal.pictures._png16 import is_deep, read_deep
 from edgeseal.pictures.metadata import read_metadata
+from edgeseal.pictures.metadata._png import without_large_texts
 
 __all__ = [
     "MAX_PIXELS",
     "ImageInput",
+    "check_frames",
     "check_header",
     "decode_opened",
     "is_encoded",
@@ -54,17 +58,18 @@ ImageInput: TypeAlias = EncodedImage | Image.Image | NDArray[Any]
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _VECTOR_FORMATS = ("EPS", "WMF")  # Pillow hands these to other programs
-_SEVERAL_VIEWS = ("MPO",)  # one picture with previews or a second eye's view, no animation
+_SEVERAL_VIEWS = ("MPO", "PSD")  # with previews, a second eye's view or layers: no animation
 _NAMELESS = "the picture"
 _pillow_limit = threading.Lock()
 
 
-def read_image(image: ImageInput) -> NDArray[np.float32]:
+def read_image(image: ImageInput, *, one_frame: bool = False) -> NDArray[np.float32]:
     """Read a picture.
 
     Args:
         image: a path, bytes, a file, a PIL image or an array; see :data:`ImageInput`. Transparency
             is ignored.
+        one_frame: whether to refuse animations and documents of several pages.
 
     Returns:
         float32 [H, W, 3], RGB, 0..1.
@@ -74,7 +79,7 @@ def read_image(image: ImageInput) -> NDArray[np.float32]:
         ImageError: it is no picture, cut short, larger than :data:`MAX_PIXELS`, or an array of the
             wrong shape, type or range.
     """
-    return read_picture(image).rgb()
+    return read_picture(image, one_frame=one_frame).rgb()
 
 
 def read_picture(image: ImageInput, *, one_frame: bool = False) -> Picture:
@@ -133,6 +138,7 @@ def opened(source: EncodedImage) -> Iterator[tuple[Image.Image, IO[bytes], str]]
         except UnidentifiedImageError as error:
             raise ImageError(
                 f"{path}: not a picture in a format that Pillow reads; convert it to PNG or JPEG"
+                + _extra_for(path)
             ) from error
         except Exception as error:  # Pillow's readers raise whatever damaged headers lead them to
             raise unreadable(path, error) from error
@@ -154,6 +160,13 @@ def decode_opened(
         return replace(picture, coding=coding)
     picture = _decode(image, name, file, one_frame=one_frame)
     return replace(picture, is_owned=not picture.is_grey, coding=coding)
+
+
+def _extra_for(path: str) -> str:
+    """Return how to read a file that a plug-in reads, if it is one and there is none."""
+    suffix = Path(path).suffix.lower()
+    is_missing = suffix in PLUGIN_SUFFIXES and suffix not in plugin_suffixes()
+    return f", or read HEIC and JPEG XL with {install_command('formats')}" if is_missing else ""
 
 
 def _open_bytes(image: EncodedImage, name: str) -> IO[bytes]:
@@ -190,10 +203,16 @@ def _open(file: IO[bytes]) -> Image.Image:
     Pillow's limit is a module variable, lower than ours, and partly a mere warning; it is back
     before anything is decoded.
     """
+    file = without_large_texts(file)
     with _pillow_limit:
         before = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # warns above, raises at twice: both are refused
         try:
+            return Image.open(file)
+        except UnidentifiedImageError:
+            if not register_plugins():
+                raise
+            file.seek(0)
             return Image.open(file)
         finally:
             Image.MAX_IMAGE_PIXELS = before
@@ -205,7 +224,7 @@ def _decode(
     check_header(image, name)
     try:
         if one_frame:
-            _check_frames(image, name)
+            check_frames(image, name)
         image.load()
         metadata, turn = read_metadata(image, file), orientation(image)
         if turn != 1:
@@ -236,11 +255,16 @@ def check_header(image: Image.Image, name: str) -> None:
         raise ImageError(f"{name}: {image.format} is a drawing, no picture; render it to PNG first")
 
 
-def _check_frames(image: Image.Image, name: str) -> None:
+def check_frames(image: Image.Image, name: str) -> None:
+    """Refuse animations and documents of several pages.
+
+    Raises:
+        ImageError: it is one.
+    """
     frames = int(getattr(image, "n_frames", 1))
     if frames > 1 and image.format not in _SEVERAL_VIEWS:
         raise ImageError(
-            f"{name}: has {frames} frames, expected 1; save the one to mark by itself first"
+            f"{name}: has {frames} frames, expected 1; save the one that is meant by itself first"
         )
 
 
@@ -273,7 +297,7 @@ def _decode_deep(image: Image.Image, file: IO[bytes], name: str, *, one_frame: b
 
     try:
         if one_frame:
-            _check_frames(image, name)
+            check_frames(image, name)
         metadata, turn = read_metadata(image, file), orientation(image)
         pixels = turned(read_deep(open_again), turn)
     except ImageError:

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from edgeseal.errors import ImageError
 from edgeseal.pictures._decoded import copy_pixels
 from edgeseal.pictures._png16 import is_deep
 from edgeseal.pictures._read_image import (
     ImageInput,
+    check_frames,
     check_header,
     decode_opened,
     is_encoded,
@@ -45,13 +47,15 @@ def read_small(image: ImageInput, size: int, *, exact: bool = False) -> NDArray[
         float32 [size, size, 3], RGB, 0..1.
 
     Raises:
-        FileError, ImageError: the picture cannot be read.
+        FileError, ImageError: the picture cannot be read, or has several frames.
     """
     if is_encoded(image):
         with opened(image) as (picture, file, name):
             small = _read_plain(picture, name, size, exact=exact)
-            return decode_opened(picture, file, name).resized(size) if small is None else small
-    return read_picture(image).resized(size)
+            if small is not None:
+                return small
+            return decode_opened(picture, file, name, one_frame=True).resized(size)
+    return read_picture(image, one_frame=True).resized(size)
 
 
 def _read_plain(
@@ -65,9 +69,12 @@ def _read_plain(
     reduced = None if exact else image.draft(image.mode, (least, least))
     box: Any = None if reduced is None else reduced[1]  # where the picture ends, within a pixel
     try:
+        check_frames(image, name)
         image.load()
         turn = orientation(image)
         small = shrink_pixels(np.atleast_3d(copy_pixels(image)), size, box=box)
+    except ImageError:
+        raise
     except Exception as error:  # Pillow's decoders raise whatever damaged data leads them to
         raise unreadable(name, error) from error
     small /= np.float32(255)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
+import io
 import itertools
 import os
 import sys
@@ -14,7 +16,12 @@ import numpy as np
 from PIL import Image
 
 from edgeseal.errors import FileError
-from edgeseal.pictures._folder import PICTURE_SUFFIXES, find_pictures
+from edgeseal.pictures._folder import (
+    describe_kinds,
+    find_pictures,
+    picture_suffixes,
+    tell_kinds,
+)
 from edgeseal.pictures._read_image import ImageInput
 
 __all__ = ["find_sources", "given_pictures", "list_files", "list_pictures"]
@@ -28,8 +35,10 @@ def find_sources(
     names: Iterable[str | Path],
     *,
     recursive: bool = True,
-    suffixes: tuple[str, ...] = PICTURE_SUFFIXES,
+    suffixes: tuple[str, ...] | None = None,
     stdin: TextIO | None = None,
+    exclude: Path | None = None,
+    others: list[Path] | None = None,
 ) -> list[Path]:
     """List what is meant by names, each path once.
 
@@ -37,17 +46,22 @@ def find_sources(
         names: for each, what exists by that name comes first: a file, or a folder, which is
             searched. Else ``@LIST`` is a file of paths, one a line, ``-`` the same from stdin, and
             ``*``, ``?``, ``[...]`` and ``**`` make a pattern. Anything else stays in the list, so
-            that reading it reports what is wrong with it. Empty lines are left out; paths in lists
-            are relative to the working directory.
+            that reading it reports what is wrong with it. Empty lines are left out, and quotes
+            around a path; paths in lists are relative to the working directory.
         recursive: whether to search folders in folders.
-        suffixes: endings, in lower case, of the files to take from a folder.
+        suffixes: endings, in lower case, of the files to take from a folder; those of pictures if
+            None.
         stdin: what to read for ``-`` instead of the process's own.
+        exclude: a folder that is not searched where it lies in one that is, nor by patterns.
+        others: gets the files in folders that have other endings.
 
     Raises:
         FileError: a folder or list cannot be read, or a pattern fits nothing.
     """
-    paths = (path for name in names for path in _expanded(str(name), stdin))
-    found = find_pictures(paths, recursive=recursive, suffixes=suffixes)
+    paths = (path for name in names for path in _expanded(str(name), stdin, exclude))
+    found = find_pictures(
+        paths, recursive=recursive, suffixes=suffixes, exclude=exclude, others=others
+    )
     return list(dict.fromkeys(found))
 
 
@@ -55,26 +69,38 @@ def list_pictures(
     names: Iterable[str | Path],
     *,
     recursive: bool = True,
-    suffixes: tuple[str, ...] = PICTURE_SUFFIXES,
+    suffixes: tuple[str, ...] | None = None,
     kind: str = "pictures",
+    exclude: Path | None = None,
+    others: list[Path] | None = None,
 ) -> list[Path]:
     """Return the pictures that were named, those of folders, patterns and lists included.
 
     Args:
         names: what was named; see :func:`find_sources`.
         recursive: whether to search folders in folders.
-        suffixes: endings, in lower case, of the files to take from folders.
+        suffixes: endings, in lower case, of the files to take from folders; those of pictures if
+            None.
         kind: what messages call files of these endings.
+        exclude: a folder that is not searched where it lies in one that is.
+        others: gets the files in folders that have other endings.
 
     Raises:
         FileError: there are none, or a folder or list cannot be read.
     """
     names = list(names)
-    found = find_sources(names, recursive=recursive, suffixes=suffixes)
+    left: list[Path] = []
+    found = find_sources(
+        names, recursive=recursive, suffixes=suffixes, exclude=exclude, others=left
+    )
+    if others is not None:
+        others += left
     if not found:
-        listed = ", ".join(map(str, names))
+        listed, kinds = ", ".join(map(str, names)), tell_kinds(left)
+        endings = " ".join(picture_suffixes() if suffixes is None else suffixes)
         raise FileError(
-            f"{listed}: no {kind} in there; files with these endings are: {' '.join(suffixes)}"
+            f"{listed}: no {kind} in there; files with these endings are: {endings}"
+            + (f"; {describe_kinds(kinds)}" if kinds else "")
         )
     return found
 
@@ -82,7 +108,7 @@ def list_pictures(
 def given_pictures(
     images: ImageInput | Iterable[ImageInput],
     *,
-    suffixes: tuple[str, ...] = PICTURE_SUFFIXES,
+    suffixes: tuple[str, ...] | None = None,
     kind: str = "pictures",
 ) -> list[ImageInput]:
     """Return pictures that were given, one or many, with those of folders, patterns and lists.
@@ -110,7 +136,7 @@ def list_files(names: Iterable[str | Path]) -> list[Path]:
     return [Path(str(name)[1:]) for name in names if str(name).startswith(_LIST_MARK)]
 
 
-def _expanded(name: str, stdin: TextIO | None) -> Iterator[Path]:
+def _expanded(name: str, stdin: TextIO | None, exclude: Path | None) -> Iterator[Path]:
     if os.path.lexists(name):
         yield Path(name)
     elif name == _STDIN:
@@ -118,15 +144,21 @@ def _expanded(name: str, stdin: TextIO | None) -> Iterator[Path]:
     elif name.startswith(_LIST_MARK):
         yield from _list(Path(name[len(_LIST_MARK) :]))
     elif glob.has_magic(name):
-        yield from _matches(name)
+        left_out = None if exclude is None else exclude.resolve()
+        for path in _matches(name):
+            if left_out is None or not path.resolve().is_relative_to(left_out):
+                yield path
     else:
         yield Path(name)
 
 
 def _list(path: Path) -> list[Path]:
     try:
-        with path.open(encoding="utf-8", errors="surrogateescape") as file:
-            return list(_lines(file, str(path)))
+        with path.open("rb") as file:
+            is_wide = file.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # PowerShell's
+            encoding = "utf-16" if is_wide else "utf-8-sig"
+            text = io.TextIOWrapper(file, encoding=encoding, errors="surrogateescape")
+            return list(_lines(text, str(path)))
     except OSError as error:
         raise FileError(f"{path}: cannot read this list of pictures ({error.strerror})") from error
 
@@ -134,11 +166,18 @@ def _list(path: Path) -> list[Path]:
 def _lines(file: TextIO, name: str) -> Iterator[Path]:
     # a device may give one line without end
     for number, line in enumerate(iter(lambda: file.readline(_LONGEST), ""), start=1):
-        text = line.rstrip("\r\n")
+        text = _unquoted(line.rstrip("\r\n").removeprefix("\ufeff"))
         if "\0" in text or len(line) == _LONGEST:
             raise FileError(f"{name}, line {number}: is no path; expected a list, one path a line")
         if text.strip():
             yield Path(text)
+
+
+def _unquoted(text: str) -> str:
+    """Return a path without quotes around it, unless they are part of its name."""
+    bare = text.strip()
+    is_quoted = len(bare) > 2 and bare[0] == bare[-1] and bare[0] in "\"'"
+    return bare[1:-1] if is_quoted and not os.path.lexists(text) else text
 
 
 def _matches(pattern: str) -> list[Path]:

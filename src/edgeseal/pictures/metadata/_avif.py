@@ -1,4 +1,4 @@
-"""What an AVIF file has that Pillow cannot write (ISO/IEC 23000-22 and 14496-12)."""
+"""What an AVIF or HEIC file has that Pillow cannot write (ISO/IEC 23000-22 and 14496-12)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ __all__ = ["avif_extras"]
 _MOST = 1 << 20
 _KINDS = {
     b"tmap": "gain map",
+    b"aux:hdrgainmap": "gain map",
+    b"auxiliary:depth": "depth map",
     b"clli": "content light level (clli)",
     b"mdcv": "mastering display (mdcv)",
 }

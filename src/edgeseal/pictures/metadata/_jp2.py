@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from edgeseal.pictures.metadata._exif import EXIF_PREFIX
-from edgeseal.pictures.metadata._metadata import Block, Metadata
+from edgeseal.pictures.metadata._metadata import Metadata, Piece
 
 __all__ = ["read_jp2", "write_jp2"]
 
@@ -23,7 +23,7 @@ def read_jp2(file: IO[bytes]) -> Metadata:
     """Read the boxes of a file; a bare codestream has none."""
     exif = xmp = profile = b""
     dpi = None
-    blocks: list[Block] = []
+    blocks: list[Piece] = []
     dropped: list[str] = []
     size = file.seek(0, 2)
     for kind, start, end in _boxes(file, 0, size):
@@ -43,7 +43,7 @@ def read_jp2(file: IO[bytes]) -> Metadata:
             elif data.startswith(_C2PA) or (kind == b"jumb" and b"c2pa" in data):
                 dropped.append("C2PA manifest")
             else:
-                blocks.append(Block(kind, data, f"box {kind.decode().strip()}"))
+                blocks.append(Piece(kind, data, f"box {kind.decode().strip()}"))
     return Metadata(
         container="JPEG2000", exif=exif, icc_profile=profile, xmp=xmp, dpi=dpi, blocks=tuple(blocks)
     ).without(*dropped)

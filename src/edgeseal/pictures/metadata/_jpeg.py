@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from edgeseal.pictures.metadata._exif import EXIF_PREFIX
-from edgeseal.pictures.metadata._metadata import Block, Metadata
+from edgeseal.pictures.metadata._metadata import Metadata, Piece
 from edgeseal.pictures.metadata._tiff_tags import read_tags
 
 __all__ = ["read_jpeg", "write_jpeg"]
@@ -22,12 +22,21 @@ _MOST = 65533  # bytes in a segment
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _ICC = b"ICC_PROFILE\0"
+_JFIF, _JFXX = b"JFIF\0", b"JFXX\0"
+_JUMBF = b"JP"
+_COMMENTS = b""
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _MPF = b"MPF\0"
 _MP_ENTRIES = 0xB002
 _BLOCK_BYTES = 1 << 20
+# how segments begin that are taken apart; Adobe's only says how colours are coded
+_KNOWN = (
+    (_APP0, _JFIF), (_APP0, _JFXX), (_APP1, EXIF_PREFIX), (_APP1, _XMP), (_APP2, _ICC),
+    (_APP11, _JUMBF), (_APP13, _PHOTOSHOP), (_APP14, b"Adobe"),
+)  # fmt: skip
+_SINGLE = (_JFIF, EXIF_PREFIX, _XMP)
 _NAMES = {
-    b"JFXX": "JFIF thumbnail", _MORE_XMP: "extended XMP", _MPF: "index of pictures",
+    _MORE_XMP: "extended XMP", _MPF: "index of pictures",
     b"FPXR": "FlashPix data", b"urn:iso:std:iso:ts:21496": "gain map data", b"FLIR": "FLIR data",
     b"Ducky": "Ducky data",
 }  # fmt: skip
@@ -35,55 +44,35 @@ _NAMES = {
 
 def read_jpeg(file: IO[bytes]) -> Metadata:
     """Read the segments of a file."""
-    profile: dict[int, bytes] = {}
-    jumbf: defaultdict[bytes, list[bytes]] = defaultdict(list)
-    exif = xmp = photoshop = b""
-    comments: list[bytes] = []
-    blocks: list[Block] = []
-    dropped: list[str] = []
-    dpi = None
+    found: defaultdict[bytes, list[bytes]] = defaultdict(list)
+    blocks: list[Piece] = []
     index_place = 0
     for marker, data in _segments(file):
-        if marker == _APP0 and data.startswith(b"JFIF\0"):
-            dpi = _dpi(data)
-            if len(data) > 14 and data[12] * data[13]:
-                dropped.append("JFIF thumbnail")
-            blocks.append(Block(b"\xe0", data[:12].ljust(12, b"\0") + b"\0\0", "JFIF header"))
-        elif marker == _APP0 and data.startswith(b"JFXX\0"):
-            dropped.append("JFIF thumbnail")
-        elif marker == _APP1 and data.startswith(EXIF_PREFIX) and not exif:
-            exif = data[len(EXIF_PREFIX) :]
-        elif marker == _APP1 and data.startswith(_XMP) and not xmp:
-            xmp = data[len(_XMP) :]
-        elif marker == _APP2 and data.startswith(_ICC) and len(data) > 14:
-            profile[data[12]] = data[14:]
-        elif marker == _APP11 and data.startswith(b"JP"):
-            jumbf[data[2:4]].append(data)
-        elif marker == _APP13 and data.startswith(_PHOTOSHOP):
-            photoshop += data[len(_PHOTOSHOP) :]
+        start = next((one for of, one in _KNOWN if of == marker and data.startswith(one)), None)
+        if start is not None and not (start in _SINGLE and found[start]):
+            found[start].append(data[len(start) :])
         elif marker == _COMMENT:
-            comments.append(data)
-        elif marker == _APP14 and data.startswith(b"Adobe"):
-            continue  # says how colours are coded
+            found[_COMMENTS].append(data)
         elif _APP0 <= marker <= _LAST_APP:
-            blocks.append(Block(bytes([marker]), data, _name(marker, data)))
+            blocks.append(Piece(bytes([marker]), data, _name(marker, data)))
             if data.startswith(_MPF):
                 index_place = file.tell() - len(data) + len(_MPF)
-    for parts in jumbf.values():
-        if any(b"c2pa" in part for part in parts):
-            dropped.append("C2PA manifest")
-        else:
-            blocks += [Block(b"\xeb", part, "JUMBF data") for part in parts]
+    jumbf, dropped = _jumbf(found[_JUMBF])
+    headers = [data[:7].ljust(7, b"\0") for data in found[_JFIF]]
+    if found[_JFXX] or any(len(data) > 9 for data in found[_JFIF]):
+        dropped.append("JFIF thumbnail")
+    jfif = [Piece(b"\xe0", _JFIF + data + b"\0\0", "JFIF header") for data in headers]
+    profile = sorted((data[:1], data[2:]) for data in found[_ICC])
     tail_place, tail = _tail(file)
     return Metadata(
         container="JPEG",
-        exif=exif,
-        icc_profile=b"".join(part for _, part in sorted(profile.items())),
-        xmp=xmp,
-        photoshop=photoshop,
-        comments=tuple(comments),
-        dpi=dpi,
-        blocks=tuple(blocks),
+        exif=b"".join(found[EXIF_PREFIX]),
+        icc_profile=b"".join(part for _, part in profile),
+        xmp=b"".join(found[_XMP]),
+        photoshop=b"".join(found[_PHOTOSHOP]),
+        comments=tuple(found[_COMMENTS]),
+        dpi=_dpi(headers[0]) if headers else None,
+        blocks=(*jfif, *blocks, *jumbf),
         tail=tail,
         tail_place=tail_place - index_place,
     ).without(*dropped)
@@ -155,11 +144,22 @@ def _tail(file: IO[bytes]) -> tuple[int, bytes]:
     return base + len(data), b""
 
 
+def _jumbf(parts: list[bytes]) -> tuple[list[Piece], list[str]]:
+    """Return JUMBF's segments, which belong together by number, and what was removed of them."""
+    boxes: defaultdict[bytes, list[bytes]] = defaultdict(list)
+    for part in parts:
+        boxes[part[:2]].append(part)
+    signed = [number for number, box in boxes.items() if any(b"c2pa" in part for part in box)]
+    kept = [Piece(b"\xeb", _JUMBF + part, "JUMBF data") for part in parts if part[:2] not in signed]
+    return kept, ["C2PA manifest"] * bool(signed)
+
+
 def _dpi(jfif: bytes) -> tuple[float, float] | None:
-    if len(jfif) < 12 or jfif[7] not in (1, 2):
+    """Return dots per inch of a JFIF header, from its version on."""
+    unit, across, down = struct.unpack_from(">BHH", jfif, 2)
+    if unit not in (1, 2):
         return None
-    across, down = struct.unpack_from(">HH", jfif, 8)
-    factor = 1 if jfif[7] == 1 else 2.54
+    factor = 1 if unit == 1 else 2.54
     return (across * factor, down * factor) if across and down else None
 
 

@@ -9,11 +9,11 @@ from edgeseal.pictures.metadata._exif import true_exif
 from edgeseal.pictures.metadata._photoshop import true_resources
 from edgeseal.pictures.metadata._xmp import true_xmp
 
-__all__ = ["Block", "Metadata"]
+__all__ = ["Metadata", "Piece"]
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class Piece:
     """A piece of a file that only its own format can hold.
 
     Attributes:
@@ -55,7 +55,7 @@ class Metadata:
     comments: tuple[bytes, ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
     dpi: tuple[float, float] | None = None
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[Piece, ...] = ()
     tail: bytes = b""
     tail_place: int = 0
     dropped: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import zlib
@@ -10,10 +11,10 @@ from dataclasses import replace
 from typing import IO
 
 from edgeseal.pictures.metadata._exif import EXIF_PREFIX
-from edgeseal.pictures.metadata._metadata import Block, Metadata
+from edgeseal.pictures.metadata._metadata import Metadata, Piece
 from edgeseal.pictures.metadata._photoshop import resources_of
 
-__all__ = ["read_png", "write_chunk", "write_png"]
+__all__ = ["read_png", "without_large_texts", "write_chunk", "write_png"]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CODING = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iDOT")
@@ -25,7 +26,7 @@ _COLOUR = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI")
 _SAFE = (*_COLOUR, b"bKGD", b"eXIf")
 _XMP = b"XML:com.adobe.xmp"
 _RAW = re.compile(rb"Raw profile type (exif|APP1|xmp|iptc|8bim)\Z")
-_MOST = 1 << 26  # bytes of an unpacked text
+_PILLOWS_MOST = 1 << 20  # bytes of a text
 _INCH = 0.0254
 _BLOCK_BYTES = 1 << 20
 
@@ -33,7 +34,7 @@ _BLOCK_BYTES = 1 << 20
 def read_png(file: IO[bytes]) -> Metadata:
     """Read the chunks of a file."""
     metadata = Metadata(container="PNG")
-    blocks: list[Block] = []
+    blocks: list[Piece] = []
     dropped: list[str] = []
     depth, colour_type, palette = 8, 2, b""
     for kind, data in _chunks(file):
@@ -58,11 +59,11 @@ def read_png(file: IO[bytes]) -> Metadata:
             metadata = _with_text(metadata, kind, data, blocks, dropped)
         elif kind == b"bKGD":
             background = _background(data, depth, colour_type, palette)
-            blocks.append(Block(kind, background, "chunk bKGD"))
+            blocks.append(Piece(kind, background, "chunk bKGD"))
         elif kind not in _CODING:
             name = f"chunk {kind.decode('latin-1')}"
             if kind in _SAFE or kind[3:].islower():
-                blocks.append(Block(kind, data, name))
+                blocks.append(Piece(kind, data, name))
             else:  # its author says that it does not outlive a change of pixels
                 dropped.append(name)
             if kind == b"pHYs" and len(data) == 9 and data[8] == 1:
@@ -89,6 +90,30 @@ def write_png(encoded: IO[bytes], target: IO[bytes], metadata: Metadata) -> list
         for own, data in _new_chunks(metadata, is_grey=header[9] in (0, 4)):
             write_chunk(target, own, data)
     return []
+
+
+def without_large_texts(file: IO[bytes]) -> IO[bytes]:
+    """Return a PNG file without the texts that Pillow refuses for their size; else the same file.
+
+    They are read by :func:`read_png` all the same.
+    """
+    if file.read(8) != _SIGNATURE:
+        file.seek(0)
+        return file
+    large = [place for place, kind, data in _texts(file) if _is_large(kind, data)]
+    file.seek(0)
+    if not large:
+        return file
+    rest, start = io.BytesIO(), 0
+    for place in large:
+        file.seek(start)
+        rest.write(file.read(place - start))
+        file.seek(place)
+        start = place + 12 + int.from_bytes(file.read(4), "big")
+    file.seek(start)
+    rest.write(file.read())
+    rest.seek(0)
+    return rest
 
 
 def write_chunk(file: IO[bytes], kind: bytes, data: bytes) -> None:
@@ -124,7 +149,7 @@ def _new_chunks(metadata: Metadata, *, is_grey: bool) -> Iterator[tuple[bytes, b
 
 
 def _with_text(
-    metadata: Metadata, kind: bytes, data: bytes, blocks: list[Block], dropped: list[str]
+    metadata: Metadata, kind: bytes, data: bytes, blocks: list[Piece], dropped: list[str]
 ) -> Metadata:
     """Take a text: XMP and EXIF for themselves, a digest not at all, everything else as it is."""
     name, _, rest = data.partition(b"\0")
@@ -143,10 +168,28 @@ def _with_text(
     if name.lower() == b"signature" and re.fullmatch(rb"[0-9a-fA-F]{32,128}", rest.strip()):
         dropped.append("digest of the pixels (Signature)")
         return metadata
-    blocks.append(Block(kind, data, f"text {called}"))
+    blocks.append(Piece(kind, data, f"text {called}"))
     if kind != b"tEXt":
         return metadata
     return replace(metadata, texts=(*metadata.texts, (called, rest.decode("latin-1"))))
+
+
+def _texts(file: IO[bytes]) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield texts and profiles that are large or packed: where they are, their kind and content."""
+    while len(head := file.read(8)) == 8:
+        size, kind = struct.unpack(">I4s", head)
+        place = file.tell() - 8
+        if kind in (b"iTXt", b"zTXt", b"iCCP") or (kind == b"tEXt" and size > _PILLOWS_MOST):
+            yield place, kind, file.read(size)
+        file.seek(place + 12 + size)
+
+
+def _is_large(kind: bytes, data: bytes) -> bool:
+    rest = data.partition(b"\0")[2]
+    if kind == b"tEXt" or (kind == b"iTXt" and rest[:1] != b"\1"):
+        return len(data) > _PILLOWS_MOST
+    packed = rest[2:].split(b"\0", 2)[-1] if kind == b"iTXt" else rest[1:]
+    return len(_unpacked(packed, most=_PILLOWS_MOST + 1)) > _PILLOWS_MOST
 
 
 def _background(data: bytes, depth: int, colour_type: int, palette: bytes) -> bytes:
@@ -172,9 +215,9 @@ def _from_raw(text: bytes) -> bytes:
         return b""
 
 
-def _unpacked(data: bytes) -> bytes:
+def _unpacked(data: bytes, *, most: int = 1 << 26) -> bytes:
     try:
-        return zlib.decompressobj().decompress(data, _MOST)
+        return zlib.decompressobj().decompress(data, most)
     except zlib.error:
         return b""
 

@@ -56,8 +56,12 @@ def _of_pillow(image: Image.Image, file: IO[bytes] | None, kind: str) -> Metadat
     info: dict[Any, Any] = dict(image.info)
     dropped: list[str] = []
     problems: list[str] = []
-    if kind == "AVIF" and file is not None:
+    if kind in ("AVIF", "HEIF") and file is not None:
         dropped = avif_extras(file)
+    if len(info.get("sizes", ())) > 1:
+        dropped.append("other sizes of the icon")
+    if kind == "PSD":
+        dropped.append("layers")
     try:
         exif = image.getexif().tobytes() if "exif" not in info else info["exif"]
     except Exception as error:  # as above

@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import IO
 
 from edgeseal.pictures.metadata._exif import block_of
-from edgeseal.pictures.metadata._metadata import Block, Metadata
+from edgeseal.pictures.metadata._metadata import Metadata, Piece
 from edgeseal.pictures.metadata._photoshop import iptc_of, resources_of
 from edgeseal.pictures.metadata._tiff_tags import Directory, Tag, Tags, pack, read_tags
 
@@ -57,7 +57,7 @@ def read_tiff(file: IO[bytes]) -> Metadata:
         xmp=own.get(_XMP, b""),
         photoshop=photoshop,
         dpi=_dpi(tags),
-        blocks=(Block(b"IPTC", iptc, "IPTC tag"),) if iptc else (),
+        blocks=(Piece(b"IPTC", iptc, "IPTC tag"),) if iptc else (),
         problems=tuple(f"TIFF tags: {problem}" for problem in tags.problems),
     ).without(*dropped)
 

@@ -126,7 +126,8 @@ class _Reader:
             return found, end, 0
 
     def _tag(self, at: int) -> tuple[int, Tag]:
-        number, kind = struct.unpack(self.order + "HH", self.at(at, 4))
+        row = self.at(at, 20 if self.is_big else 12)
+        number, kind = struct.unpack_from(self.order + "HH", row)
         count = self.number(self.word, at + 4)
         if kind not in _SIZES:
             raise ValueError(f"({number}) has the unknown type {kind}")

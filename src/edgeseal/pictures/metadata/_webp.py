@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from edgeseal.pictures.metadata._exif import EXIF_PREFIX
-from edgeseal.pictures.metadata._metadata import Block, Metadata
+from edgeseal.pictures.metadata._metadata import Metadata, Piece
 
 __all__ = ["is_lossy", "read_webp", "write_webp"]
 
@@ -27,7 +27,7 @@ def is_lossy(file: IO[bytes]) -> bool:
 def read_webp(file: IO[bytes]) -> Metadata:
     """Read the chunks of a file."""
     found: dict[bytes, bytes] = {}
-    blocks: list[Block] = []
+    blocks: list[Piece] = []
     dropped: list[str] = []
     for kind, data in _chunks(file):
         if kind in _KNOWN:
@@ -37,7 +37,7 @@ def read_webp(file: IO[bytes]) -> Metadata:
         elif kind in _ANIMATION:
             dropped.append("animation")
         elif kind not in (*_PIXELS, b"VP8X"):
-            blocks.append(Block(kind, data, f"chunk {kind.decode('latin-1').strip()}"))
+            blocks.append(Piece(kind, data, f"chunk {kind.decode('latin-1').strip()}"))
     return Metadata(
         container="WEBP",
         exif=found.get(b"EXIF", b"").removeprefix(EXIF_PREFIX),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgeseal.data import photo_paths
 from edgeseal.errors import FileError, ModelError, UsageError
-from edgeseal.pictures import PICTURE_SUFFIXES, find_pictures, read_image
+from edgeseal.pictures import find_pictures, picture_suffixes, read_image
 from edgeseal.tflite.graph import Model, Tensor
 from edgeseal.tflite.inputs import PictureScale, known_scale, picture_input, picture_samples
 
@@ -100,7 +100,7 @@ def inputs_from(paths: Sequence[Path], *, seed: int = 0) -> CalibrationInputs:
     """
     found = tuple(dict.fromkeys(find_pictures(paths)))
     if not found:
-        names, endings = ", ".join(map(str, paths)), " ".join(PICTURE_SUFFIXES)
+        names, endings = ", ".join(map(str, paths)), " ".join(picture_suffixes())
         raise FileError(
             f"{names}: no pictures to calibrate with; files with these endings are: {endings}"
         )

@@ -111,9 +111,9 @@ def read_stored(path: Path, *, max_side: int) -> Stored:
         uint8 [H, W, 3], RGB.
 
     Raises:
-        FileError, ImageError: the picture cannot be read.
+        FileError, ImageError: the picture cannot be read, or has several frames.
     """
-    return to_stored(read_image(path), max_side)
+    return to_stored(read_image(path, one_frame=True), max_side)
 
 
 def draw_message(settings: EvaluationSettings, bits: int, checksum: str) -> Message:

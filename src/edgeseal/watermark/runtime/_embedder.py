@@ -20,6 +20,7 @@ from edgeseal.pictures._thumbnail import thumbnail_of
 from edgeseal.pictures.metadata import Metadata
 from edgeseal.watermark.runtime._attenuation_map import find_attenuation
 from edgeseal.watermark.runtime._blend import blend
+from edgeseal.watermark.runtime._doubt import doubt_of
 from edgeseal.watermark.runtime._frame import Stamp
 from edgeseal.watermark.runtime._message import Message, MessageInput, to_message
 from edgeseal.watermark.runtime._model_info import EMBEDDER, ModelInfo
@@ -41,6 +42,7 @@ class Embedding:
             after rounding; infinite if nothing changed.
         metadata: what else the source's file has, true of the marked picture.
         coding: how the source's file is compressed.
+        doubt: why the mark may not be read: too small, too narrow, too flat a picture; else None.
     """
 
     pixels: NDArray[Any]
@@ -48,6 +50,7 @@ class Embedding:
     psnr_db: float
     metadata: Metadata = field(default_factory=Metadata)
     coding: Coding = field(default_factory=Coding)
+    doubt: str | None = None
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -111,6 +114,7 @@ class Embedding:
             "psnr_db": self.psnr_db if math.isfinite(self.psnr_db) else None,
             "dropped": list(self.dropped),
             "unread": list(self.metadata.problems),
+            "doubt": self.doubt,
         }
 
 
@@ -172,7 +176,9 @@ class LiteRTEmbedder:
             is_turned=picture.orientation >= 5,
             thumbnail=lambda: thumbnail_of(marked),
         )
-        return Embedding(marked, parsed, psnr_db(squared_error), metadata, picture.coding)
+        ratio = psnr_db(squared_error)
+        doubt = doubt_of(marked, ratio, self.info.image_size)
+        return Embedding(marked, parsed, ratio, metadata, picture.coding, doubt)
 
     def embed_array(self, image: ImageInput, message: MessageInput) -> NDArray[Any]:
         """Mark a picture and keep its precision.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from PIL import Image
 
 from edgeseal._progress import Progress
 from edgeseal.errors import FileError, UsageError
-from edgeseal.pictures import PICTURE_SUFFIXES, ImageInput, list_files, list_pictures
+from edgeseal.pictures import ImageInput, list_files, list_pictures, picture_suffixes
+from edgeseal.pictures._folder import describe_kinds, tell_kinds
 from edgeseal.pictures._read_image import name_of
 from edgeseal.watermark.verbs._json_lines import JsonLines
 from edgeseal.watermark.video import VIDEO_SUFFIXES, is_video
@@ -57,11 +59,15 @@ class Batch:
         sources: pictures or videos, in the order that they were given.
         are_videos: which of both.
         lists: files of paths that were read to find them.
+        base: the folder that all of them that are files lie in.
+        left_out: files in folders that were passed over, by what they are.
     """
 
     sources: Sequence[ImageInput]
     are_videos: bool
     lists: tuple[Path, ...]
+    base: Path
+    left_out: Mapping[str, int]
 
     @property
     def paths(self) -> list[Path]:
@@ -85,10 +91,11 @@ def list_sources(
     for_videos: Mapping[str, object],
     for_pictures: Mapping[str, object],
     progress: Progress,
+    exclude: Path | None = None,
 ) -> Batch:
     """Return the pictures or videos that are meant.
 
-    Where folders or lists hold both, pictures are meant, and the number of videos is noted.
+    Where folders or lists hold both, pictures are meant. What is left out is noted.
 
     Args:
         sources: what was given.
@@ -96,26 +103,36 @@ def list_sources(
         for_videos: values of arguments that are for videos alone, by name; None and False if not
             given.
         for_pictures: likewise.
-        progress: hears how many videos are left out.
+        progress: hears how many files of which kinds are left out.
+        exclude: a folder that is not searched where it lies in one that is.
 
     Raises:
         FileError: there are none, or a folder or list cannot be read.
         UsageError: videos and others were named together, or an argument of the one for the other.
     """
     given = _listed(sources)
-    found = list(_found(given, recursive=recursive))
+    others: list[Path] = []
+    found = list(_found(given, recursive=recursive, exclude=exclude, others=others))
     videos = [source for source in found if _is_video(source)]
     if videos and len(videos) < len(found):
         found = [source for source in found if not _is_video(source)]
+        others += map(Path, videos)
         if any(map(_is_video, given)):
             raise UsageError(
                 f"{name_of(found[0]) or 'a picture'}: no video, but {videos[0]} is; give pictures "
                 "and videos in separate runs"
             )
-        count = f"{len(videos)} video{'s' * (len(videos) > 1)}"
-        progress.note(f"{count} left out, such as {videos[0]}; videos need a run of their own")
         videos = []
-    batch = Batch(found, bool(videos), tuple(list_files(filter(_is_name, given))))
+    kinds = tell_kinds(others)
+    if kinds:
+        progress.note(describe_kinds(kinds))
+    batch = Batch(
+        found,
+        bool(videos),
+        tuple(list_files(filter(_is_name, given))),
+        _base(given, found),
+        {kind: len(paths) for kind, paths in kinds.items()},
+    )
     foreign = for_pictures if videos else for_videos
     wrong = [name for name, value in foreign.items() if value is not None and value is not False]
     if wrong:
@@ -166,14 +183,35 @@ def note_done(left: int, batch: Batch, progress: Progress) -> None:
         progress.note(f"{total - left} of {total} {batch.kind} are done already")
 
 
-def _found(given: Iterable[ImageInput], *, recursive: bool) -> Iterator[ImageInput]:
+def _base(given: Iterable[ImageInput], found: Iterable[ImageInput]) -> Path:
+    """Return the folder that named folders and the files of all other names lie in."""
+    roots = [Path(source).absolute() for source in given if _is_name(source)]
+    folders = [root for root in roots if root.is_dir()]
+    names = (name_of(source) for source in found)
+    files = (Path(name).absolute() for name in names if name is not None)
+    loose = {file.parent for file in files if not any(map(file.is_relative_to, folders))}
+    places = [str(folder) for folder in {*folders, *loose}]
+    try:
+        return Path(os.path.commonpath(places)) if places else Path.cwd()
+    except ValueError:  # on several drives
+        return Path(places[0])
+
+
+def _found(
+    given: Iterable[ImageInput], *, recursive: bool, exclude: Path | None, others: list[Path]
+) -> Iterator[ImageInput]:
     """Yield what names mean, and everything else as it is."""
-    suffixes = (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)
+    suffixes = (*picture_suffixes(), *VIDEO_SUFFIXES)
     for is_name, run in itertools.groupby(given, _is_name):
         if is_name:
             names = [str(source) for source in run]
             yield from list_pictures(
-                names, recursive=recursive, suffixes=suffixes, kind="pictures or videos"
+                names,
+                recursive=recursive,
+                suffixes=suffixes,
+                kind="pictures or videos",
+                exclude=exclude,
+                others=others,
             )
         else:
             yield from run

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from edgeseal._files import check_apart, check_outputs, check_sources, output_folder
+from edgeseal._files import check_apart, check_outputs, check_sources, make_folder, output_folder
 from edgeseal._problems import Problems
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import FileError, UsageError
@@ -27,6 +27,7 @@ from edgeseal.watermark.runtime import (
 from edgeseal.watermark.verbs._batch import Batch, Sources, collect, list_sources, note_done
 from edgeseal.watermark.verbs._chosen_message import choose_message, fitted, is_random
 from edgeseal.watermark.verbs._json_lines import Lines
+from edgeseal.watermark.verbs._output_names import output_names
 from edgeseal.watermark.verbs._saving import PIXELS, Saving
 from edgeseal.watermark.verbs._verify import Verification, Verifier
 from edgeseal.watermark.video import Encoding, embed_video, is_video
@@ -86,6 +87,7 @@ class EmbeddingResults:
         total: number of sources that were worked on now.
         failed: number of those that could not be marked.
         unread: number of those whose file was written, but the mark is not read in it.
+        left_out: number of files in folders that were passed over, by what they are.
     """
 
     kind: str
@@ -94,6 +96,7 @@ class EmbeddingResults:
     total: int
     failed: int
     unread: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_good(self) -> bool:
@@ -104,7 +107,8 @@ class EmbeddingResults:
         """Return everything but pixels, for ``json.dumps``."""
         results = [outcome.to_json() for outcome in self.results]
         head = {"message": self.message.hex, "bits": len(self.message)}
-        return {**head, "results": results, "failed": self.failed, "unread": self.unread}
+        tail = {"failed": self.failed, "unread": self.unread, "left_out": dict(self.left_out)}
+        return {**head, "results": results, **tail}
 
     def __str__(self) -> str:
         """Return the message, a line for each of the first sources, and their number."""
@@ -140,6 +144,7 @@ def embed(
     verify: str | Path | None = None,
     workers: int | None = None,
     recursive: bool = True,
+    keep_folders: bool = False,
     json_lines: str | Path | TextIO | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -173,6 +178,8 @@ def embed(
         verify: a detector's ``.tflite`` file: reads each written file back, as the last step.
         workers: pictures at the same time; 1 unless given.
         recursive: whether to search folders in folders.
+        keep_folders: whether marked ones lie in folders as the sources do; if not, only where names
+            would fall together.
         json_lines: a file, or an open one, for each result as a line of JSON when it comes.
         resume: go on with such a file: leave out what it has as marked.
         overwrite: whether to replace files.
@@ -218,8 +225,9 @@ def embed(
                 "lossless": lossless,
             },
             progress=progress,
+            exclude=folder,
         )
-        jobs = list(_jobs(batch, folder, lossless=lossless))
+        jobs = list(_jobs(batch, folder, lossless=lossless, keep_folders=keep_folders))
         models = [Path(one) for one in (model, verify) if one is not None]
         _check_paths(jobs, [*models, *batch.lists], lines.file)
         if not resume:
@@ -239,7 +247,7 @@ def embed(
     with into, lines.open(head) as file:
         found = marking.outcomes(jobs, batch, workers or 1, progress)
         results, failed, unread = collect(found, batch.bar(len(jobs)), "embedding", file, progress)
-    return EmbeddingResults(batch.kind, fits, results, len(jobs), failed, unread)
+    return EmbeddingResults(batch.kind, fits, results, len(jobs), failed, unread, batch.left_out)
 
 
 _Facts = dict[str, Any]
@@ -274,6 +282,8 @@ class _Marking:
 
     def _reported(self, job: _Job, mark: _Mark) -> EmbeddingOutcome:
         try:
+            if job.path is not None:
+                make_folder(job.path.parent)
             facts, embedding = mark(job)
             verification = self._read_back(job)
         except FileError as error:
@@ -324,6 +334,8 @@ def _warning(
         found.append(f"was written, but the mark is not read in it ({right})")
     if facts["psnr_db"] is None:
         found.append("came out unchanged, so it carries no mark")
+    elif facts.get("doubt") and verification is None:
+        found.append(facts["doubt"])
     if facts.get("dropped"):
         found.append(f"left out {', '.join(facts['dropped'])}")
     if facts.get("low_bit_rate") and verification is None:
@@ -336,7 +348,9 @@ def _warning(
     return f"{path or 'the picture'}: {' and '.join(found)}" if found else None
 
 
-def _jobs(batch: Batch, folder: Path | None, *, lossless: bool) -> Iterator[_Job]:
+def _jobs(
+    batch: Batch, folder: Path | None, *, lossless: bool, keep_folders: bool
+) -> Iterator[_Job]:
     """Yield the sources with the files that are to be written.
 
     Raises:
@@ -344,12 +358,14 @@ def _jobs(batch: Batch, folder: Path | None, *, lossless: bool) -> Iterator[_Job
     """
     if batch.are_videos and folder is None:
         raise UsageError(f"{name_of(batch.sources[0])}: a marked video is a file; give `output`")
-    for number, source in enumerate(batch.sources, start=1):
-        name = name_of(source)
-        known = Path(name or f"picture-{number}.png")
-        suffix = known.suffix if batch.are_videos else save_suffix(known, lossless=lossless)
-        marked = known.stem + suffix
-        yield _Job(source, known if name else None, None if folder is None else folder / marked)
+    names = [name_of(source) for source in batch.sources]
+    known = [Path(name or f"picture-{number}.png") for number, name in enumerate(names, start=1)]
+    suffixes = [
+        path.suffix if batch.are_videos else save_suffix(path, lossless=lossless) for path in known
+    ]
+    places = output_names(known, suffixes, batch.base, keep_folders=keep_folders)
+    for source, name, path, place in zip(batch.sources, names, known, places, strict=True):
+        yield _Job(source, path if name else None, None if folder is None else folder / place)
 
 
 def _check_paths(jobs: Sequence[_Job], inputs: list[Path], lines: Path | None) -> None:
@@ -362,7 +378,7 @@ def _check_paths(jobs: Sequence[_Job], inputs: list[Path], lines: Path | None) -
 
 def _check_folder(jobs: Sequence[_Job], folder: Path | None, *, overwrite: bool) -> None:
     if folder is not None:
-        names = [job.path.name for job in jobs if job.path is not None]
+        names = [str(job.path.relative_to(folder)) for job in jobs if job.path is not None]
         check_outputs(folder, names, overwrite=overwrite)
 
 

@@ -15,7 +15,8 @@ from edgeseal._files import check_apart, check_outputs, listed
 from edgeseal._problems import Problems
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import EdgesealError
-from edgeseal.pictures import PICTURE_SUFFIXES, list_pictures
+from edgeseal.pictures import list_pictures
+from edgeseal.pictures._folder import describe_kinds, tell_kinds
 from edgeseal.tflite.benchmark import measure_interleaved
 from edgeseal.tflite.devices import find_devices
 from edgeseal.watermark.evaluate import (
@@ -194,7 +195,9 @@ def evaluate(
             frames=frames,
             device=device,
         )
-        pictures, more = (_sources(settings, listed(names)) for names in (images, unmarked))
+        pictures, more = (
+            _sources(settings, listed(names), progress) for names in (images, unmarked)
+        )
     problems.check()
     found = list(map(Path, models)) or [make_reference_pair(folder / _MODELS, progress)]
     detectors, writer = choose_models(found, None if embedder is None else Path(embedder), progress)
@@ -215,13 +218,19 @@ def _is_for_videos(settings: EvaluationSettings) -> bool:
     return any(attack.is_clip for attack in settings.attacks)
 
 
-def _sources(settings: EvaluationSettings, names: Sequence[str | Path]) -> list[Path]:
+def _sources(
+    settings: EvaluationSettings, names: Sequence[str | Path], progress: Progress
+) -> list[Path]:
     """Return the pictures that are named, or the videos where the attacks are for these."""
     if not names:
         return []
     if _is_for_videos(settings):
         return list_pictures(names, suffixes=VIDEO_SUFFIXES, kind="videos")
-    return list_pictures(names, suffixes=PICTURE_SUFFIXES)
+    others: list[Path] = []
+    found = list_pictures(names, others=others)
+    if others:
+        progress.note(describe_kinds(tell_kinds(others)))
+    return found
 
 
 def _evaluate(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from edgeseal.pictures import ImageInput, Quality
-from edgeseal.pictures._coding import AUTO
 from edgeseal.pictures._psnr import psnr_between
 from edgeseal.watermark.runtime import Embedding
 
@@ -28,9 +27,8 @@ class Saving:
     overwrite: bool
 
     def settings(self) -> dict[str, object]:
-        """Return what is not as usual, for JSON."""
-        usual = {"quality": AUTO, "lossless": False}
-        return {name: getattr(self, name) for name in usual if getattr(self, name) != usual[name]}
+        """Return what files depend on, for JSON."""
+        return {"quality": self.quality, "lossless": self.lossless}
 
     def save(self, embedding: Embedding, source: ImageInput, path: Path) -> dict[str, Any]:
         """Save a picture and return the facts, its PSNR read from the file where that differs.

@@ -1,0 +1,148 @@
+"""Damaged or huge metadata make no picture unreadable: it is marked, and what is lost is said."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgeseal.pictures.metadata._exif import true_exif
+from edgeseal.pictures.metadata._photoshop import true_resources
+from edgeseal.watermark.runtime import Embedding, LiteRTEmbedder, Message, load_embedder
+from pictures import containers as files
+
+MESSAGE = Message.random(24, seed=2)
+HUGE = files.XMP.replace(
+    b"<rdf:Description ", b"<!--" + b"x" * 10_000_000 + b"--><rdf:Description "
+)
+
+
+@pytest.fixture(scope="module")
+def embedder(pair: Any) -> LiteRTEmbedder:
+    return load_embedder(pair.embedder)
+
+
+def whole(photo: NDArray[np.uint8], kind: str, **options: Any) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(photo).save(data, kind, **options)
+    return data.getvalue()
+
+
+def extended(xmp: bytes) -> list[tuple[int, bytes]]:
+    """Return XMP as XMP's specification, part 3, puts what is too long for a segment of JPEG."""
+    name = b"0123456789ABCDEF0123456789ABCDEF"
+    main = b'<x xmpNote:HasExtendedXMP="' + name + b'"/>'
+    parts = [(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + main)]
+    for start in range(0, len(xmp), 65000):
+        head = name + struct.pack(">II", len(xmp), start)
+        body = b"http://ns.adobe.com/xmp/extension/\0" + head + xmp[start : start + 65000]
+        parts.append((0xE1, body))
+    return parts
+
+
+def test_extended_xmp_is_kept_when_it_has_ten_megabytes(
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    parts = extended(HUGE)
+    data = files.with_segments(whole(photo, "JPEG"), *parts)
+    assert embedder.embed(data, MESSAGE).save(tmp_path / "x.jpg").dropped == ()
+    found = [one for one in files.segments((tmp_path / "x.jpg").read_bytes()) if one[0] == 0xE1]
+    assert found == parts
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_xmp_of_png_is_kept_when_it_has_ten_megabytes(
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], tmp_path: Path, packed: bool
+) -> None:
+    text = b"\1\0\0\0" + zlib.compress(HUGE) if packed else b"\0\0\0\0" + HUGE
+    data = files.with_chunks(whole(photo, "PNG"), (b"iTXt", b"XML:com.adobe.xmp\0" + text))
+    embedder.embed(data, MESSAGE).save(tmp_path / "x.png")
+    found = dict(files.chunks((tmp_path / "x.png").read_bytes()))
+    assert found[b"iTXt"] == b"XML:com.adobe.xmp" + bytes(5) + HUGE
+
+
+def test_name_is_said_when_xmp_is_too_long_for_the_format(
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    text = b"XML:com.adobe.xmp" + bytes(5) + HUGE
+    marked = embedder.embed(files.with_chunks(whole(photo, "PNG"), (b"iTXt", text)), MESSAGE)
+    assert marked.save(tmp_path / "x.jpg").dropped == ("XMP (longer than JPEG holds)",)
+
+
+def damaged(name: str) -> list[tuple[int, bytes]]:
+    exif = files.exif_with_thumbnail(1, b"thumbnail")
+    wrong = bytearray(exif)
+    struct.pack_into(">I", wrong, 8 + 2 + 2 * 12 + 8, 0xFFFFFF)  # where the Exif directory is
+    struct.pack_into(">I", wrong, 46, 7)  # and the second one
+    return {
+        "EXIF with wrong places": [(0xE1, b"Exif\0\0" + bytes(wrong))],
+        "EXIF cut short": [(0xE1, b"Exif\0\0" + exif[:60])],
+        "EXIF that is none": [(0xE1, b"Exif\0\0" + b"no exif at all")],
+        "profile that is none": [(0xE2, b"ICC_PROFILE\0\1\1" + b"no profile")],
+        "resources cut short": [(0xED, b"Photoshop 3.0\0" + files.IPTC[:-8])],
+    }[name]
+
+
+SAID = {
+    "EXIF with wrong places": "EXIF: Exif points outside of the data",
+    "EXIF cut short": "EXIF: ",
+    "EXIF that is none": "EXIF is no TIFF structure",
+    "profile that is none": "colour profile: is none",
+    "resources cut short": "Photoshop resources: cut short",
+}
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("name", SAID)
+def test_picture_is_marked_and_damage_said_when_a_block_is_damaged(
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], tmp_path: Path, name: str
+) -> None:
+    data = files.with_segments(whole(photo, "JPEG"), *damaged(name))
+    marked = embedder.embed(data, MESSAGE)
+    saved = marked.save(tmp_path / "x.jpg")
+    assert any(SAID[name] in problem for problem in marked.metadata.problems)
+    assert marked.to_json()["unread"] == list(marked.metadata.problems)
+    found = files.segments((tmp_path / "x.jpg").read_bytes())
+    if name == "profile that is none":
+        assert saved.dropped == ("colour profile (damaged)",)
+    else:
+        assert damaged(name)[0][0] in dict(found), "it is copied as it was"
+
+
+@pytest.mark.parametrize("size", range(0, 140, 7))
+def test_exif_is_never_longer_than_it_was_when_it_is_cut(size: int) -> None:
+    block = files.exif_with_thumbnail(6, b"x" * 20)[:size]
+    edited, _, problems = true_exif(block, 10, 20, lambda: b"new")
+    assert len(edited) <= len(block)
+    assert problems or size >= 126  # all but the place of a third directory
+
+
+@pytest.mark.parametrize("size", range(len(files.IPTC)))
+def test_resources_stay_when_they_are_cut_short(size: int) -> None:
+    data = files.IPTC[:size]
+    kept, removed, problems = true_resources(data)
+    assert (kept, removed) == (data, [])
+    assert problems or size in (0, len(files.IPTC) - 1)
+
+
+def marked(embedder: LiteRTEmbedder, data: bytes) -> Embedding:
+    return embedder.embed(data, MESSAGE)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_pieces_before_damage_are_kept_when_a_file_ends_early(
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], kind: str
+) -> None:
+    data = whole(photo, kind, xmp=files.XMP) if kind == "WEBP" else whole(photo, kind)
+    if kind == "PNG":
+        data = files.with_chunks(data, (b"heLo", b"hello"))
+        assert marked(embedder, data[:-6]).metadata.blocks[0].data == b"hello"
+    else:
+        assert marked(embedder, data + b"XMP ").metadata.xmp == files.XMP
