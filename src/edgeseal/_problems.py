@@ -28,11 +28,11 @@ class Problems:
         """Keep a problem that is none of another function's."""
         self._found.append(UsageError(text))
 
-    def expect_at_least(self, least: int, **values: int | None) -> None:
-        """Collect each of the named arguments that is less; None is not given."""
+    def expect_at_least(self, least: int, **values: float | None) -> None:
+        """Collect each of the named arguments that is less, or no number; None is not given."""
         for name, value in values.items():
-            if value is not None and value < least:
-                self.add(f"`{name}`: expected {least} or more, got {value}")
+            if value is not None and not value >= least:
+                self.add(f"`{name}`: expected {least} or more, got {value:g}")
 
     def check(self) -> None:
         """Raise what was collected.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import json
@@ -217,11 +218,46 @@ def test_file_is_kept_when_it_holds_something_else(
     run: Run, detector: Path, photos: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "mine.txt"
-    for text in ("precious\n", '{"schema_version": 1, "command": "embed"}\n', "[]\n"):
+    for text in (
+        "precious\n",
+        "precious",
+        "1",
+        '{"schema_version": 1, "command": "embed"}\n',
+        '{"schema_version": 1, "command": "embed"}',
+        "[]\n",
+        "[" * 100_000,
+        "9" * 6000 + "\n",
+    ):
         out.write_text(text)
         options = ["--model", detector, "--jsonl", out, "--resume"]
         assert "mine.txt, line 1: is no result" in run("detect", photos, *options).refused()
         assert out.read_text() == text
+
+
+def test_second_run_is_refused_when_one_is_writing_the_file(
+    run: Run, detector: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    command = ["detect", photos, "--model", detector, "--jsonl", out]
+    assert run(*command).status == 0
+    before = out.read_bytes()
+    with out.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for option in ("--resume", "--overwrite"):
+            done = run(*command, option)
+            assert (done.status, done.out) == (2, "")
+            assert f"{out}: another run is writing it" in done.err
+    assert out.read_bytes() == before
+    assert run(*command, "--resume").status == 0
+
+
+def test_file_is_used_when_a_killed_run_left_it_empty(
+    run: Run, detector: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    out.touch()
+    assert run("detect", photos, "--model", detector, "--jsonl", out).status == 0
+    assert len(read_lines(out)) == 3
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -21,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if it was done and is good, 1 if a gate failed or some of the work could not be done, 2 if
         the command could not run.
     """
+    _open_streams()
+    if arguments is None and not os.environ.get("EDGESEAL_DEBUG") and not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries warn programmers, with lines of their sources
     try:
         # Imported here so that Ctrl-C in the first moments is answered in one line too.
         from typer.main import get_command
@@ -39,3 +44,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Error: this is a fault of edgeseal itself; please report it", file=sys.stderr)
         return _COULD_NOT_RUN
     return 0
+
+
+def _open_streams() -> None:
+    """Let standard streams that were closed lead nowhere.
+
+    The next files to be opened would get their numbers, and what native code prints.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)

@@ -114,7 +114,6 @@ TENSOR = ("graphs", "one", "tensors", "a")
         drop(*TENSOR, "channel_sum"),
         put(["a"], *TENSOR, "channel_low"),
         put(5.0, *TENSOR, "low"),  # above the largest
-        put(1e999, *TENSOR, "high"),
     ],
 )
 def test_model_error_says_damaged_when_a_field_is_wrong(
@@ -126,6 +125,16 @@ def test_model_error_says_damaged_when_a_field_is_wrong(
     damage(record)
     path.write_text(json.dumps(record))
     with pytest.raises(ModelError, match=r"ranges\.json: damaged ranges file .*; calibrate again"):
+        read_ranges(path)
+
+
+def test_model_error_says_so_when_a_number_is_infinite(tmp_path: Path) -> None:
+    path = tmp_path / "ranges.json"
+    write_ranges(ranges(), path)
+    record = json.loads(path.read_text())
+    put(1e999, *TENSOR, "high")(record)
+    path.write_text(json.dumps(record))
+    with pytest.raises(ModelError, match=r"ranges\.json: .*Infinity, which is no number of JSON"):
         read_ranges(path)
 
 

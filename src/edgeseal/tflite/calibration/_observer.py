@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from edgeseal._leftovers import scratch_folder
 from edgeseal._native import native_output_held_back
 from edgeseal.errors import ModelError, RuntimeRefusalError
 from edgeseal.tflite.calibration._calibration_inputs import CalibrationInputs
@@ -73,8 +73,8 @@ def observe_values(
     """
     if start >= len(inputs):
         return
-    with tempfile.TemporaryDirectory(prefix="edgeseal-") as folder:
-        runner = _Runner(model, tensors, Path(folder) / "observed.tflite")
+    with scratch_folder() as folder:
+        runner = _Runner(model, tensors, folder / "observed.tflite")
         for index in range(start, len(inputs)):
             for tensor, values in runner.run(inputs.arrays(index, model)):
                 visit(tensor, values)

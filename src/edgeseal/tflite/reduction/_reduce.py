@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import shlex
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgeseal._leftovers import scratch_folder
 from edgeseal.errors import ModelError, NothingToReduceError, UsageError
 from edgeseal.tflite.diagnosis import Finding, Node, Samples, check
 from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor, read_model
@@ -285,12 +285,11 @@ class _Job:
 
 @contextmanager
 def _job(path: Path, settings: ReduceSettings) -> Iterator[_Job]:
-    # Windows cannot delete files that are mapped
     with (
-        tempfile.TemporaryDirectory(prefix="edgeseal-", ignore_cleanup_errors=True) as folder,
+        scratch_folder() as folder,
         _prober(settings) as prober,
     ):
-        yield _Job(path, settings, prober, Workshop(Path(folder)))
+        yield _Job(path, settings, prober, Workshop(folder))
 
 
 def _pair_source(job: _Job, reference: Model, against: Path, values: ValuesOf) -> PairSource:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeseal._leftovers import scratch_folder
 from edgeseal.tflite.devices import MOST_NSR, DeviceResult
 from edgeseal.tflite.diagnosis import CheckReport, Finding, Level, Node, Samples, check
 from edgeseal.tflite.graph import Model, Part, check_ends, output_parts, read_model, write_model
@@ -164,10 +164,10 @@ def repair(
     other = None if companion is None else read_model(companion)
     if other is not None:
         check_ends(other, model, reference_name=companion, candidate_name=path)
-    with tempfile.TemporaryDirectory(prefix="edgeseal-") as folder:
+    with scratch_folder() as folder:
         runs = complete(model, samples, seed, prober.trial_limit_bytes)
         trial = _Trial(prober, runs, samples, seed)
-        session = _Session(model, path, trial, Path(folder))
+        session = _Session(model, path, trial, folder)
         session.mend_all(prefer)
         if judge is not None:
             session.mend_for(judge)

@@ -8,10 +8,10 @@ import importlib.util
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgeseal._leftovers import scratch_folder
 from edgeseal.errors import MissingExtraError, ModelError, ProbeError, UsageError
 from edgeseal.tflite.diagnosis import Node
 from edgeseal.tflite.graph import Model, Operator, find_modules, read_model, write_model
@@ -59,8 +59,8 @@ def assess_ethos_u85(model: Model, *, macs: int, timeout_s: float) -> TargetRepo
         raise MissingExtraError("edgeseal check --target ethos-u85", "npu")
     # tensors are named by their position, so that the compiler's words name one node each
     copy = cut_function(model.main).model
-    with tempfile.TemporaryDirectory(prefix="edgeseal-vela-") as name:
-        folder = Path(name)
+    with scratch_folder() as name:
+        folder = name
         write_model(copy, folder / "model.tflite")
         said = _compile(folder, f"ethos-u85-{macs}", timeout_s)
         compiled = read_model(folder / "model_vela.tflite")

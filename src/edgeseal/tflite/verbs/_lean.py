@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgeseal._files import check_apart, check_output
+from edgeseal._leftovers import scratch_folder
 from edgeseal._progress import SILENT, Progress
 from edgeseal.tflite.graph import read_model, write_model
 from edgeseal.tflite.probe import Prober
@@ -109,11 +109,11 @@ def lean(
     check_output(output, overwrite=overwrite)
     changes = tuple(make_lean(model))
     with (
-        tempfile.TemporaryDirectory() as folder,
+        scratch_folder() as folder,
         progress.busy(f"comparing {source.name} before and after"),
         Prober(timeout_s=timeout_s) as prober,
     ):
-        trial = Path(folder) / "lean.tflite"
+        trial = folder / "lean.tflite"
         write_model(model, trial)
         same = compare_outputs((source, before), (trial, model), prober, seed=seed)
     size_bytes = None

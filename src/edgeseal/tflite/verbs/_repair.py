@@ -151,8 +151,8 @@ def repair(
         judge = None
         if asked is not None:
             examiner = Examiner(model, file, prober, pictures=pictures, seed=seed)
-            session = DeviceSession(asked, timeout_s=device_limit_s(timeout_s))
-            stack.enter_context(session)
+            limit_s = device_limit_s(timeout_s)
+            session = stack.enter_context(DeviceSession(asked, timeout_s=limit_s))
             judge = partial(
                 examiner.examine, session=session, progress=lambda what: say(f"{text}: {what}")
             )
@@ -166,9 +166,8 @@ def repair(
             seed=seed,
             judge=judge,
         )
-    before_bytes = source.stat().st_size
     write_model(result.model, output, overwrite=overwrite)
-    return RepairedFile(source, output, before_bytes, output.stat().st_size, result)
+    return RepairedFile(source, output, source.stat().st_size, output.stat().st_size, result)
 
 
 def _unmended_record(item: Unmended) -> dict[str, object]:

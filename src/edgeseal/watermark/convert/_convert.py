@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import importlib.metadata
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgeseal._leftovers import scratch_folder
 from edgeseal.data import photo_paths
 from edgeseal.errors import ConversionError
 from edgeseal.pictures import read_image, resize
@@ -110,8 +110,8 @@ def convert_part(loaded: LoadedPart, *, include_attenuation: bool = False) -> Co
     lean(model)
     info = describe(model, loaded, recipe="float32")
     part, what = loaded.part, f"{loaded.card.name} {loaded.part.value}"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "converted.tflite"
+    with scratch_folder() as folder:
+        path = folder / "converted.tflite"
         write_model(model, path)
         # Constants in a file instead of in PyTorch's memory, which the runtime's copy can take.
         model = read_model(path)

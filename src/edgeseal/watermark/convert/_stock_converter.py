@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from edgeseal._leftovers import scratch_folder
 from edgeseal._native import native_output_held_back
 from edgeseal.errors import MissingExtraError
 from edgeseal.tflite.graph import Model, read_model
@@ -27,9 +26,9 @@ def to_litert(module: nn.Module, sample: Sequence[Tensor]) -> Model:
     Raises:
         MissingExtraError: litert-torch is not installed.
     """
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with scratch_folder() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        path = Path(folder) / "raw.tflite"
+        path = folder / "raw.tflite"
         with native_output_held_back(stdout=True, show_on_failure=True):
             _litert_torch().convert(module, tuple(sample)).export(str(path))
         return read_model(path)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseal._files import make_folder, replacing
+from edgeseal._files import make_folder, replacing, write_text
 from edgeseal.data import photo_paths
 from edgeseal.pictures import read_image
 from edgeseal.tflite.benchmark import measure_interleaved
@@ -77,10 +77,9 @@ def run_demo(folder: Path, *, report: Report) -> DemoResult:
     rows = _compare(detector, files, pictures, report)
     versions = {name: importlib.metadata.version(name) for name in _VERSIONS}
     result = DemoResult(rows, psnr_db, versions)
-    with replacing(folder / _RESULTS, overwrite=True) as temporary:
-        temporary.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
-    with replacing(folder / _TABLE, overwrite=True) as temporary:
-        temporary.write_text(result.markdown(), encoding="utf-8")
+    text = json.dumps(result.to_json(), indent=1) + "\n"
+    write_text(folder / _RESULTS, text, overwrite=True)
+    write_text(folder / _TABLE, result.markdown(), overwrite=True)
     return result
 
 

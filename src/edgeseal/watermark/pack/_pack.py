@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.resources
 import json
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal._files import check_new_folder, sha256_of
+from edgeseal._leftovers import scratch_folder
 from edgeseal._progress import SILENT, Progress
 from edgeseal._version import __version__
 from edgeseal.data import attribution, photo_paths
@@ -143,9 +143,9 @@ def pack(
     infos = [read_info(read_model(path), source=str(path)) for path in paths]
     with (
         progress.busy(f"packing {folder.name}"),
-        tempfile.TemporaryDirectory(dir=folder.parent, prefix=".edgeseal-") as name,
+        scratch_folder(folder.parent) as scratch,
     ):
-        draft = Path(name) / "pack"
+        draft = scratch / "pack"
         packed = _write(draft, folder, paths, infos, photos)
         _write_sums(draft)
         files = [path for path in draft.rglob("*") if path.is_file()]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseal._leftovers import scratch_folder
 from edgeseal._progress import SILENT, Progress
 from edgeseal.data import photo_paths
 from edgeseal.errors import UsageError
@@ -123,7 +123,7 @@ def bench(
         say = stack.enter_context(progress.busy("measuring"))
         more: list[Engine] = []
         if source is not None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgeseal-")))
+            folder = stack.enter_context(scratch_folder())
             more = source.engines(peers, folder, calibration, threads, seed, say)
         return bencher.run(pictures, draws, judge, say, more)
 

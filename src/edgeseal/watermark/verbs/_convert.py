@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeseal._files import check_apart, check_output, check_outputs, listed, output_folder
+from edgeseal._leftovers import scratch_folder
 from edgeseal._problems import Problems
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import ModelError, UsageError
@@ -232,10 +232,10 @@ class _Writing:
 
         with self.progress.busy(f"converting the {loaded.part.value} of {loaded.card.name}"):
             conversion = convert_part(loaded, include_attenuation=is_attenuated)
-        with tempfile.TemporaryDirectory() as scratch:
+        with scratch_folder() as scratch:
             reference = None
             if loaded.part is Part.EMBEDDER and not all(r.is_float32 for r in self.recipes):
-                reference = Path(scratch) / "float32.tflite"
+                reference = scratch / "float32.tflite"
                 write_model(conversion.model, reference)
             with self.source.opened(conversion.model, self.recipes, self.progress) as calibration:
                 for recipe in self.recipes:

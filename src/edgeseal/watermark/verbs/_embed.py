@@ -198,20 +198,15 @@ def embed(
         RuntimeRefusalError: LiteRT cannot prepare or run the model.
     """
     encoding = Encoding(codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt)
+    saving = Saving(quality, lossless, overwrite)
     folder = None if output is None else Path(output)
-    lines = Lines(json_lines, resume, overwrite)
-    problems = Problems()
+    lines, problems = Lines(json_lines, resume, overwrite), Problems()
     with problems.collected():
         wanted = choose_message(
             message=message, text=text, number=number, digits=digits, bits=bits, seed=seed
         )
-    if resume and is_random(message) and seed is None:
-        problems.add("`resume` needs the same message again; give `seed` with a random one")
-    if verify is not None and folder is None:
-        problems.add("`verify` reads files back; give `output`")
-    problems.expect_at_least(1, workers=workers)
-    with problems.collected():
-        check_quality(quality)
+    needs_seed = resume and is_random(message) and seed is None
+    _check_choices(problems, needs_seed, verify is not None and folder is None, workers, quality)
     with problems.collected():
         lines.check()
     with problems.collected():
@@ -219,25 +214,19 @@ def embed(
             sources,
             recursive=recursive,
             for_videos=asdict(encoding),
-            for_pictures={
-                "workers": workers,
-                "quality": None if quality == AUTO else quality,
-                "lossless": lossless,
-            },
+            for_pictures={"workers": workers, **saving.settings()},
             progress=progress,
             exclude=folder,
         )
         jobs = list(_jobs(batch, folder, lossless=lossless, keep_folders=keep_folders))
         models = [Path(one) for one in (model, verify) if one is not None]
         _check_paths(jobs, [*models, *batch.lists], lines.file)
-        if not resume:
-            _check_folder(jobs, folder, overwrite=overwrite)
+        _check_folder([] if resume else jobs, folder, overwrite=overwrite)
     problems.check()
     threads = (os.cpu_count() or 1) if batch.are_videos else 1
     embedder = load_embedder(model, threads=threads)
     fits = fitted(wanted, embedder.info.bits, seed=seed)
     verifier = None if verify is None else Verifier.load(verify, wanted, fits, threads=threads)
-    saving = Saving(quality, lossless, overwrite)
     marking = _Marking(embedder, fits, encoding, saving, verifier)
     head = lines.head("embed", Path(model), marking.settings(folder, of_videos=batch.are_videos))
     jobs = _left_over(jobs, lines.done(head))
@@ -248,6 +237,19 @@ def embed(
         found = marking.outcomes(jobs, batch, workers or 1, progress)
         results, failed, unread = collect(found, batch.bar(len(jobs)), "embedding", file, progress)
     return EmbeddingResults(batch.kind, fits, results, len(jobs), failed, unread, batch.left_out)
+
+
+def _check_choices(
+    problems: Problems, needs_seed: bool, needs_output: bool, workers: int | None, quality: Quality
+) -> None:
+    """Note what contradicts each other or is out of range."""
+    if needs_seed:
+        problems.add("`resume` needs the same message again; give `seed` with a random one")
+    if needs_output:
+        problems.add("`verify` reads files back; give `output`")
+    problems.expect_at_least(1, workers=workers)
+    with problems.collected():
+        check_quality(quality)
 
 
 _Facts = dict[str, Any]

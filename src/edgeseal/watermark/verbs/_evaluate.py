@@ -168,19 +168,14 @@ def evaluate(
         MissingExtraError: the extra for evaluation, or that of an engine, is not installed.
     """
     require_evaluation("edgeseal evaluate")
-    folder, models = Path(output), listed(models)
-    problems = Problems()
+    folder, models, problems = Path(output), listed(models), Problems()
     problems.expect_at_least(1, workers=workers)
+    problems.expect_at_least(0, max_drop=max_drop)
     if device is not None:
-        with problems.collected():
-            find_devices([device])
-        if workers is not None and workers > 1:
-            problems.add("`workers`: a device is asked in one process; leave it out")
+        _check_device(problems, device, workers)
         workers, timed, layered = 1, False, False
     with problems.collected():
         check_outputs(folder, (_PAGE, _DATA), overwrite=overwrite)
-    if not max_drop >= 0:
-        problems.add(f"`max_drop`: expected 0 or more, got {max_drop:g}")
     with problems.collected():
         check_apart([*models, embedder, attacks, baseline], [folder / _PAGE, folder / _DATA])
         earlier = None if baseline is None else read_report(Path(baseline))
@@ -195,9 +190,8 @@ def evaluate(
             frames=frames,
             device=device,
         )
-        pictures, more = (
-            _sources(settings, listed(names), progress) for names in (images, unmarked)
-        )
+        pictures = _sources(settings, listed(images), progress)
+        more = _sources(settings, listed(unmarked), progress)
     problems.check()
     found = list(map(Path, models)) or [make_reference_pair(folder / _MODELS, progress)]
     detectors, writer = choose_models(found, None if embedder is None else Path(embedder), progress)
@@ -205,13 +199,21 @@ def evaluate(
     if earlier is not None:
         check_baseline(earlier, plan, max_drop=max_drop)
     report = _evaluate(plan, folder, workers, command, progress)
-    speeds = tuple(_time(plan, progress)) if timed else ()
-    layers = tuple(_find_layers(plan, report, progress)) if layered else ()
-    report = dataclasses.replace(report, speeds=speeds, layers=layers)
+    if timed:
+        report = dataclasses.replace(report, speeds=tuple(_time(plan, progress)))
+    if layered:
+        report = dataclasses.replace(report, layers=tuple(_find_layers(plan, report, progress)))
     changes = () if earlier is None else compare_with_baseline(report, earlier, max_drop=max_drop)
     with progress.busy("writing the report"):
         _write(plan, report, changes, folder, overwrite=overwrite)
     return EvaluationResult(folder / _PAGE, report, changes)
+
+
+def _check_device(problems: Problems, device: str, workers: int | None) -> None:
+    with problems.collected():
+        find_devices([device])
+    if workers is not None and workers > 1:
+        problems.add("`workers`: a device is asked in one process; leave it out")
 
 
 def _is_for_videos(settings: EvaluationSettings) -> bool:

@@ -11,6 +11,7 @@ from typing import IO, Any, TextIO
 
 from edgeseal._documents import DocumentError, parse_json
 from edgeseal._files import check_output, sha256_of
+from edgeseal._leftovers import try_lock
 from edgeseal._version import SCHEMA_VERSION
 from edgeseal.errors import FileError, OutputExistsError, UsageError
 
@@ -28,6 +29,11 @@ class JsonLines:
         self.head = head
         self._open = open_file
         self._file: IO[str] | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the file has lost what was in it, or got a result."""
+        return self._file is not None
 
     def begin(self) -> IO[str]:
         """Open the file, unless that was done; before the first result it is left alone."""
@@ -99,8 +105,9 @@ class Lines:
                     "`resume` needs the file of an earlier run; give `json_lines` FILE"
                 )
             return
+        is_empty = self.file.is_file() and not self.file.stat().st_size  # of a run that was killed
         try:
-            check_output(self.file, overwrite=self.overwrite or self.resume)
+            check_output(self.file, overwrite=self.overwrite or self.resume or is_empty)
         except OutputExistsError as error:
             raise OutputExistsError(f"{error}, or `resume` to go on with it") from error
 
@@ -121,20 +128,38 @@ class Lines:
             return
         self.check()
         path = Path(self.target)
-        size = _read(path, head)[1] if self.resume and path.exists() else 0
+        is_new = not path.exists()
         try:
-            with contextlib.ExitStack() as stack:
+            with path.open("a", encoding="utf-8") as file:
+                _lock(file, path)
+                size = _read(path, head)[1] if self.resume else 0
 
-                def open_file() -> IO[str]:
-                    file = stack.enter_context(path.open("a", encoding="utf-8"))
+                def emptied() -> IO[str]:
                     file.truncate(size)  # also what an interruption left of a line
                     return file
 
-                lines = JsonLines(head, open_file)
-                yield lines
+                lines = JsonLines(head, emptied)
+                try:
+                    yield lines
+                except BaseException:
+                    if is_new and not lines.has_begun:
+                        path.unlink(missing_ok=True)
+                    raise
                 lines.begin()  # without any result, too, there is a file
         except OSError as error:
             raise FileError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _lock(file: IO[str], path: Path) -> None:
+    """Keep other runs from writing the file as long as it is open; without effect on Windows.
+
+    Raises:
+        FileError: another run is at it.
+    """
+    if try_lock(file.fileno()) is False:
+        raise FileError(
+            f"{path}: another run is writing it; wait until that has ended, or give another file"
+        )
 
 
 def _read(path: Path, head: Mapping[str, Any]) -> tuple[frozenset[str], int]:
@@ -144,7 +169,7 @@ def _read(path: Path, head: Mapping[str, Any]) -> tuple[frozenset[str], int]:
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                if not line.endswith(b"\n"):
+                if not line.endswith(b"\n") and _may_be_left_over(line, head):
                     break
                 record = _checked(line, head, f"{path}, line {number}")
                 size_bytes += len(line)
@@ -153,6 +178,13 @@ def _read(path: Path, head: Mapping[str, Any]) -> tuple[frozenset[str], int]:
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror})") from error
     return frozenset(done), size_bytes
+
+
+def _may_be_left_over(line: bytes, head: Mapping[str, Any]) -> bool:
+    """Whether a last line without an end may be what an interruption left of a result."""
+    first = {name: head[name] for name in list(head)[:2]}
+    opening = json.dumps(first).removesuffix("}").encode() + b", "
+    return line.startswith(opening) or opening.startswith(line)
 
 
 def _checked(line: bytes, head: Mapping[str, Any], where: str) -> dict[str, Any]:

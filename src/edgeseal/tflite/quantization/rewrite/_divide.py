@@ -289,6 +289,8 @@ def _channels(divisor: Float, tensor: Tensor) -> Float | None:
     divisor = _compressed(divisor)
     if divisor.size != divisor.shape[-1] or not tensor.shape:
         return None
+    if divisor.size not in (1, tensor.shape[-1]):  # an operator on the way changed their number
+        return None
     return np.broadcast_to(divisor.reshape(-1), (tensor.shape[-1],)).astype(np.float32)
 
 
