@@ -375,7 +375,7 @@ def test_refusal_is_plain_when_arguments_are_wrong(
         ("--max-side", "3"): "longest side: expected 16 or more",
         ("--message", "zz"): "is no hexadecimal digit",
         ("--max-drop", "-1"): "--max-drop: expected 0 or more, got -1",
-        ("--baseline", empty): "cannot be read",
+        ("--baseline", empty): "is a folder; give a file",
     }.items():
         done = run("evaluate", converted, "--images", photos, "-o", output, *options)
         assert message in done.refused()

@@ -214,7 +214,7 @@ def embed(
             sources,
             recursive=recursive,
             for_videos=asdict(encoding),
-            for_pictures={"workers": workers, **saving.settings()},
+            for_pictures={"workers": workers, "quality": quality != AUTO, "lossless": lossless},
             progress=progress,
             exclude=folder,
         )
