@@ -12,6 +12,7 @@ import graphs
 from edgeseal.tflite.calibration import Calibration, bundled_inputs
 from edgeseal.tflite.graph import Model, Operator, Tensor, new_operator
 from edgeseal.tflite.quantization._weighted_layers import weighted_layers
+from edgeseal.tflite.quantization.rewrite._divide import Division
 from edgeseal.tflite.quantization.rewrite._equalize import equalize
 
 SIZE, CHANNELS = 8, 12
@@ -212,6 +213,23 @@ def test_layer_keeps_its_rows_when_its_activation_is_no_multiple(activation: int
     weights = maker.inputs[1]
     assert equalize(model.main, list(weighted_layers(model.main))[-2:], None) == 0
     assert maker.inputs[1] is weights
+
+
+@pytest.mark.parametrize("kind", ["PAD", "MIRROR_PAD"])
+@pytest.mark.parametrize("is_before", [True, False])
+def test_nothing_is_divided_when_an_operator_changes_the_number_of_channels(
+    kind: str, is_before: bool
+) -> None:
+    b = Builder()
+    narrow = b.tokens()
+    widths = graphs.constant("widths", [[0, 0], [2, 2]])
+    options = {"mode": 0} if kind == "MIRROR_PAD" else {}
+    wide = b.add(kind, [narrow, widths], [SIZE * SIZE, CHANNELS + 4], **options)
+    shifted = b.add("ADD", [wide, graphs.constant("shift", b.draw(CHANNELS + 4))], [*wide.shape])
+    model = b.model(b.linear(shifted, 4))
+    tensor, readers = (narrow, []) if is_before else (wide, model.main.consumers()[shifted])
+    divisor = np.arange(1, tensor.shape[-1] + 1, dtype=np.float32)
+    assert not Division(model.main).plan(tensor, divisor, readers)
 
 
 def test_quantized_error_falls_when_channels_are_equalized(tmp_path: Path) -> None:

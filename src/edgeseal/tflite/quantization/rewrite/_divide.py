@@ -93,6 +93,8 @@ class Division:
     def _divide(self, tensor: Tensor, divisor: Float) -> bool:
         """Plan ``tensor / divisor``; the divisor has the tensor's rank and may be broadcast."""
         divisor = _compressed(divisor)
+        if _reduced(divisor, tensor.shape) is None:
+            return False  # an operator on the way, such as a PAD, changed the number of channels
         known = self._state.divisors.get(tensor)
         if known is not None:
             return known.shape == divisor.shape and np.allclose(known, divisor, rtol=1e-6)
@@ -288,8 +290,6 @@ def _channels(divisor: Float, tensor: Tensor) -> Float | None:
     """Return a divisor that varies along the last dimension alone: float32 [channels]."""
     divisor = _compressed(divisor)
     if divisor.size != divisor.shape[-1] or not tensor.shape:
-        return None
-    if divisor.size not in (1, tensor.shape[-1]):  # an operator on the way changed their number
         return None
     return np.broadcast_to(divisor.reshape(-1), (tensor.shape[-1],)).astype(np.float32)
 
