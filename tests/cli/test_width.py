@@ -27,12 +27,26 @@ COMMANDS = {
     "profile": ["profile", "{quantized}", "--rounds", "1"],
     "bench": ["bench", "{detector}", "{quantized}", "--rounds", "1", "--compiled-model"],
     "sensitivity": ["sensitivity", "{detector}"],
+    "embed": [
+        "embed",
+        "{photos}",
+        "--model",
+        "{embedder}",
+        "--message",
+        "b0b0",
+        "-o",
+        "{folder}/m",
+    ],
+    "detect": ["detect", "{photos}", "--model", "{detector}", "--expect", "b0b0"],
+    "convert": ["convert", "tiny", "--random-weights", "1", "-o", "{folder}/converted"],
     "tune": ["tune", "{detector}", "--max-drop", "20", "-o", "{folder}/tuned.tflite"],
 }
 
 
 @pytest.fixture
-def files(detector: Path, refused_model: Path, tmp_path: Path) -> dict[str, Path]:
+def files(
+    detector: Path, embedder: Path, refused_model: Path, photos: Path, tmp_path: Path
+) -> dict[str, Path]:
     quantized = detector.with_name("tiny_detector_dynamic-int8.tflite")
     x, y = value("x", (1, 8, 8, 3)), value("y", (1, 10, 10, 3))
     widths = constant("widths", [[0, 0], [1, 1], [1, 1], [0, 0]])
@@ -42,6 +56,8 @@ def files(detector: Path, refused_model: Path, tmp_path: Path) -> dict[str, Path
     return {
         "padded": padded,
         "detector": detector,
+        "embedder": embedder,
+        "photos": photos,
         "quantized": quantized,
         "broken": refused_model,
         "folder": tmp_path,
@@ -60,6 +76,7 @@ def tables(text: str) -> list[str]:
     return blocks
 
 
+@pytest.mark.usefixtures("known_tiny")
 @pytest.mark.parametrize("name", COMMANDS)
 def test_tables_fit_when_a_line_has_80_columns(
     name: str, run: Run, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch

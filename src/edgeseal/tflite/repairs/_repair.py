@@ -32,7 +32,8 @@ from edgeseal.tflite.rewrites import ModelChange, Proof, Rewrite
 __all__ = ["TIDY", "Companion", "OnDevice", "RepairResult", "repair", "repair_file"]
 
 _ROUNDS = 10  # a repair can uncover what was hidden behind it; more than two rounds are rare
-_TRIED_TOO = ("ES009", "ES029")  # operators that fail, though the file runs
+_WRONG = "ES029"  # the code of operators that compute something else
+_TRIED_TOO = ("ES009", _WRONG)  # operators that fail, though the file runs
 _AT_THE_EDGE = "joins tensors that cannot change: the model's own, or another operator's"
 _CLOSER = 0.8  # what a larger file has to be worth
 _EXACT_NMSE = 1e-8  # what adding up in another order may cost
@@ -321,10 +322,8 @@ class _Session:
         if not mending.changes:
             return False
         state = self._written(draft)
-        if {change.code for change in mending.changes} <= {*_TRIED_TOO} and _is_same(
-            state, self._now
-        ):
-            return False  # what changes no output is no better
+        if all(change.code == _WRONG for change in mending.changes) and _is_same(state, self._now):
+            return False  # what was wrong and changes no output is no better
         self._changes += mending.changes
         self._now = state
         return True
