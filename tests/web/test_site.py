@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import urllib.request
@@ -17,6 +16,7 @@ import edgeseal
 from edgeseal.errors import FileError, ModelError, OutputExistsError, UsageError
 from edgeseal.watermark.web._serve import HEADERS, server_of
 from pairs import write_pair
+from patience import HANG_S
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_command_serves_the_site_until_it_is_interrupted(pack: Path) -> None:
         with urllib.request.urlopen(f"{url}litert/litert_wasm_internal.wasm") as response:
             assert response.headers["Content-Type"] == "application/wasm"
             assert response.read(4) == b"\0asm"
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate()
+        process.terminate()  # as Ctrl-C, which is ignored in the background of a shell
+        output, _ = process.communicate(timeout=HANG_S)
     assert process.returncode == 0
     assert json.loads(output)["url"] == url

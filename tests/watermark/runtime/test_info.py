@@ -53,6 +53,7 @@ def test_unknown_fields_are_ignored_when_a_newer_edgeseal_adds_them(info: ModelI
         (b"{}", "schema version None, expected 1"),
         (b'{"schema_version": 2}', "schema version 2, expected 1"),
         (b'{"schema_version": 1}', "lacks card, part"),
+        (b'{"schema_version": 1, "scaling_w": NaN}', "has NaN, which is no number"),
     ],
 )
 def test_description_is_refused_when_it_cannot_be_read(text: bytes, words: str) -> None:
@@ -70,7 +71,7 @@ def test_description_is_refused_when_it_cannot_be_read(text: bytes, words: str) 
         ("bits", True),
         ("bits", 9.5),
         ("image_size", "256"),
-        ("scaling_w", float("nan")),
+        ("scaling_w", "much"),
         ("scaling_i", None),
         ("attenuation", 3),
         ("step_size", -1),

@@ -332,6 +332,7 @@ def test_mark_is_read_when_the_format_is_another(
 INTERRUPTED = """
 import os, signal, sys, threading, time
 from edgeseal.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
 def interrupt():
     while not any(name.startswith(".edgeseal-") for name in os.listdir(sys.argv[3])):
         time.sleep(0.01)
