@@ -131,7 +131,7 @@ def test_error_is_one_line_when_the_file_is_3_gb_of_zeros(run: Run, tmp_path: Pa
 
 def test_error_is_one_line_when_there_is_no_file(run: Run, tmp_path: Path) -> None:
     assert "cannot be read" in run("check", tmp_path / "missing.tflite").refused()
-    assert "cannot be read" in run("check", tmp_path).refused()
+    assert "is a folder; give a file" in run("check", tmp_path).refused()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

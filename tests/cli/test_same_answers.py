@@ -74,9 +74,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 CLOCK = re.compile(
-    r"^origin$|(^|_)(ms|s|seconds|latency|ratio|ratios|time|times|share|elapsed|date)(_|$)"
+    r"^origin$|(^|_)(ms|s|seconds|latency|ratio|ratios|time|times|share|elapsed|date|memory)(_|$)"
 )
-"""Names of what a clock says, and of when and by which command a report was made."""
+"""Names of what no two runs agree on: time, memory, and when and by what a report was made."""
 
 
 @pytest.fixture

@@ -88,6 +88,7 @@ class Page:
     def read(self, *files: Path) -> list[dict[str, Any]]:
         """Have pictures read; return their cards."""
         self.find("#tab-read").click()
+        self.run("document.getElementById('results').replaceChildren()")  # an earlier test's
         self.find("#read-file").send_keys("\n".join(map(str, files)))
         cards = "document.querySelectorAll('#results > article').length"
         wait_until(lambda: self.run(f"return {cards}") == len(files))

@@ -80,7 +80,7 @@ def test_model_error_names_file_when_it_is_no_model(tmp_path: Path, content: byt
 def test_file_error_names_reason_when_file_is_missing_or_a_folder(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="No such file"):
         read_model(tmp_path / "none.tflite")
-    with pytest.raises(FileError, match="directory"):
+    with pytest.raises(FileError, match="is a folder; give a file"):
         read_model(tmp_path)
 
 
