@@ -1,6 +1,6 @@
 """How pixels are compressed: as the source's were, no coarser than what keeps a mark.
 
-The limits are measured: ``benchmarks/saving.py``, and docs/saving.md for what came of it.
+The limits are measured: ``benchmarks/saving.py``, and docs/kept.md for what came of it.
 """
 
 from __future__ import annotations

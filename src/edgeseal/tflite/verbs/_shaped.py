@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgeseal._leftovers import scratch_folder
 from edgeseal.tflite.graph import Model, write_model
 from edgeseal.tflite.inputs import InputForm
 
@@ -24,7 +24,7 @@ def shaped(path: Path, model: Model, form: InputForm) -> Iterator[Path]:
     if not form.shapes:
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="edgeseal-") as folder:
-        written = Path(folder) / path.name
+    with scratch_folder() as folder:
+        written = folder / path.name
         write_model(model, written)
         yield written

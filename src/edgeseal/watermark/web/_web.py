@@ -7,7 +7,6 @@ import importlib.resources
 import json
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeseal._files import check_new_folder, listed
+from edgeseal._leftovers import scratch_folder
 from edgeseal._progress import SILENT, Progress
 from edgeseal.watermark.web._packs import copy_pack, read_contract
 from edgeseal.watermark.web._serve import server_of
@@ -92,15 +92,15 @@ def web(
     if export is not None:
         folder = Path(export)
         check_new_folder(folder)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".edgeseal-") as name:
-            draft = Path(name) / "site"
+        with scratch_folder(folder.parent) as scratch:
+            draft = scratch / "site"
             names = _write(draft, packs, contracts)
             if folder.exists():
                 folder.rmdir()  # empty, as was checked
             draft.rename(folder)
         return _describe(folder, names, folder=folder)
-    with tempfile.TemporaryDirectory(prefix="edgeseal-") as name:
-        site = Path(name) / "site"
+    with scratch_folder() as scratch:
+        site = scratch / "site"
         with server_of(site, port) as server:
             names = _write(site, packs, contracts)
             url = f"http://{server.server_address[0]!s}:{server.server_port}/"
