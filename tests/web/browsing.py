@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from edgeseal.watermark.web._serve import server_of
 from patience import wait_until
 
-_OPTIONS = (
+OPTIONS = (
     "--headless=new",
     "--no-sandbox",  # containers have no other one
     "--disable-dev-shm-usage",
@@ -29,15 +28,6 @@ _OPTIONS = (
     "--use-webgpu-adapter=swiftshader",
     "--enable-features=Vulkan",
 )
-
-
-def start_browser(browser: str, driver: str) -> webdriver.Chrome:
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for option in _OPTIONS:
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(options=options, service=Service(driver))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,20 +9,14 @@ import pytest
 from selenium import webdriver
 
 import edgeseal
-from tflite.view.browser import find_browser
-from web.browsing import Page, served, start_browser
+from tflite.view.browser import start_browser
+from web.browsing import OPTIONS, Page, served
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[webdriver.Chrome]:
-    """Chromium with WebGPU in software; where it is missing, tests are skipped, but not in CI."""
-    found = find_browser()
-    if found is None:
-        reason = "needs chromium and chromedriver (Debian: chromium-driver) on the PATH"
-        if os.environ.get("CI", "").lower() in {"1", "true"}:
-            pytest.fail(reason)
-        pytest.skip(reason)
-    driver = start_browser(*found)
+    """Chromium with WebGPU in software."""
+    driver = start_browser(OPTIONS)
     driver.set_script_timeout(60)
     yield driver
     driver.quit()
