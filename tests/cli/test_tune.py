@@ -92,7 +92,7 @@ def test_models_of_other_converters_are_tuned_when_there_is_no_metric(
         (["--max-size", "-3"], "size: must be more than 0"),
         (["--max-drop", "101"], "drop: must be 0..100"),
         (["--max-drop", "1", "--message", "ffff"], "--message needs --images"),
-        (["--max-drop", "1", "--images", "EMPTY"], "no pictures in there"),
+        (["--max-drop", "1", "--images", "EMPTY"], "no pictures or arrays in there"),
         (["--max-drop", "1", "--plot", "t.pdf"], "a plot ends in .png or .svg"),
     ],
 )
