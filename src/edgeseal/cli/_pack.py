@@ -22,6 +22,15 @@ def pack(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="New folder for all of it.")
     ],
+    devices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--for",
+            metavar="DEVICE",
+            help="Pack only what is right on this device, as `check --on` measures it, with what "
+            "its own compiler makes of it. Repeat for more.",
+        ),
+    ] = None,
     images: ImagesOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -33,5 +42,11 @@ def pack(
     """
     import edgeseal
 
-    result = edgeseal.pack(models, output, images=images or (), progress=ConsoleProgress())
+    result = edgeseal.pack(
+        models,
+        output,
+        images=images or (),
+        devices=devices or (),
+        progress=ConsoleProgress(),
+    )
     print_result("pack", result, as_json=as_json)

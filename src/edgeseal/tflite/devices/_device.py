@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from edgeseal.errors import UsageError
-from edgeseal.tflite.devices._trial import DeviceAnswer, DeviceRequest, Sample
+from edgeseal.tflite.devices._trial import COMPILED, DeviceAnswer, DeviceRequest, Sample
 from edgeseal.tflite.graph import Model, serialize
 from edgeseal.tflite.probe import WorkerGoneError, WorkerProcess, numpy_type
 
@@ -79,7 +79,7 @@ class DeviceSession:
         """Let the device compile a model and run it.
 
         Args:
-            model: with one function, fixed shapes and no signature.
+            model: with one function and fixed shapes.
             samples: what to run it on.
 
         Raises:
@@ -98,6 +98,14 @@ class DeviceSession:
             self._end_worker()
             raise
         return answer
+
+    def compiled(self) -> bytes | None:
+        """Return the file that the device's compiler made of the last model; None if it makes none.
+
+        It holds what that model held beside its operators: signatures and metadata.
+        """
+        path = Path(self._folder.name) / COMPILED
+        return path.read_bytes() if path.exists() else None
 
     def close(self) -> None:
         """End the process and remove its files."""

@@ -24,7 +24,13 @@ import onnxruntime
 import onnxruntime_qnn
 from onnx import helper
 
-from edgeseal.tflite.devices._trial import DeviceAnswer, DeviceRequest, Refusal, Sample
+from edgeseal.tflite.devices._trial import (
+    COMPILED,
+    DeviceAnswer,
+    DeviceRequest,
+    Refusal,
+    Sample,
+)
 from edgeseal.tflite.graph import Model, Tensor, compiled_program, deserialize
 from edgeseal.tflite.probe import Status, numpy_type, serve
 
@@ -75,7 +81,7 @@ def answer(request: DeviceRequest) -> DeviceAnswer:
 def _prepared(content: bytes) -> _Program | DeviceAnswer:
     """Compile a model; returns an answer if it cannot be emulated."""
     soc, folder = sys.argv[1], Path(sys.argv[2])
-    source, compiled = folder / "model.tflite", folder / "compiled.tflite"
+    source, compiled = folder / "model.tflite", folder / COMPILED
     compiled.unlink(missing_ok=True)
     source.write_bytes(content)
     said = _compile(source, compiled, soc)

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from edgeseal.tflite.probe import Status
 
-__all__ = ["DeviceAnswer", "DeviceRequest", "Refusal", "Sample"]
+__all__ = ["COMPILED", "DeviceAnswer", "DeviceRequest", "Refusal", "Sample"]
+
+COMPILED = "compiled.tflite"
+"""What a compiler makes, in the folder of the process that asks it."""
 
 Sample = tuple[NDArray[Any], ...]
 """An array for each input or output of a model's main subgraph, in its order."""

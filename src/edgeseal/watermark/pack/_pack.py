@@ -20,9 +20,11 @@ from edgeseal._version import __version__
 from edgeseal.data import attribution, photo_paths
 from edgeseal.errors import UsageError
 from edgeseal.pictures import find_pictures
+from edgeseal.tflite.devices import Device, find_devices
 from edgeseal.tflite.graph import read_model
 from edgeseal.watermark.cards import card_names, load_card
 from edgeseal.watermark.pack._contract import describe_model
+from edgeseal.watermark.pack._variants import Variant, make_variants
 from edgeseal.watermark.pack._vectors import TOLERANCES, cases, detector_vectors, embedder_vectors
 from edgeseal.watermark.runtime import (
     LiteRTEmbedder,
@@ -37,6 +39,7 @@ __all__ = ["PackResult", "PackedModel", "pack"]
 
 SCHEMA_VERSION = 1
 _PICTURES = 3
+_ON_DEVICES = 2  # pictures, each of which takes an emulator up to a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class PackedModel:
         size_bytes: of the file.
         sha256: its checksum.
         vectors: number of golden vectors.
+        variants: devices on which it was shown to be right, with the files compiled for them.
     """
 
     path: Path
@@ -60,6 +64,16 @@ class PackedModel:
     size_bytes: int
     sha256: str
     vectors: int
+    variants: tuple[Variant, ...] = ()
+
+    def file_json(self) -> dict[str, object]:
+        """Return what is known of the file, by its place in the pack, for JSON."""
+        return {
+            "file": f"models/{self.path.name}",
+            "size_bytes": self.size_bytes,
+            "sha256": self.sha256,
+            "devices": [variant.to_json() for variant in self.variants],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +105,11 @@ class PackResult:
             "size_bytes": self.size_bytes,
             "models": [
                 {
+                    **one.file_json(),
                     "path": str(one.path),
                     "part": one.part,
                     "card": one.card,
                     "recipe": one.recipe,
-                    "size_bytes": one.size_bytes,
-                    "sha256": one.sha256,
                     "vectors": one.vectors,
                 }
                 for one in self.models
@@ -106,7 +119,9 @@ class PackResult:
     def __str__(self) -> str:
         names = ", ".join(one.path.name for one in self.models)
         size = self.size_bytes / 2**20
-        return f"{self.folder}: {names}; {self.files} files, {size:.2f} MiB"
+        right = sorted({variant.device for one in self.models for variant in one.variants})
+        shown = f"; right on {', '.join(right)}" if right else ""
+        return f"{self.folder}: {names}; {self.files} files, {size:.2f} MiB{shown}"
 
 
 def pack(
@@ -114,6 +129,7 @@ def pack(
     output: str | Path,
     *,
     images: Sequence[str | Path] = (),
+    devices: Sequence[str] = (),
     progress: Progress = SILENT,
 ) -> PackResult:
     """Write a folder that has all that an app needs to run models, with nothing of Edgeseal.
@@ -128,17 +144,22 @@ def pack(
         output: folder to make; it must not exist, or be empty.
         images: pictures for the vectors, and folders of them; three of the bundled photographs if
             none.
+        devices: names, as ``edgeseal check --on`` takes them, on which every model must be right.
+            Where a device has a compiler of its own, what it makes is packed as well.
         progress: hears of the work.
 
     Raises:
-        UsageError: no model, or two of one name.
+        UsageError: no model, or two of one name; a device cannot be asked here.
         FileError: a file cannot be read, or the folder exists and is not empty.
-        ModelError: a file was not written by Edgeseal; RuntimeRefusalError: LiteRT refuses it.
+        ModelError: a file was not written by Edgeseal, or a device does not take it whole or
+            computes it wrong.
+        RuntimeRefusalError: LiteRT refuses a file.
     """
     paths = [Path(one) for one in models]
     _check_names(paths)
     folder = Path(output)
     check_new_folder(folder)
+    chosen = find_devices(devices)
     photos = find_pictures([Path(one) for one in images]) if images else photo_paths()[:_PICTURES]
     infos = [read_info(read_model(path), source=str(path)) for path in paths]
     with (
@@ -146,7 +167,7 @@ def pack(
         scratch_folder(folder.parent) as scratch,
     ):
         draft = scratch / "pack"
-        packed = _write(draft, folder, paths, infos, photos)
+        packed = _write(draft, folder, paths, infos, photos, chosen)
         _write_sums(draft)
         files = [path for path in draft.rglob("*") if path.is_file()]
         result = PackResult(folder, packed, len(files), sum(path.stat().st_size for path in files))
@@ -171,10 +192,12 @@ def _write(
     paths: Sequence[Path],
     infos: Sequence[ModelInfo],
     photos: Sequence[Path],
+    devices: Sequence[Device],
 ) -> tuple[PackedModel, ...]:
     """Write everything but the checksums to ``draft``, which becomes ``folder``."""
     for name in ("models", "vectors"):
         (draft / name).mkdir(parents=True)
+    variants = make_variants(paths, devices, photos[:_ON_DEVICES], draft / "models")
     pictures = list(cases(photos))
     embedders = {
         info.card: load_embedder(path)
@@ -186,15 +209,18 @@ def _write(
         shutil.copyfile(path, draft / "models" / path.name)
         record = describe_model(read_model(path), info, _licence(info.card))
         vectors = _vectors(path, info, embedders, pictures, draft / "vectors" / path.stem)
-        size_bytes, checksum = path.stat().st_size, sha256_of(path)
-        file = {"file": f"models/{path.name}", "size_bytes": size_bytes, "sha256": checksum}
-        records.append({**file, **record, "vectors": vectors})
-        target = folder / "models" / path.name
-        packed.append(
-            PackedModel(
-                target, info.part, info.card, info.recipe, size_bytes, checksum, len(vectors)
-            )
+        one = PackedModel(
+            path=folder / "models" / path.name,
+            part=info.part,
+            card=info.card,
+            recipe=info.recipe,
+            size_bytes=path.stat().st_size,
+            sha256=sha256_of(path),
+            vectors=len(vectors),
+            variants=tuple(variant for variant in variants if variant.model == path.name),
         )
+        packed.append(one)
+        records.append({**one.file_json(), **record, "vectors": vectors})
     contract = {
         "schema_version": SCHEMA_VERSION,
         "edgeseal": __version__,
