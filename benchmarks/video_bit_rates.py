@@ -3,7 +3,8 @@ r"""Bits that are read of marked videos against the bit rate, to choose the enco
 ::
 
     python benchmarks/video_bit_rates.py --embedder FILE --detector FILE --photos DIR \
-        [--frames 16] [--sizes 320x240 640x432] [--encoders libx264 libx265 libvpx-vp9 libsvtav1]
+        [--frames 16] [--sizes 320x240 640x432] [--encoders libx264 libx265 libvpx-vp9 libsvtav1] \
+        [--qualities 12 14 16]
 
 A clip for each photograph and size pans over it, in steps of a pixel and a half, with a camera's
 noise (2 of 255); its source loses nothing. ``embed_video`` marks every clip with each quality
@@ -53,6 +54,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--sizes", nargs="+", default=["320x240", "640x432"])
     parser.add_argument("--encoders", nargs="+", default=list(_QUALITIES))
+    parser.add_argument("--qualities", type=int, nargs="+", help="instead of each encoder's own")
     parser.add_argument("--preset", help="as --preset of embed")
     arguments = parser.parse_args()
     pair = load_embedder(arguments.embedder), load_detector(arguments.detector)
@@ -78,7 +80,7 @@ def _measure(
     table = Table("encoder", "CRF", *titles, title=f"{size}, {len(clips)} clips")
     for encoder in arguments.encoders:
         preset = arguments.preset if encoder.startswith("libx") else None
-        for crf in _QUALITIES[encoder]:
+        for crf in arguments.qualities or _QUALITIES[encoder]:
             encoding = Encoding(codec=encoder, crf=crf, preset=preset)
             rows = [_read_back(clip, encoding, embedder, detector) for clip in clips]
             frame, whole, found, bpp, plain, psnr_db = (

@@ -112,7 +112,7 @@ def test_only_the_rest_is_done_when_embedding_goes_on(
     assert [Path(line["path"]).name for line in read_lines(lines)[3:]] == ["b.jpg"]
 
 
-def test_outputs_are_kept_when_embedding_goes_on_without_a_record_of_them(
+def test_outputs_without_a_record_are_kept_when_embedding_goes_on(
     run: Run, embedder: Path, photos: Path, tmp_path: Path
 ) -> None:
     out, lines = tmp_path / "marked", tmp_path / "out.jsonl"
@@ -120,14 +120,21 @@ def test_outputs_are_kept_when_embedding_goes_on_without_a_record_of_them(
     command += ["--jsonl", lines]
     assert run(*command).status == 0
     text = lines.read_text()
-    lines.write_text("".join(text.splitlines(keepends=True)[:2]))
+    lines.write_text("".join(text.splitlines(keepends=True)[:1]))  # as a killed run leaves it
+    stamp = (out / "b.jpg").stat().st_mtime_ns
     (out / "c.webp").write_text("mine")
-    error = run(*command, "--resume").refused()
-    assert f"{out / 'c.webp'}: exists already" in error
-    assert "a.png" not in error
+    done = run(*command, "--resume")
+    assert done.status == 1
+    error = f"{out / 'c.webp'}: exists already, without a result of it, and is not what this run"
+    assert done.err.count(error) == 1
     assert (out / "c.webp").read_text() == "mine"
+    assert (out / "b.jpg").stat().st_mtime_ns == stamp
+    assert "".join(lines.read_text().splitlines(keepends=True)[:2]) in text
+    assert {path.name for path in out.iterdir()} == {"a.png", "b.jpg", "c.webp"}
     assert run(*command, "--resume", "--overwrite").status == 0
-    assert lines.read_text() == text
+    assert [line for line in read_lines(lines) if line["error"] is None] == [
+        json.loads(line) for line in text.splitlines()
+    ]
 
 
 def test_going_on_is_refused_when_the_file_is_of_other_settings(

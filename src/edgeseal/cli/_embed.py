@@ -92,7 +92,7 @@ def embed(
         typer.Option(
             "--crf",
             metavar="N",
-            help="Videos: quality, lower is better [default: 18 with libx264].",
+            help="Videos: quality, lower is better [default: 16 with libx264, 12 if small].",
         ),
     ] = None,
     preset: Annotated[

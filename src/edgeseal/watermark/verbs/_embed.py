@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from edgeseal._files import check_apart, check_outputs, check_sources, make_folder, output_folder
+from edgeseal._leftovers import scratch_folder
 from edgeseal._problems import Problems
 from edgeseal._progress import SILENT, Progress
-from edgeseal.errors import FileError, UsageError
+from edgeseal.errors import FileError, OutputExistsError, UsageError
 from edgeseal.pictures import ImageInput, Quality, map_in_order, save_suffix
 from edgeseal.pictures._coding import AUTO, check_quality
 from edgeseal.pictures._read_image import name_of
@@ -181,7 +183,8 @@ def embed(
         keep_folders: whether marked ones lie in folders as the sources do; if not, only where names
             would fall together.
         json_lines: a file, or an open one, for each result as a line of JSON when it comes.
-        resume: go on with such a file: leave out what it has as marked.
+        resume: go on with such a file: leave out what it has as marked. Marked files that it does
+            not have count as well where they are what is written again.
         overwrite: whether to replace files.
         codec: encoder of videos.
         crf: quality of videos, lower is better.
@@ -227,10 +230,10 @@ def embed(
     embedder = load_embedder(model, threads=threads)
     fits = fitted(wanted, embedder.info.bits, seed=seed)
     verifier = None if verify is None else Verifier.load(verify, wanted, fits, threads=threads)
-    marking = _Marking(embedder, fits, encoding, saving, verifier)
+    marking = _Marking(embedder, fits, encoding, saving, verifier, resume and not overwrite)
     head = lines.head("embed", Path(model), marking.settings(folder, of_videos=batch.are_videos))
     jobs = _left_over(jobs, lines.done(head))
-    _check_folder(jobs, folder, overwrite=overwrite)
+    _check_folder(jobs, folder, overwrite=overwrite or resume)
     note_done(len(jobs), batch, progress)
     into = contextlib.nullcontext() if folder is None else output_folder(folder)
     with into, lines.open(head) as file:
@@ -265,6 +268,7 @@ class _Marking:
     encoding: Encoding
     saving: Saving
     verifier: Verifier | None
+    goes_on: bool
 
     def settings(self, folder: Path | None, *, of_videos: bool) -> dict[str, object]:
         """Return what results depend on, for JSON."""
@@ -286,7 +290,7 @@ class _Marking:
         try:
             if job.path is not None:
                 make_folder(job.path.parent)
-            facts, embedding = mark(job)
+            facts, embedding = self._marked(job, mark)
             verification = self._read_back(job)
         except FileError as error:
             return EmbeddingOutcome(source=job.name, error=error)
@@ -298,6 +302,20 @@ class _Marking:
             warning=_warning(job.path or job.name, facts, verification),
             verification=verification,
         )
+
+    def _marked(self, job: _Job, mark: _Mark) -> tuple[_Facts, Embedding | None]:
+        """Mark a source, again where a run that was killed left the file without its result."""
+        if not self.goes_on or job.path is None or not job.path.exists():
+            return mark(job)
+        with scratch_folder(job.path.parent) as folder:
+            again = folder / job.path.name
+            facts = mark(replace(job, path=again))
+            if not filecmp.cmp(again, job.path, shallow=False):
+                raise OutputExistsError(
+                    f"{job.path}: exists already, without a result of it, and is not what this run "
+                    "writes; use `overwrite` to replace it"
+                )
+        return facts
 
     def _picture(self, job: _Job) -> tuple[_Facts, Embedding | None]:
         embedding = self.embedder.embed(job.source, self.message)
