@@ -44,8 +44,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         program.chmod(0o755)
     shutil.copy(photo_paths()[0], folder / "photo.jpg")
     (folder / "photos").mkdir()
-    for path in photo_paths()[:2]:
-        shutil.copy(path, folder / "photos")
+    for path in photo_paths()[:2]:  # small ones: pages attack them dozens of times
+        photo = Image.open(path)
+        photo.resize((photo.width // 2, photo.height // 2)).save(folder / "photos" / path.name)
     (folder / "list.txt").write_text("photo.jpg\n")
     (folder / "scans" / "old").mkdir(parents=True)
     Image.open(photo_paths()[2]).save(folder / "scans" / "old" / "scan.tif")

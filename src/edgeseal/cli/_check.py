@@ -57,7 +57,7 @@ def check(
         list[str] | None,
         typer.Option(
             "--on",
-            metavar="cpu|gpu|qualcomm[:SOC]|arm[:CPU]",
+            metavar="cpu|gpu|qualcomm[:SOC]|arm[:CPU]|ethos-u85[:MACS]",
             help="Instead, let a device compile and run it: what it refuses, and what it computes "
             "wrong. May be repeated.",
         ),

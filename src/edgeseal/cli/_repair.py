@@ -49,7 +49,7 @@ def repair(
         str | None,
         typer.Option(
             "--for",
-            metavar="cpu|gpu|qualcomm[:SOC]|arm[:CPU]",
+            metavar="cpu|gpu|qualcomm[:SOC]|arm[:CPU]|ethos-u85[:MACS]",
             help="Rewrite as well what this device refuses or computes wrong, as `check --on` "
             "finds it.",
         ),

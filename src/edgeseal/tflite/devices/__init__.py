@@ -19,13 +19,21 @@ from edgeseal.tflite.devices._known_devices import (
 )
 from edgeseal.tflite.devices._rightness import MOST_NSR
 from edgeseal.tflite.devices._trial import DeviceAnswer, Refusal
+from edgeseal.tflite.devices._vela import (
+    ETHOS_U85_MACS,
+    Compilation,
+    check_macs,
+    compile_with_vela,
+)
 
 __all__ = [
     "ARM_CPUS",
     "DEVICE_NAMES",
+    "ETHOS_U85_MACS",
     "MOST_NSR",
     "SOCS",
     "TAKEN_AND_WRONG",
+    "Compilation",
     "Device",
     "DeviceAnswer",
     "DeviceModel",
@@ -36,7 +44,9 @@ __all__ = [
     "Refusal",
     "Verdict",
     "WrongOperator",
+    "check_macs",
     "check_on",
+    "compile_with_vela",
     "find_device",
     "find_devices",
 ]

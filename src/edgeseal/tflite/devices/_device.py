@@ -29,6 +29,7 @@ class Device:
             files is added.
         environment: variables that it needs.
         missing: what has to be installed before it can be asked; empty if nothing.
+        runs: whether models can be run, not only compiled.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Device:
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     missing: str = ""
+    runs: bool = True
 
 
 class DeviceSession:

@@ -31,11 +31,14 @@ class DeviceModel:
             timeout_s: longest time for one run, with compiling.
 
         Raises:
-            UsageError: there is no such device, or something has to be installed for it.
+            UsageError: there is no such device, something has to be installed for it, or it is only
+                compiled for here.
             FileError: the file cannot be read.
             ModelError: it is no model, or shapes are not fixed.
         """
         (found,) = find_devices([device])
+        if not found.runs:
+            raise UsageError(f"{found.name}: nothing here runs models for it, only its compiler")
         self.path = Path(path)
         self.model = read_model(self.path)
         refuse_dynamic(self.model, self.path)

@@ -21,6 +21,7 @@ class Verdict(enum.Enum):
     """What a device made of a model."""
 
     RIGHT = "right"  # taken whole, and computes what a processor computes
+    TAKEN = "taken whole"  # by a compiler, with nothing that runs it here
     WRONG = "wrong"  # taken whole, and computes something else
     REFUSED = "not taken whole"
     FAILED = "failed"  # crashed, hung, or taken without an answer
@@ -82,8 +83,8 @@ class DeviceResult:
 
     @property
     def is_good(self) -> bool:
-        """Whether the model is taken whole and right, operator by operator too."""
-        return self.verdict is Verdict.RIGHT
+        """Whether it is taken whole and, where it can be run, right, operator by operator too."""
+        return self.verdict in (Verdict.RIGHT, Verdict.TAKEN)
 
     @property
     def refused(self) -> int:
@@ -174,7 +175,7 @@ class DeviceReport:
 
     @property
     def is_good(self) -> bool:
-        """Whether every device takes the model whole and computes it right."""
+        """Whether every device takes the model whole and, as far as it runs here, right."""
         return all(result.is_good for result in self.results)
 
     def __str__(self) -> str:

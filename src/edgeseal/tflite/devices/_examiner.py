@@ -84,7 +84,7 @@ class Examiner:
         if answer.status is Status.NOT_TRIED:
             raise UsageError(f"{device.name} cannot be asked here: {answer.message}")
         trials = []
-        if one_by_one:
+        if one_by_one and device.runs:
             progress(f"{device.name}: operators one by one")
             inputs = dict(zip(model.main.inputs, self._samples[0], strict=True))
             trials = list(try_operators(session, units_of(model.main, inputs, self._prober)))
@@ -118,7 +118,7 @@ def _result(
     return DeviceResult(
         device=device.name,
         title=device.title,
-        verdict=_verdict(answer, is_wrong=is_off or bool(wrong)),
+        verdict=_verdict(device, answer, is_wrong=is_off or bool(wrong)),
         message=answer.message,
         operators=len(main.operators),
         refusals=answer.refusals,
@@ -147,9 +147,11 @@ def _at_fault(
         )
 
 
-def _verdict(answer: DeviceAnswer, *, is_wrong: bool) -> Verdict:
+def _verdict(device: Device, answer: DeviceAnswer, *, is_wrong: bool) -> Verdict:
     if answer.status in _UNANSWERED:
         return Verdict.FAILED
+    if answer.status is Status.PREPARED and not device.runs:
+        return Verdict.TAKEN
     if answer.status is not Status.RAN:
         return Verdict.REFUSED
     return Verdict.WRONG if is_wrong else Verdict.RIGHT

@@ -13,15 +13,17 @@ from pathlib import Path
 from edgeseal._extras import install_command
 from edgeseal.errors import UsageError
 from edgeseal.tflite.devices._device import Device
+from edgeseal.tflite.devices._vela import check_macs
 
 __all__ = ["ARM_CPUS", "DEVICE_NAMES", "SOCS", "find_device", "find_devices"]
 
-DEVICE_NAMES = ("cpu", "gpu", "qualcomm[:SOC]", "arm[:CPU]")
+DEVICE_NAMES = ("cpu", "gpu", "qualcomm[:SOC]", "arm[:CPU]", "ethos-u85[:MACS]")
 SOCS = ("SM8450", "SM8550", "SM8650", "SM8750", "SM8850")
 """Snapdragon 8 of five years, as LiteRT's compiler names them."""
 ARM_CPUS = ("cortex-a53", "cortex-a76", "max")
 """Plain NEON; dot product; INT8 matrix products."""
 
+_ETHOS_MACS = 256  # per cycle, the size in the middle
 _WORKERS = "edgeseal.tflite.devices._{}_worker"
 _ARM_FOLDER = "EDGESEAL_ARM"  # names the folder that tools/arm.sh made
 _CHROMIUM = Path("/usr/lib/chromium")  # where Debian keeps SwiftShader, a complete software Vulkan
@@ -32,8 +34,9 @@ def find_device(name: str) -> Device:
     """Return a device by name.
 
     Args:
-        name: ``cpu``, ``gpu``, ``qualcomm`` or ``arm``; the last two take a processor behind a
-            colon, as in ``qualcomm:SM8650`` and ``arm:cortex-a53``.
+        name: ``cpu``, ``gpu``, ``qualcomm``, ``arm`` or ``ethos-u85``; the last three take a
+            processor or a size behind a colon, as in ``qualcomm:SM8650``, ``arm:cortex-a53`` and
+            ``ethos-u85:256``.
 
     Raises:
         UsageError: there is no such device; lists those there are.
@@ -126,9 +129,21 @@ def _arm(variant: str) -> Device:
     return Device(name, title, (*command, "-m", _WORKERS.format("cpu")), environment)
 
 
+def _ethos(variant: str) -> Device:
+    macs = int(variant or _ETHOS_MACS) if (variant or "0").isdecimal() else 0
+    check_macs(macs)
+    missing = ""
+    if importlib.util.find_spec("ethosu") is None:
+        missing = f"it needs the extra [npu]: `{install_command('npu')}`"
+    name, title = f"ethos-u85:{macs}", "Vela, the compiler for Arm's Ethos-U85, which runs nothing"
+    command = (sys.executable, "-m", _WORKERS.format("ethos"), str(macs))
+    return Device(name, title, command, missing=missing, runs=False)
+
+
 _KINDS: dict[str, Callable[[str], Device]] = {
     "cpu": _cpu,
     "gpu": _gpu,
     "qualcomm": _qualcomm,
     "arm": _arm,
+    "ethos-u85": _ethos,
 }

@@ -9,10 +9,8 @@ from edgeseal.tflite.targets._target_report import (
     TargetEstimate,
     TargetReport,
 )
-from edgeseal.tflite.targets._vela import ETHOS_U85_MACS
 
 __all__ = [
-    "ETHOS_U85_MACS",
     "Basis",
     "Fallback",
     "Rules",
