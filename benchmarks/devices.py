@@ -9,13 +9,15 @@ r"""Every converted file on devices: what is taken, in how many pieces, and how 
 Adds to ``results/devices.json``, file by file and device by device, so that an interrupted run goes
 on; a row that is there already is kept unless ``--again``. NSR is that of the whole model
 against LiteRT on this processor, the same file, on pink-noise pictures; with ``--one-by-one`` its
-operators are tried too.
+operators are tried too. ``--on ethos-u85`` lets Vela compile the file with integers at its ends;
+nothing runs it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,12 +27,15 @@ from matplotlib.figure import Figure
 from edgeseal.errors import EdgesealError
 from edgeseal.tflite.devices import MOST_NSR, check_on
 from edgeseal.tflite.graph import read_model
-from edgeseal.watermark.runtime import read_info
+from edgeseal.tflite.quantization import Ends, set_ends
+from edgeseal.tflite.targets import Target, assess
+from edgeseal.watermark.runtime import ModelInfo, read_info
 
 _RESULTS = Path(__file__).parent / "results" / "devices.json"
 _PAGE = Path(__file__).parents[1] / "docs" / "devices.md"
 _PLOT = _PAGE.with_suffix(".svg")
 _TIMEOUT_S = 3600.0
+_ETHOS = "ethos-u85"
 _EXACT = 1e-14  # where a NSR of 0 is drawn
 _KEY = ("card", "part", "recipe", "device")
 _MARK = "<!-- the table that benchmarks/devices.py writes -->\n"
@@ -62,6 +67,7 @@ def main() -> None:
         for device in arguments.on:
             row = _measured(path, device, arguments, rows)
             if row is not None:
+                rows = _read()  # another run may have added to it
                 rows[tuple(getattr(row, name) for name in _KEY)] = row
                 records = [asdict(rows[key]) for key in sorted(rows)]
                 _RESULTS.write_text(json.dumps(records, indent=1) + "\n")
@@ -91,6 +97,8 @@ def _measured(
     info = read_info(read_model(path))
     if (info.card, info.part, info.recipe, device) in rows and not arguments.again:
         return None
+    if device == _ETHOS:
+        return _by_vela(path, info)
     try:
         report = check_on(path, [device], one_by_one=arguments.one_by_one, timeout_s=_TIMEOUT_S)
     except EdgesealError as error:
@@ -115,12 +123,42 @@ def _measured(
     )
 
 
+def _by_vela(path: Path, info: ModelInfo) -> Row:
+    model = read_model(path)
+    set_ends(model, Ends.INT8)
+    report = assess(model, Target.ETHOS_U85, timeout_s=_TIMEOUT_S)
+    print(f"{path.name}\n{_ETHOS}: {report.operators} operators, {len(report.fallbacks)} refused")
+    return Row(
+        card=info.card,
+        part=info.part,
+        recipe=info.recipe,
+        device=_ETHOS,
+        size_bytes=path.stat().st_size,
+        verdict="taken" if report.is_good else "not taken whole",
+        operators=report.operators,
+        refused=len(report.fallbacks),
+        kinds=", ".join(sorted({fall.node.operator.kind for fall in report.fallbacks})),
+        pieces=report.partitions or 0,
+        nsr=None,
+        signs=None,
+        wrong=None,
+    )
+
+
 def _page(rows: dict[tuple[str, ...], Row]) -> str:
     heads = f"| {' | '.join(_KEY)} | MiB | verdict | pieces | refused | NSR | signs |"
     lines = [heads, "|" + "---|" * (len(_KEY) + 6)]
-    lines += (_line(rows[key]) for key in sorted(rows))
-    text, _, _ = _PAGE.read_text().partition(_MARK)
-    return text + _MARK + "\n" + "\n".join(lines) + "\n"
+    alike: dict[tuple[str, ...], list[str]] = {}  # devices by all that is said of them
+    for key in sorted(rows):
+        *file, device = key
+        kind, _, variant = device.partition(":")
+        names = alike.setdefault((*file, kind, *_cells(rows[key])), [])
+        names.append(variant if names else device)
+    for cells, names in alike.items():
+        lines.append(f"| {' | '.join([*cells[:3], ', '.join(names), *cells[4:]])} |")
+    text, _, rest = _PAGE.read_text().partition(_MARK)
+    rest = re.sub(r"\A\n(\|.*\n)*", "", rest)  # the table as it was
+    return text + _MARK + "\n" + "\n".join(lines) + "\n" + rest
 
 
 def _plot(rows: dict[tuple[str, ...], Row]) -> None:
@@ -148,12 +186,8 @@ def _file(row: Row) -> str:
     return f"{row.card} {row.part} {row.recipe}"
 
 
-def _line(row: Row) -> str:
-    cells = (
-        row.card,
-        row.part,
-        row.recipe,
-        row.device,
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
         f"{row.size_bytes / 2**20:.2f}",
         row.verdict,
         str(row.pieces or ""),
@@ -161,7 +195,6 @@ def _line(row: Row) -> str:
         "" if row.nsr is None else f"{row.nsr:.1e}",
         "" if row.signs is None else f"{row.signs:.4f}",
     )
-    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

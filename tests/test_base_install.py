@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,17 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+_ONLY = """
+import sys
+class Absent:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] not in {{*sys.stdlib_module_names, "edgeseal", *{names}}}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent)
+"""
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_room_and_its_names_import_when_torch_is_missing(room: str) -> None:
     result = run(f"import edgeseal.{room} as room\nfor name in room.__all__: getattr(room, name)")
@@ -57,4 +69,12 @@ def test_missing_extra_is_one_clear_line_when_converting_without_torch(tmp_path:
 
 def test_public_names_are_importable_when_listed() -> None:
     result = run("import edgeseal\nfor name in edgeseal.__all__: getattr(edgeseal, name)")
+    assert result.returncode == 0, result.stderr
+
+
+def test_worker_starts_when_only_what_emulation_brings_is_there() -> None:
+    script = (Path(__file__).parents[1] / "tools" / "arm.sh").read_text()
+    [fetched] = re.findall(r'-d "\$dir/wheels" (.*)', script)
+    names = [{"Pillow": "PIL"}.get(name, name).replace("-", "_") for name in fetched.split()]
+    result = run(_ONLY.format(names=names) + "import edgeseal.tflite.devices._cpu_worker")
     assert result.returncode == 0, result.stderr

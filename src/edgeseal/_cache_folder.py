@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import platformdirs
-
 __all__ = ["CACHE_VARIABLE", "cache_folder"]
 
 CACHE_VARIABLE = "EDGESEAL_CACHE"
@@ -17,4 +15,6 @@ def cache_folder() -> Path:
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
+    import platformdirs  # not where a worker runs under emulation
+
     return platformdirs.user_cache_path("edgeseal", appauthor=False)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from cli.commands import Run
+from edgeseal.tflite.devices import DeviceResult, Verdict
 from edgeseal.tflite.graph import Model, new_operator, read_model, write_model
 from edgeseal.tflite.rewrites import ModelChange
+from edgeseal.tflite.verbs._lean import _for_device
 from graphs import constant, kinds, model_of, value
 from graphs import run as run_model
 
@@ -55,7 +57,7 @@ def test_passes_are_listed_when_they_rewrote_something(
 def test_nothing_is_written_when_the_result_differs(
     run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def shifted(model: Model) -> list[ModelChange]:
+    def shifted(model: Model, _: object) -> list[ModelChange]:
         [pad] = model.main.operators
         pad.options.mode = 1  # symmetric: another function
         return [ModelChange("all shifted", 1)]
@@ -78,3 +80,24 @@ def test_file_is_written_when_it_did_not_run_before(
 def test_error_says_so_when_the_file_is_no_model(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x.tflite").write_bytes(b"no model")
     assert "x.tflite" in run("lean", tmp_path / "x.tflite", "-o", tmp_path / "y.tflite").refused()
+
+
+def test_rewrite_is_left_out_when_a_device_refuses_what_it_makes(source: Path) -> None:
+    def judge(model: Model) -> DeviceResult:
+        found = Verdict.REFUSED if "CONCATENATION" in kinds(model) else Verdict.RIGHT
+        return DeviceResult("odd", "a device", found, "", 1, (), 1, None, None, 0, ())
+
+    kept, on_device = _for_device(source, judge)
+    assert kept == ()
+    assert on_device.after.is_good
+
+
+def test_verdict_is_shown_when_a_file_is_made_lean_for_a_device(
+    run: Run, source: Path, tmp_path: Path
+) -> None:
+    done = run("lean", source, "-o", tmp_path / "lean.tflite", "--for", "cpu")
+    assert done.status == 0, done.err
+    assert "mirror-pads" in done.out
+    assert "cpu: right" in done.out
+    refused = run("lean", source, "-o", tmp_path / "other.tflite", "--for", "tpu").refused()
+    assert "devices are cpu" in refused

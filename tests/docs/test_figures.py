@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +84,12 @@ def test_bits_lost_are_those_recorded() -> None:
             assert row[column] == "" or float(row[column]) == float(lost[recipe]), recipe
 
 
+def device_records() -> dict[tuple[str, ...], dict[str, Any]]:
+    """Return what was recorded of a file on a device, by card, part, recipe and device."""
+    records = json.loads((RESULTS / "devices.json").read_text())
+    return {(r["card"], r["part"], r["recipe"], r["device"]): r for r in records}
+
+
 def readme_table() -> dict[str, dict[str, str]]:
     """Return the rows of the README's table by recipe."""
     [table] = shown(ROOT / "README.md")
@@ -113,6 +121,19 @@ def test_readme_shows_times_without_amx_as_recorded() -> None:
     assert len(compared) >= 3
     for recipe in compared:
         assert is_rounded(rows[recipe]["time, without"], found[recipe]), recipe
+
+
+def test_readme_says_on_which_devices_a_detector_is_right_as_recorded() -> None:
+    names = {"gpu": "GPU", "qualcomm": "Snapdragon", "arm": "Arm"}
+    verdicts: dict[str, dict[str, set[str]]] = {}
+    for (card, part, recipe, device), record in device_records().items():
+        name = names.get(device.partition(":")[0])
+        if (card, part) == ("videoseal_0.0", "detector") and name is not None:
+            verdicts.setdefault(recipe, {}).setdefault(name, set()).add(record["verdict"])
+    for recipe, row in readme_table().items():
+        found = verdicts.get(recipe, {})
+        right = {name for name, said in found.items() if said == {"right"}}
+        assert set(filter(None, row["right on"].split(", "))) == right, recipe
 
 
 def test_readme_shows_the_stock_recipe_as_recorded() -> None:
@@ -188,6 +209,24 @@ def test_payloads_under_attack_are_shown_as_recorded() -> None:
         for column in ("bits wrong", "counting errors", "weighing them"):
             given = next(name for name in row if name.startswith(column))
             assert row[given].replace(" ", "") == exact[column]
+
+
+def test_files_on_devices_are_shown_as_recorded() -> None:
+    found, seen = device_records(), set()
+    [table] = [t for t in shown(ROOT / "docs" / "devices.md") if "card" in t[0]]
+    for row in table:
+        kind, _, variants = row["device"].partition(":")
+        for variant in variants.split(", "):
+            key = (row["card"], row["part"], row["recipe"], f"{kind}:{variant}".rstrip(":"))
+            exact = found[key]
+            seen.add(key)
+            assert is_rounded(row["MiB"], str(exact["size_bytes"] / 2**20)), key
+            assert (row["verdict"], row["pieces"]) == (exact["verdict"], str(exact["pieces"] or ""))
+            assert row["refused"].startswith(f"{exact['refused']} of {exact['operators']}"), key
+            for column in ("NSR", "signs"):
+                value = exact[column.lower()]
+                assert is_rounded(row[column], "" if value is None else str(value)), (key, column)
+    assert seen == found.keys()
 
 
 def test_bits_of_videos_are_those_recorded() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from edgeseal.cli._shared._console import new_table, print_result, print_table, print_text
 from edgeseal.cli._shared._options import (
@@ -24,6 +26,15 @@ __all__ = ["lean"]
 def lean(
     source: ModelArgument,
     output: OutputOption,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="cpu|gpu|qualcomm[:SOC]|arm[:CPU]",
+            help="Take only what this device still takes and computes right, as `check --on` "
+            "finds it.",
+        ),
+    ] = None,
     seed: SeedOption = 0,
     timeout_s: TimeoutOption = 60.0,
     overwrite: OverwriteOption = False,
@@ -32,24 +43,26 @@ def lean(
     """Write a model in cheaper operators: same function, less time.
 
     Best done before it is quantized. Both files run on the same inputs before it is written. Exits
-    with 1 and writes nothing if their outputs differ by more than rounding.
+    with 1 and writes nothing if their outputs differ by more than rounding; with --for, exits with
+    1 as well if the device does not compute all of the file right.
     """
     from edgeseal import tflite
 
     found = tflite.lean(
         source,
         output,
+        device=device,
         seed=seed,
         timeout_s=timeout_s,
         overwrite=overwrite,
         progress=ConsoleProgress(),
     )
-    notes = () if found.is_good else (str(found),)
+    notes = () if found.size_bytes is not None else (str(found),)
     print_result("lean", found, as_json=as_json, show=lambda: _show(found), notes=notes)
 
 
 def _show(found: LeanResult) -> None:
-    if not found.is_good:
+    if found.size_bytes is None:
         return
     head, *rest = str(found).splitlines()
     print_text(head)

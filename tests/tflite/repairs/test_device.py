@@ -17,7 +17,8 @@ from edgeseal.tflite.graph import Model, new_dequantize, new_matmul, new_operato
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.repairs import RepairResult
 from edgeseal.tflite.repairs import repair as repair_model
-from graphs import constant, kinds, model_of, value
+from edgeseal.tflite.repairs.device._exponential import EXPONENTIAL_BY_ELU
+from graphs import constant, kinds, model_of, run, value
 from tflite.devices.models import added_matrix, broadcast_mask, quantized_exponential
 from tflite.devices.needs import needs
 
@@ -198,6 +199,43 @@ def test_rewrites_are_dropped_when_they_do_not_help(prober: Prober, tmp_path: Pa
     assert result.changes == ()
     assert kinds(result.model) == ["RESHAPE", "ADD"]
     assert not result.is_good
+
+
+def test_rewrites_are_made_together_when_a_device_names_one_reason_at_a_time(
+    prober: Prober, tmp_path: Path
+) -> None:
+    x, product, y = value("x", [8, 16]), value("product", [8, 24]), value("y", [8, 24])
+    operators = [
+        new_matmul(x, constant("w", floats(24, 16)), product, adj_y=True),
+        new_operator("ADD", [product, constant("table", floats(8, 24))], [y]),
+    ]
+    model = model_of([x], [y], operators)
+
+    def judge(model: Model) -> DeviceResult:
+        [product] = [o for o in model.main.operators if o.kind == "BATCH_MATMUL"]
+        [total] = [o for o in model.main.operators if o.kind == "ADD"]
+        is_taken = not product.options.adjY and total.outputs[0].rank == 4
+        return verdict(Verdict.RIGHT if is_taken else Verdict.REFUSED)
+
+    write_model(model, tmp_path / "m.tflite")
+    result = repair_model(model, tmp_path / "m.tflite", prober, judge=judge)
+    assert rewrites(result) == ["lifted-ranks", "plain-products"]
+    assert result.is_good
+
+
+@pytest.mark.parametrize("zero_point", [127, 60, -128])
+def test_exponential_is_the_same_to_the_bit_when_it_is_written_as_elu(zero_point: int) -> None:
+    def build() -> Model:
+        x = value("x", [1, 256], "INT8", 0.02, zero_point)
+        largest = np.exp(0.02 * (127 - zero_point))
+        y = value("y", [1, 256], "INT8", largest / 255, -128)
+        return model_of([x], [y], [new_operator("EXP", [x], [y])])
+
+    model, rewritten = build(), build()
+    EXPONENTIAL_BY_ELU.apply(rewritten)
+    assert "EXP" not in kinds(rewritten)
+    every = np.arange(-128, 128, dtype=np.int8)[None]
+    np.testing.assert_array_equal(run(rewritten, every), run(model, every))
 
 
 def test_other_operators_stay_when_the_verdict_names_one(prober: Prober, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from edgeseal.tflite.metrics import TensorError
 __all__ = ["DeviceReport", "DeviceResult", "Verdict", "WrongOperator"]
 
 _SHOWN = 8  # refusals and operators of a device
+_WORTH = 0.5  # of the error before: what is no better than that is no better
 
 
 class Verdict(enum.Enum):
@@ -97,6 +98,17 @@ class DeviceResult:
         is_failed = self.verdict is Verdict.FAILED
         refused = self.refused or int(self.verdict is Verdict.REFUSED)
         return int(is_failed), refused, self.pieces, len(self.wrong)
+
+    def is_better_than(self, other: DeviceResult) -> bool:
+        """Whether fewer operators are refused or wrong, or the pieces are fewer, or all is right.
+
+        Between two that are not right, half the error is better, too.
+        """
+        if self.faults != other.faults or self.is_good:
+            return self.faults < other.faults or (self.is_good and not other.is_good)
+        if self.error is None or other.error is None:
+            return False
+        return self.error.severity < _WORTH * other.error.severity
 
     @property
     def summary(self) -> str:

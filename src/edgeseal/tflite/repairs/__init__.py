@@ -10,7 +10,7 @@ from edgeseal.tflite.repairs._repair import (
     repair_file,
 )
 from edgeseal.tflite.repairs._unmended import Unmended
-from edgeseal.tflite.repairs.device._mend_for_device import FOR_DEVICES
+from edgeseal.tflite.repairs.device._mend_for_device import FOR_DEVICES, Judge
 from edgeseal.tflite.repairs.mend._choose_candidate import MEND, Preference
 from edgeseal.tflite.repairs.mend._rounding_rest import restore_rest
 
@@ -19,6 +19,7 @@ __all__ = [
     "MEND",
     "TIDY",
     "Companion",
+    "Judge",
     "OnDevice",
     "OutputAgreement",
     "Preference",

@@ -17,7 +17,7 @@ from edgeseal.tflite.repairs._agreement import OutputAgreement, Outputs, agreeme
 from edgeseal.tflite.repairs._clone import clone
 from edgeseal.tflite.repairs._unmended import Unmended
 from edgeseal.tflite.repairs._whole_runs import Run, complete, outputs_of, translated
-from edgeseal.tflite.repairs.device._mend_for_device import Judge, drafts, is_better
+from edgeseal.tflite.repairs.device._mend_for_device import Judge, drafts
 from edgeseal.tflite.repairs.mend._choose_candidate import Preference
 from edgeseal.tflite.repairs.mend._mend import mend
 from edgeseal.tflite.repairs.mend._rounding_rest import restore_rest
@@ -272,7 +272,7 @@ class _Session:
             limit = MOST_NSR if draft.proof is Proof.MEASURED else _EXACT_NMSE
             if _is_as_good(state, self._now, limit):
                 result = judge(draft.model)
-                if is_better(result, before):
+                if result.is_better_than(before):
                     self._changes += draft.changes
                     self._now = state
                     return result

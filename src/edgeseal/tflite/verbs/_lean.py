@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edgeseal._files import check_apart, check_output
 from edgeseal._leftovers import scratch_folder
 from edgeseal._progress import SILENT, Progress
+from edgeseal.tflite.devices import DeviceSession, Examiner, find_devices
 from edgeseal.tflite.graph import read_model, write_model
 from edgeseal.tflite.probe import Prober
-from edgeseal.tflite.rewrites import ModelChange, Sameness, compare_outputs
+from edgeseal.tflite.repairs import Judge, OnDevice
+from edgeseal.tflite.rewrites import LEAN, ModelChange, Rewrite, Sameness, compare_outputs
 from edgeseal.tflite.rewrites import lean as make_lean
+from edgeseal.tflite.verbs._limits import device_limit_s
 
 __all__ = ["LeanResult", "lean"]
 
@@ -30,6 +34,7 @@ class LeanResult:
         size_bytes: of the file; None where it was not written.
         changes: what was rewritten.
         same: how outputs and time compare.
+        on_device: what a device makes of the file, if it was rewritten for one.
     """
 
     source: Path
@@ -38,11 +43,13 @@ class LeanResult:
     size_bytes: int | None
     changes: tuple[ModelChange, ...]
     same: Sameness
+    on_device: OnDevice | None = None
 
     @property
     def is_good(self) -> bool:
-        """Whether outputs differ by rounding at most, and the file was written."""
-        return self.size_bytes is not None
+        """Whether outputs differ by rounding at most, and the device computes the file right."""
+        is_right = self.on_device is None or self.on_device.after.is_good
+        return self.size_bytes is not None and is_right
 
     @property
     def verdict(self) -> str:
@@ -60,12 +67,14 @@ class LeanResult:
         difference = self.same.difference
         return {
             "source": str(self.source),
-            "path": str(self.output) if self.is_good else None,
+            "path": None if self.size_bytes is None else str(self.output),
             "size_bytes_before": self.size_bytes_before,
             "size_bytes": self.size_bytes,
             "changes": [change.to_json() for change in self.changes],
             "difference": None if difference is None or math.isinf(difference) else difference,
             "time_ratio": self.same.time_ratio,
+            "device_before": self.on_device and self.on_device.before.to_json(),
+            "device": self.on_device and self.on_device.after.to_json(),
         }
 
     def __str__(self) -> str:
@@ -73,13 +82,15 @@ class LeanResult:
             return f"{self.output}: not written: {self.verdict}"
         before, after = self.size_bytes_before / 2**20, self.size_bytes / 2**20
         done = self.verdict if self.changes else "nothing to rewrite: the file is lean already"
-        return f"{self.output}: {before:.2f} MiB -> {after:.2f} MiB\n{done}"
+        device = "" if self.on_device is None else f"\n{self.on_device}"
+        return f"{self.output}: {before:.2f} MiB -> {after:.2f} MiB\n{done}{device}"
 
 
 def lean(
     source: str | Path,
     output: str | Path,
     *,
+    device: str | None = None,
     seed: int = 0,
     timeout_s: float = 60.0,
     overwrite: bool = False,
@@ -93,26 +104,37 @@ def lean(
     Args:
         source: a ``.tflite`` file from any converter, best before it is quantized.
         output: file to write.
+        device: take only what this one's verdict gets no worse by, as
+            :func:`edgeseal.tflite.check` with ``devices`` finds it: ``gpu``, ``qualcomm:SM8650``
+            and so on.
         seed: for the inputs to compare on.
-        timeout_s: longest time for one run.
+        timeout_s: longest time for one run; ten times that for a device.
         overwrite: whether to replace the file.
         progress: hears what goes on.
 
     Raises:
-        UsageError: the output is the source, or an input's type is one that cannot be drawn.
-        FileError, ModelError: a file cannot be read or written.
+        UsageError: the output is the source, an input's type is one that cannot be drawn, or the
+            device cannot be asked here.
+        FileError, ModelError: a file cannot be read or written, or devices cannot compile it.
         ProbeError: the process that loads LiteRT cannot start.
     """
     source, output = Path(source), Path(output)
     before, model = read_model(source), read_model(source)
+    asked = None if device is None else find_devices([device])[0]
     check_apart([source], [output])
     check_output(output, overwrite=overwrite)
-    changes = tuple(make_lean(model))
     with (
         scratch_folder() as folder,
-        progress.busy(f"comparing {source.name} before and after"),
+        progress.busy(f"comparing {source.name} before and after") as say,
         Prober(timeout_s=timeout_s) as prober,
     ):
+        rewrites, on_device = LEAN, None
+        if asked is not None:
+            examiner = Examiner(before, source, prober, seed=seed)
+            with DeviceSession(asked, timeout_s=device_limit_s(timeout_s)) as session:
+                judge = partial(examiner.examine, session=session, one_by_one=False, progress=say)
+                rewrites, on_device = _for_device(source, judge)
+        changes = tuple(make_lean(model, rewrites))
         trial = folder / "lean.tflite"
         write_model(model, trial)
         same = compare_outputs((source, before), (trial, model), prober, seed=seed)
@@ -120,4 +142,19 @@ def lean(
     if same.difference is None or same.difference <= _TOLERANCE:
         write_model(model, output, overwrite=overwrite)
         size_bytes = output.stat().st_size
-    return LeanResult(source, output, source.stat().st_size, size_bytes, changes, same)
+    return LeanResult(source, output, source.stat().st_size, size_bytes, changes, same, on_device)
+
+
+def _for_device(source: Path, judge: Judge) -> tuple[tuple[Rewrite, ...], OnDevice]:
+    """Return the rewrites that a device's verdict gets no worse by, and the verdicts."""
+    kept: tuple[Rewrite, ...] = ()
+    first = now = judge(read_model(source))
+    for rewrite in LEAN:
+        draft = read_model(source)
+        changes = make_lean(draft, (*kept, rewrite))
+        if all(change.rewrite != rewrite.name for change in changes):
+            continue
+        result = judge(draft)
+        if not now.is_better_than(result):
+            kept, now = (*kept, rewrite), result
+    return kept, OnDevice(first, now)

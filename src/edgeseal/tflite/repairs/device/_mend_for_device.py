@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from edgeseal.tflite.devices import DeviceResult
@@ -16,7 +16,7 @@ from edgeseal.tflite.repairs.device._unpacked_constants import STORE_FLOATS, UNP
 from edgeseal.tflite.repairs.mend._swapped_matmul import PUT_CONSTANT_RIGHT
 from edgeseal.tflite.rewrites import ModelChange, OperatorRewrite, Proof, Replacement, Site
 
-__all__ = ["FOR_DEVICES", "Draft", "Judge", "drafts", "is_better"]
+__all__ = ["FOR_DEVICES", "Draft", "Judge", "drafts"]
 
 Judge = Callable[[Model], DeviceResult]
 """Asks a device about a model; the same device and inputs each time."""
@@ -25,13 +25,11 @@ FOR_DEVICES: tuple[OperatorRewrite, ...] = (
     LIFT_RANKS,
     PUT_CONSTANT_RIGHT,
     PLAIN_PRODUCTS,
+    EXPONENTIAL_BY_ELU,
     UNPACK_WITH_ONE_SCALE,
     STORE_FLOATS,
-    EXPONENTIAL_BY_ELU,
 )
-"""Rewrites of operators that devices refuse or compute wrong."""
-
-_WORTH = 0.5  # of the error before: what is no better than that is no repair
+"""Rewrites of operators that devices refuse or compute wrong; those that cost most come last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +48,39 @@ class Draft:
 
 
 def drafts(model: Model, result: DeviceResult) -> Iterator[Draft]:
-    """Rewrite what a verdict points at, by every rewrite for itself, in a copy.
+    """Rewrite what a verdict points at, in copies: by every rewrite for itself, then by several.
+
+    A device that names one reason at a time says the same of a model until all are gone.
 
     Args:
         model: it is not changed.
         result: what the device made of it. Where the whole is wrong and no operator is, all are
             rewritten that can be.
     """
-    numbers = result.at_fault or range(len(model.main.operators))
+    useful = []
     for rewrite in FOR_DEVICES:
-        copied = clone(model)
-        chosen = {copied.main.operators[number] for number in numbers}
-        changes = _only(rewrite, chosen | _unpacking(copied, chosen)).apply(copied)
-        if changes:
-            yield Draft(copied, changes, rewrite.proof)
+        draft = _draft(model, result, [rewrite])
+        if draft is not None:
+            useful.append(rewrite)
+            yield draft
+    for count in range(2, len(useful) + 1):
+        draft = _draft(model, result, useful[:count])
+        if draft is not None:
+            yield draft
 
 
-def is_better(result: DeviceResult, before: DeviceResult) -> bool:
-    """Whether a verdict is better than the one before: fewer refusals, pieces or wrong results."""
-    if result.faults != before.faults or result.is_good:
-        return result.faults < before.faults or (result.is_good and not before.is_good)
-    if result.error is None or before.error is None:
-        return False
-    return result.error.severity < _WORTH * before.error.severity
+def _draft(model: Model, result: DeviceResult, rewrites: Sequence[OperatorRewrite]) -> Draft | None:
+    copied = clone(model)
+    operators = copied.main.operators
+    chosen = {operators[number] for number in result.at_fault or range(len(operators))}
+    chosen |= _unpacking(copied, chosen)
+    changes: list[ModelChange] = []
+    for rewrite in rewrites:
+        before = set(copied.main.operators)
+        changes += _only(rewrite, chosen).apply(copied)
+        chosen |= set(copied.main.operators) - before
+    proof = max((rewrite.proof for rewrite in rewrites), key=[*Proof].index)
+    return Draft(copied, changes, proof) if changes else None
 
 
 def _unpacking(model: Model, chosen: Collection[Operator]) -> set[Operator]:
