@@ -10,6 +10,8 @@ WEB_MODELS ?=
 # What pytest is told besides, such as `-p randomly` or a folder.
 ARGS ?=
 PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile
+# The tests start thousands of processes: without byte code each would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test coverage pythons lint format web web-test docs dist dist-check clean
 
