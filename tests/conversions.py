@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import torch
 
-from edgeseal.tflite.graph import write_model
+from edgeseal.tflite.graph import serialize
 from edgeseal.watermark.cards import Card, Part, load_card
 from edgeseal.watermark.convert import convert_part
 from edgeseal.watermark.models import LoadedPart, random_weights
@@ -53,5 +54,11 @@ def loaded_part(part: Part, seed: int = 0, *, card: Card | None = None) -> Loade
 def converted(part: Part, folder: Path) -> Path:
     """Convert a small part to a float file in ``folder``."""
     path = folder / f"small_{part.value}_float32.tflite"
-    write_model(convert_part(loaded_part(part)).model, path)
+    path.write_bytes(_converted(part))
     return path
+
+
+@functools.cache
+def _converted(part: Part) -> bytes:
+    """Convert once for all tests in this process."""
+    return bytes(serialize(convert_part(loaded_part(part)).model))

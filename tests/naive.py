@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ai_edge_quantizer import quantizer, recipe
 
 from conversions import loaded_part
 from edgeseal._native import native_output_held_back
-from edgeseal.tflite.graph import write_model
+from edgeseal.tflite.graph import serialize, write_model
 from edgeseal.watermark.cards import Part
 from edgeseal.watermark.convert import stock_conversion, stock_dynamic_int8, to_litert
 
@@ -31,8 +32,14 @@ class Attention(torch.nn.Module):
 def naive_float(folder: Path) -> Path:
     """A small VideoSeal 0.0 detector as the stock converter leaves it."""
     path = folder / "float.tflite"
-    write_model(stock_conversion(loaded_part(Part.DETECTOR)), path)
+    path.write_bytes(_stock_detector())
     return path
+
+
+@functools.cache
+def _stock_detector() -> bytes:
+    """Convert once for all tests in this process."""
+    return bytes(serialize(stock_conversion(loaded_part(Part.DETECTOR))))
 
 
 def naive_dynamic(source: Path) -> Path:
