@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from edgeseal.pictures import find_pictures
+from edgeseal.pictures._workers import cores
 from edgeseal.watermark.evaluate import (
     ALL,
     EvaluationOrigin,
@@ -28,7 +29,6 @@ from edgeseal.watermark.evaluate import (
     EvaluationSettings,
     ModelResult,
     PictureRecord,
-    cores,
     evaluate_pictures,
     find_attacks,
     make_plan,

@@ -15,7 +15,7 @@ TFLITE = (
     "graph probe inputs metrics devices diagnosis repairs rewrites quantization calibration tuning "
     "targets comparison profiling reduction benchmark view"
 )
-WATERMARK = "cards runtime evaluate payload video peers pack web"
+WATERMARK = "cards runtime evaluate payload video peers pack scan web"
 ROOMS = (
     "data",
     "pictures",
@@ -24,7 +24,8 @@ ROOMS = (
 )
 _BLOCK = """
 import sys
-for name in ("torch", "litert_torch", "ai_edge_quantizer", "matplotlib", "skimage", "scipy", "av"):
+for name in ("torch", "litert_torch", "ai_edge_quantizer", "matplotlib", "skimage", "scipy", "av",
+             "pyarrow", "fsspec"):
     sys.modules[name] = None  # importing it now raises ModuleNotFoundError
 """
 

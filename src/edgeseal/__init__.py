@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from edgeseal.watermark.verbs._models import KnownModels, models
     from edgeseal.watermark.verbs._prune import PrunedCheckpoint, prune
     from edgeseal.watermark.verbs._quantize import QuantizedModel, quantize
+    from edgeseal.watermark.verbs._scan import ScanResult, scan
     from edgeseal.watermark.verbs._tune import sensitivity, tune
     from edgeseal.watermark.web import WebSite, web
 
@@ -52,6 +53,7 @@ __all__ = [
     "Progress",
     "PrunedCheckpoint",
     "QuantizedModel",
+    "ScanResult",
     "WebSite",
     "__version__",
     "bench",
@@ -67,6 +69,7 @@ __all__ = [
     "pack",
     "prune",
     "quantize",
+    "scan",
     "sensitivity",
     "tune",
     "web",
@@ -85,6 +88,7 @@ _MODULES = {
     _VERBS + "models": ("KnownModels", "models"),
     _VERBS + "prune": ("PrunedCheckpoint", "prune"),
     _VERBS + "quantize": ("QuantizedModel", "quantize"),
+    _VERBS + "scan": ("ScanResult", "scan"),
     _VERBS + "tune": ("sensitivity", "tune"),
     "edgeseal.watermark.pack": ("PackResult", "pack"),
     "edgeseal.watermark.web": ("WebSite", "web"),

@@ -29,8 +29,8 @@ class Progress:
         """Hear of work on many pictures; yields what is called after each."""
         return nullcontext(lambda: None)
 
-    def frames(self, text: str) -> AbstractContextManager[CountProgress]:
-        """Hear of work on a video; yields what is called after each frame."""
+    def frames(self, text: str, unit: str = "frames") -> AbstractContextManager[CountProgress]:
+        """Hear of work on a video, or on many units; yields what is called after each."""
         return nullcontext(lambda _done, _total: None)
 
     def download(self, text: str) -> AbstractContextManager[CountProgress]:

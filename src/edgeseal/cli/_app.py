@@ -32,6 +32,7 @@ from edgeseal.cli._ranges import ranges
 from edgeseal.cli._recipes import recipes
 from edgeseal.cli._reduce import reduce
 from edgeseal.cli._repair import repair
+from edgeseal.cli._scan import scan
 from edgeseal.cli._sensitivity import sensitivity
 from edgeseal.cli._shared._console import error, open_stderr, saying
 from edgeseal.cli._shared._interrupt import heeding_interrupts
@@ -109,6 +110,7 @@ for _verb in (
     profile,
     embed,
     detect,
+    scan,
     evaluate,
     bench,
     pack,

@@ -11,7 +11,14 @@ from edgeseal._extras import install_command
 from edgeseal.errors import FileError
 from edgeseal.pictures._plugins import plugin_suffixes
 
-__all__ = ["PICTURE_SUFFIXES", "describe_kinds", "find_pictures", "picture_suffixes", "tell_kinds"]
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "describe_kinds",
+    "files_of",
+    "find_pictures",
+    "picture_suffixes",
+    "tell_kinds",
+]
 
 PICTURE_SUFFIXES = (
     ".apng", ".avif", ".bmp", ".dds", ".dib", ".gif", ".icns", ".ico", ".j2k", ".jfif", ".jp2",
@@ -73,13 +80,38 @@ def find_pictures(
     found: list[Path] = []
     for path in map(Path, paths):
         if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where the folder above is locked
-            files = sorted(_files(path, recursive=recursive, exclude=exclude))
+            files = sorted(files_of(path, recursive=recursive, exclude=exclude))
             found += (file for file in files if file.name.lower().endswith(endings))
             if others is not None:
                 others += (file for file in files if not file.name.lower().endswith(endings))
         else:
             found.append(path)
     return found
+
+
+def files_of(
+    folder: Path, *, recursive: bool = True, exclude: Path | None = None
+) -> Iterator[Path]:
+    """Yield the files of a folder one by one, in an order that is always the same.
+
+    Args:
+        folder: where; hidden files and folders (``.name``) are left out.
+        recursive: whether to search folders in folders.
+        exclude: a folder that is not searched.
+
+    Raises:
+        FileError: a folder cannot be read.
+    """
+    left_out = None if exclude is None else os.path.realpath(exclude)
+    seen: set[str] = set()
+    for root, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
+        place = os.path.realpath(root)
+        if place in seen or (place == left_out and root != str(folder)):
+            folders.clear()
+            continue
+        seen.add(place)
+        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
+        yield from (Path(root, name) for name in sorted(files) if not name.startswith("."))
 
 
 def tell_kinds(others: Iterable[Path]) -> dict[str, list[Path]]:
@@ -103,20 +135,6 @@ def describe_kinds(kinds: dict[str, list[Path]]) -> str:
             text += f" (to read them: {install_command('formats')})"
         parts.append(text)
     return f"{total} file{'s' * (total > 1)} left out: {'; '.join(parts)}"
-
-
-def _files(folder: Path, *, recursive: bool, exclude: Path | None) -> Iterator[Path]:
-    """Yield the files of a folder, without hidden ones."""
-    left_out = None if exclude is None else os.path.realpath(exclude)
-    seen: set[str] = set()
-    for root, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
-        place = os.path.realpath(root)
-        if place in seen or (place == left_out and root != str(folder)):
-            folders.clear()
-            continue
-        seen.add(place)
-        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
-        yield from (Path(root, name) for name in files if not name.startswith("."))
 
 
 def _refuse(error: OSError) -> None:

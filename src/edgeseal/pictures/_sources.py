@@ -7,8 +7,9 @@ import glob
 import io
 import itertools
 import os
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,16 +19,26 @@ from PIL import Image
 from edgeseal.errors import FileError
 from edgeseal.pictures._folder import (
     describe_kinds,
+    files_of,
     find_pictures,
     picture_suffixes,
     tell_kinds,
 )
 from edgeseal.pictures._read_image import ImageInput
 
-__all__ = ["find_sources", "given_pictures", "list_files", "list_pictures"]
+__all__ = [
+    "each_source",
+    "find_sources",
+    "given_pictures",
+    "is_address",
+    "list_files",
+    "list_pictures",
+    "read_list",
+]
 
 _STDIN = "-"
 _LIST_MARK = "@"
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _LONGEST = 1 << 16  # characters of a line; paths end at 4096
 
 
@@ -63,6 +74,45 @@ def find_sources(
         paths, recursive=recursive, suffixes=suffixes, exclude=exclude, others=others
     )
     return list(dict.fromkeys(found))
+
+
+def each_source(
+    names: Iterable[str | Path],
+    *,
+    suffixes: tuple[str, ...],
+    recursive: bool = True,
+    exclude: Path | None = None,
+    others: Callable[[Path], None] = lambda _: None,
+) -> Iterator[str]:
+    """Yield the files and addresses that names mean, one by one, however many there are.
+
+    Args:
+        names: as for :func:`find_sources`; addresses (``s3://...``) stay as they are.
+        suffixes: endings, in lower case, of the files to take from folders.
+        recursive: whether to search folders in folders.
+        exclude: a folder that is not searched where it lies in one that is.
+        others: called with each file in a folder that has another ending.
+
+    Raises:
+        FileError: a folder or list cannot be read, or a pattern fits nothing.
+    """
+    for name in names:
+        for path in _expanded(str(name), None, exclude):
+            if is_address(path):
+                yield path
+            elif not os.path.isdir(path):  # noqa: PTH112
+                yield str(Path(path))
+            else:
+                for file in files_of(Path(path), recursive=recursive, exclude=exclude):
+                    if file.name.lower().endswith(suffixes):
+                        yield str(file)
+                    else:
+                        others(file)
+
+
+def is_address(name: str) -> bool:
+    """Whether a name is an address, such as ``https://...``, and no path."""
+    return _ADDRESS.match(name) is not None
 
 
 def list_pictures(
@@ -136,9 +186,18 @@ def list_files(names: Iterable[str | Path]) -> list[Path]:
     return [Path(str(name)[1:]) for name in names if str(name).startswith(_LIST_MARK)]
 
 
-def _expanded(name: str, stdin: TextIO | None, exclude: Path | None) -> Iterator[Path]:
-    if os.path.lexists(name):
-        yield Path(name)
+def read_list(name: str) -> list[str]:
+    """Return the lines of a list (``@LIST``), or of stdin (``-``).
+
+    Raises:
+        FileError: it cannot be read, or is none.
+    """
+    return list(_expanded(name, None, None))
+
+
+def _expanded(name: str, stdin: TextIO | None, exclude: Path | None) -> Iterator[str]:
+    if os.path.lexists(name) or is_address(name):
+        yield name
     elif name == _STDIN:
         yield from _lines(stdin or sys.stdin, "stdin")
     elif name.startswith(_LIST_MARK):
@@ -147,30 +206,30 @@ def _expanded(name: str, stdin: TextIO | None, exclude: Path | None) -> Iterator
         left_out = None if exclude is None else exclude.resolve()
         for path in _matches(name):
             if left_out is None or not path.resolve().is_relative_to(left_out):
-                yield path
+                yield str(path)
     else:
-        yield Path(name)
+        yield name
 
 
-def _list(path: Path) -> list[Path]:
+def _list(path: Path) -> Iterator[str]:
     try:
         with path.open("rb") as file:
             is_wide = file.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # PowerShell's
             encoding = "utf-16" if is_wide else "utf-8-sig"
             text = io.TextIOWrapper(file, encoding=encoding, errors="surrogateescape")
-            return list(_lines(text, str(path)))
+            yield from _lines(text, str(path))
     except OSError as error:
         raise FileError(f"{path}: cannot read this list of pictures ({error.strerror})") from error
 
 
-def _lines(file: TextIO, name: str) -> Iterator[Path]:
+def _lines(file: TextIO, name: str) -> Iterator[str]:
     # a device may give one line without end
     for number, line in enumerate(iter(lambda: file.readline(_LONGEST), ""), start=1):
         text = _unquoted(line.rstrip("\r\n").removeprefix("\ufeff"))
         if "\0" in text or len(line) == _LONGEST:
             raise FileError(f"{name}, line {number}: is no path; expected a list, one path a line")
         if text.strip():
-            yield Path(text)
+            yield text
 
 
 def _unquoted(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from edgeseal.errors import UsageError
 
-__all__ = ["map_in_order", "suitable_workers"]
+__all__ = ["cores", "map_in_order", "suitable_workers"]
 
 _LOOK_AHEAD = 2  # items under way for each worker
 _MOST = 8  # by default: pictures under way need memory
@@ -21,7 +21,11 @@ _Result = TypeVar("_Result")
 
 
 def map_in_order(
-    work: Callable[[_Item], _Result], items: Iterable[_Item], *, workers: int
+    work: Callable[[_Item], _Result],
+    items: Iterable[_Item],
+    *,
+    workers: int,
+    abandon: Callable[[], None] = lambda: None,
 ) -> Iterator[_Result]:
     """Map with threads, never more than a few items ahead of the reader.
 
@@ -32,6 +36,7 @@ def map_in_order(
         work: called for each item, by several threads.
         items: may be endless.
         workers: threads; with 1 the caller's own does the work.
+        abandon: called where the reader stops early, to shorten the wait for what is under way.
 
     Raises:
         UsageError: at once, if there are no workers.
@@ -40,7 +45,12 @@ def map_in_order(
         raise UsageError(f"workers: expected 1 or more, got {workers}")
     if workers == 1:
         return map(work, items)
-    return _map(work, items, workers)
+    return _map(work, items, workers, abandon)
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def suitable_workers(*, threads: int, weights_bytes: int) -> int:
@@ -53,16 +63,15 @@ def suitable_workers(*, threads: int, weights_bytes: int) -> int:
         threads: threads of each worker.
         weights_bytes: memory that the weights of one interpreter need.
     """
-    if hasattr(os, "sched_getaffinity"):
-        processors = len(os.sched_getaffinity(0))
-    else:
-        processors = os.cpu_count() or 1
     fitting = _WEIGHTS_BYTES // max(1, weights_bytes)
-    return max(1, min(processors // threads, _MOST, fitting))
+    return max(1, min(cores() // threads, _MOST, fitting))
 
 
 def _map(
-    work: Callable[[_Item], _Result], items: Iterable[_Item], workers: int
+    work: Callable[[_Item], _Result],
+    items: Iterable[_Item],
+    workers: int,
+    abandon: Callable[[], None],
 ) -> Iterator[_Result]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="edgeseal")
     pending: deque[Future[_Result]] = deque()
@@ -73,5 +82,8 @@ def _map(
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
-    finally:  # also when the reader stops early or is interrupted
+    except BaseException:  # the reader stops early or is interrupted, too
+        abandon()
+        raise
+    finally:
         pool.shutdown(cancel_futures=True)

@@ -13,12 +13,13 @@ from PIL import Image
 from edgeseal.data import photo_paths
 from edgeseal.errors import ModelError, UsageError
 from edgeseal.pictures import read_image, resize
+from edgeseal.pictures._workers import cores
 from edgeseal.watermark.evaluate import EvaluationPlan, EvaluationSettings, PictureRecord
 from edgeseal.watermark.evaluate import _run_evaluation as running
 from edgeseal.watermark.evaluate._evaluate_picture import Bench, draw_message, mark_source
 from edgeseal.watermark.evaluate._evaluation_plan import make_plan
 from edgeseal.watermark.evaluate._metrics import picture_psnr_db, ssim
-from edgeseal.watermark.evaluate._run_evaluation import cores, evaluate_pictures
+from edgeseal.watermark.evaluate._run_evaluation import evaluate_pictures
 from edgeseal.watermark.evaluate._state import State
 from edgeseal.watermark.evaluate._stored_pixels import to_stored
 from edgeseal.watermark.evaluate.attacks import Attack, AttackStep

@@ -57,6 +57,8 @@ class Result(Protocol):
         """Return all of it, for ``--json``."""
 
 
+_QUIET_S = 60.0  # without a terminal, between two lines
+
 _stderr_copy: TextIO | None = None
 _shown: Progress | None = None  # what is drawn on the terminal now
 _in_words: Callable[[str], str] = str  # says what the library says as the command line does
@@ -213,8 +215,10 @@ def picture_bar(text: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 @contextlib.contextmanager
-def frame_bar(text: str) -> Iterator[Callable[[int, int | None], None]]:
+def frame_bar(text: str, unit: str = "frames") -> Iterator[Callable[[int, int | None], None]]:
     """Yield a function for the library to report frames to, shown with their number a second.
+
+    Where there is no terminal, such as in the log of a cluster, a line says it once a minute.
 
     The function raises KeyboardInterrupt where an interrupt was lost in another package.
     """
@@ -227,17 +231,23 @@ def frame_bar(text: str) -> Iterator[Callable[[int, int | None], None]]:
         TimeRemainingColumn(),
     )
     with _progress(text, *columns) as progress:
-        if progress is None:
-            yield lambda _done, _total: stop_if_interrupted()
-            return
-        task = progress.add_task(printable(text), total=None, frames="")
-        began = time.monotonic()
+        task = None
+        if progress is not None:
+            task = progress.add_task(printable(text), total=None, frames="")
+        began = said = time.monotonic()
 
         def report(done: int, total: int | None) -> None:
-            rate = done / max(1e-9, time.monotonic() - began)
+            nonlocal said
+            now = time.monotonic()
+            rate = done / max(1e-9, now - began)
             of_all = f"/{total}" if total else ""
-            shown = f"{done}{of_all} frames, {rate:.1f}/s"
-            progress.update(task, completed=done, total=total, frames=shown)
+            shown = f"{done}{of_all} {unit}, {rate:.1f}/s"
+            if progress is not None and task is not None:
+                progress.update(task, completed=done, total=total, frames=shown)
+            elif now - said >= _QUIET_S:
+                said = now
+                left = f", {(total - done) / rate / 60:.0f} minutes left" if total else ""
+                note(f"{text}: {shown}{left}")
             stop_if_interrupted()
 
         yield report

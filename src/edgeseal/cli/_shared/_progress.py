@@ -26,9 +26,9 @@ class ConsoleProgress(Progress):
         """Show a bar."""
         return picture_bar(text, total)
 
-    def frames(self, text: str) -> AbstractContextManager[CountProgress]:
+    def frames(self, text: str, unit: str = "frames") -> AbstractContextManager[CountProgress]:
         """Show a bar."""
-        return frame_bar(text)
+        return frame_bar(text, unit)
 
     def download(self, text: str) -> AbstractContextManager[CountProgress]:
         """Show a bar."""

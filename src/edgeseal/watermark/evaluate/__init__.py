@@ -22,7 +22,7 @@ from edgeseal.watermark.evaluate._layer_errors import layer_pairs, measure_layer
 from edgeseal.watermark.evaluate._packages import require_evaluation
 from edgeseal.watermark.evaluate._picture_record import PictureRecord
 from edgeseal.watermark.evaluate._reading_task import ReadingTask, reading_task
-from edgeseal.watermark.evaluate._run_evaluation import Evaluation, cores, evaluate_pictures
+from edgeseal.watermark.evaluate._run_evaluation import Evaluation, evaluate_pictures
 from edgeseal.watermark.evaluate._six_attacks import ATTACKS, StoredAttack
 from edgeseal.watermark.evaluate._state import State
 from edgeseal.watermark.evaluate._watermark import (
@@ -86,7 +86,6 @@ __all__ = [
     "check_baseline",
     "compare_embedders",
     "compare_with_baseline",
-    "cores",
     "evaluate_pictures",
     "find_attacks",
     "layer_pairs",

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeseal.errors import FileError, ModelError, UsageError
+from edgeseal.pictures._workers import cores
 from edgeseal.watermark.evaluate._engines import sha256
 from edgeseal.watermark.evaluate._evaluate_picture import Bench
 from edgeseal.watermark.evaluate._evaluation_plan import EvaluationPlan
 from edgeseal.watermark.evaluate._picture_record import PictureRecord
 from edgeseal.watermark.evaluate._state import State
 
-__all__ = ["Duplicate", "Evaluation", "cores", "evaluate_pictures"]
+__all__ = ["Duplicate", "Evaluation", "evaluate_pictures"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,6 @@ def evaluate_pictures(
             state.save(record)
         advance(record)
     return Evaluation(tuple(records[task] for task in tasks), duplicates, resumed)
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _tasks(plan: EvaluationPlan) -> tuple[dict[_Task, str], tuple[Duplicate, ...]]:

@@ -80,8 +80,12 @@ class Lines:
         head = {"schema_version": SCHEMA_VERSION, "command": command}
         return head | {"model": str(model), "model_sha256": sha256_of(model)} | dict(settings)
 
-    def done(self, head: Mapping[str, Any]) -> frozenset[str]:
+    def done(self, head: Mapping[str, Any], *, failed_too: bool = False) -> frozenset[str]:
         """Return the sources that have a result from an earlier run that is gone on with.
+
+        Args:
+            head: of this run.
+            failed_too: whether those that failed count as done.
 
         Raises:
             FileError: the file cannot be read, or holds something else than results of the command
@@ -89,7 +93,7 @@ class Lines:
         """
         if not self.resume or self.file is None or not self.file.exists():
             return frozenset()
-        return _read(self.file, head)[0]
+        return _read(self.file, head, failed_too=failed_too)[0]
 
     def check(self) -> None:
         """Refuse early what could not be done later.
@@ -162,8 +166,10 @@ def _lock(file: IO[str], path: Path) -> None:
         )
 
 
-def _read(path: Path, head: Mapping[str, Any]) -> tuple[frozenset[str], int]:
-    """Return the sources that are done, failures left out, and the size of the whole lines."""
+def _read(
+    path: Path, head: Mapping[str, Any], *, failed_too: bool = False
+) -> tuple[frozenset[str], int]:
+    """Return the sources that are done, and the size of the whole lines."""
     done: set[str] = set()
     size_bytes = 0
     try:
@@ -173,7 +179,7 @@ def _read(path: Path, head: Mapping[str, Any]) -> tuple[frozenset[str], int]:
                     break
                 record = _checked(line, head, f"{path}, line {number}")
                 size_bytes += len(line)
-                if record.get("error") is None:
+                if failed_too or record.get("error") is None:
                     done.add(str(record.get("source")))
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror})") from error

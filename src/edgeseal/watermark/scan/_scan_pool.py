@@ -1,0 +1,100 @@
+"""Worker processes for a scan, one for each thread that asks."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Generator, Iterable
+
+from edgeseal.pictures import map_in_order
+from edgeseal.tflite.probe import Status, WorkerGoneError, WorkerProcess
+from edgeseal.watermark.scan._choice import Item
+from edgeseal.watermark.scan._read_item import Reading
+from edgeseal.watermark.scan._scan_row import ScanRow, failed_row
+
+__all__ = ["read_items"]
+
+_WORKER = "edgeseal.watermark.scan._scan_worker"
+_TRIES = 3  # who kills a worker is not always the item
+
+
+def read_items(
+    reading: Reading, items: Iterable[Item], *, workers: int, timeout_s: float
+) -> Generator[ScanRow]:
+    """Read items in processes, never more than a few ahead of the reader, in their order.
+
+    Args:
+        reading: how.
+        items: may be endless.
+        workers: processes.
+        timeout_s: longest time for one item, which otherwise fails.
+
+    Raises:
+        ProbeError: a worker cannot start.
+    """
+    pool = _Pool(reading, timeout_s)
+    try:
+        yield from map_in_order(pool.read, items, workers=workers, abandon=pool.close)
+    finally:
+        pool.close()
+
+
+class _Pool:
+    """As many workers as there are threads that ask at the same time."""
+
+    def __init__(self, reading: Reading, timeout_s: float) -> None:
+        self._reading = reading
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._idle: list[WorkerProcess] = []
+        self._alive: set[WorkerProcess] = set()
+        self._is_closed = False
+
+    def read(self, item: Item) -> ScanRow:
+        """Return the row of an item; a worker that crashed over it is tried again with another."""
+        words = ""
+        for _ in range(_TRIES):
+            worker = self._take()
+            try:
+                row: ScanRow = worker.ask((self._reading, item), self._timeout_s)
+            except WorkerGoneError as gone:
+                self._end(worker)
+                words = " ".join(str(gone).split())
+                if gone.status is Status.TIMED_OUT:
+                    return failed_row(item.name, f"{words}; `timeout_s` allows more")
+            except BaseException:  # Ctrl-C: the next answer would be to this question
+                self._end(worker)
+                raise
+            else:
+                with self._lock:
+                    self._idle.append(worker)
+                return row
+        return failed_row(item.name, f"ends the process that reads it, {_TRIES} times: {words}")
+
+    def close(self) -> None:
+        """End all workers, whatever they are doing."""
+        with self._lock:
+            self._is_closed = True
+            alive = list(self._alive)
+        for worker in alive:
+            self._end(worker)
+
+    def _take(self) -> WorkerProcess:
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("the scan has ended")  # nobody waits for the answer
+            if self._idle:
+                return self._idle.pop()
+        worker = WorkerProcess(
+            [sys.executable, "-m", _WORKER], what="the process that reads pictures"
+        )
+        with self._lock:
+            self._alive.add(worker)
+        return worker
+
+    def _end(self, worker: WorkerProcess) -> None:
+        with self._lock:
+            if worker not in self._alive:
+                return
+            self._alive.remove(worker)
+        worker.close()

@@ -1,0 +1,23 @@
+"""The process in which items are decoded and read: what crashes there is one of many."""
+
+from __future__ import annotations
+
+from edgeseal.tflite.probe import serve
+from edgeseal.watermark.scan._choice import Item
+from edgeseal.watermark.scan._read_item import Reading, read_item
+from edgeseal.watermark.scan._scan_row import ScanRow
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Answer until nobody asks any more."""
+    serve(_answer)
+
+
+def _answer(request: tuple[Reading, Item]) -> ScanRow:
+    return read_item(*request)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,266 @@
+"""Reads a corpus into a table: folders, archives and stores, resumable after any end."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgeseal._documents import parse_json
+from edgeseal._files import check_apart, listed, sha256_of
+from edgeseal._problems import Problems
+from edgeseal._progress import SILENT, Progress
+from edgeseal._version import SCHEMA_VERSION
+from edgeseal.errors import FileError, UsageError
+from edgeseal.pictures import list_files
+from edgeseal.pictures._sources import read_list
+from edgeseal.pictures._workers import cores
+from edgeseal.watermark.payload import DEFAULT_FPR, PayloadCode, payload_code
+from edgeseal.watermark.runtime import Message, MessageInput, load_detector, to_message
+from edgeseal.watermark.scan import (
+    ERROR,
+    Choice,
+    Reading,
+    ScanRow,
+    ScanSources,
+    open_parts,
+    read_items,
+)
+from edgeseal.watermark.scan._choice import fingerprint
+from edgeseal.watermark.verbs._json_lines import JsonLines, Lines
+
+__all__ = ["ScanResult", "scan"]
+
+_LINES = ".jsonl"
+_STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What a scan found, those rows included that were there before.
+
+    Attributes:
+        output: a folder of Parquet files, or a file of JSON lines.
+        items: number of rows.
+        written: number of those that this run added.
+        verdicts: number of rows with each verdict.
+        left_out: number of files that were passed over, by what they are.
+        seconds: that this run took.
+    """
+
+    output: str
+    items: int
+    written: int
+    verdicts: Mapping[str, int]
+    left_out: Mapping[str, int]
+    seconds: float
+
+    @property
+    def failed(self) -> int:
+        """Number of items that could not be read."""
+        return self.verdicts.get(ERROR, 0)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether all could be read."""
+        return not self.failed
+
+    def to_json(self) -> dict[str, object]:
+        """Return everything, for ``json.dumps``."""
+        return {**dataclasses.asdict(self), "failed": self.failed}
+
+    def __str__(self) -> str:
+        """Return what was done and what came of it."""
+        done = "nothing to do: all are done" if not self.written else f"{self.written} read now"
+        found = ", ".join(f"{count} {verdict}" for verdict, count in self.verdicts.items())
+        return f"{self.output}: {self.items} items, {done}\n{found or 'no items'}"
+
+
+def scan(
+    sources: str | Path | Iterable[str | Path],
+    output: str | Path,
+    *,
+    model: str | Path,
+    expect: MessageInput | None = None,
+    fpr: float = DEFAULT_FPR,
+    exact: bool = False,
+    every: int = 1,
+    recursive: bool = True,
+    column: str | None = None,
+    workers: int | None = None,
+    timeout_s: float = 600.0,
+    part_rows: int = 1000,
+    retry: bool = False,
+    progress: Progress = SILENT,
+) -> ScanResult:
+    """Read a corpus into a table of one row for each item; what ``edgeseal scan`` does.
+
+    An output that is there already is gone on with: items that have a row are left out, so that the
+    same call after an end of any kind completes it, and changes nothing once it is complete.
+
+    Args:
+        sources: one or many files, folders, patterns, lists (``@LIST``, ``-``) or addresses of
+            fsspec (``s3://...``): pictures, videos, tar and Parquet files with pictures.
+        output: a folder for Parquet files, or a file that ends in ``.jsonl``.
+        model: a detector's ``.tflite`` file.
+        expect: the message that should be there, instead of payloads.
+        fpr: share of unmarked items that may be called present.
+        exact: whether to decode large JPEG files at full size.
+        every: read one of so many frames of videos.
+        recursive: whether to search folders in folders.
+        column: of Parquet files, with the pictures; the only one that may be if None.
+        workers: processes; one for each core if None.
+        timeout_s: longest time for one item, which fails otherwise.
+        part_rows: rows of a Parquet file.
+        retry: whether to try items again that failed; for Parquet.
+        progress: hears what goes on.
+
+    Raises:
+        UsageError: arguments are out of range or contradict each other; all of it is said.
+        FileError: there are no items, a store cannot be listed, or the output cannot be written or
+            is another scan's.
+        ModelError: the model is none, or no detector.
+        MissingExtraError: packages for stores or Parquet are not installed.
+        RuntimeRefusalError: LiteRT cannot prepare or run the model.
+    """
+    began = time.monotonic()
+    names = [name for given in listed(sources) for name in _named(str(given))]
+    place = Path(output)
+    problems = Problems()
+    with problems.collected():
+        PayloadCode.check_rate(fpr)
+    problems.expect_at_least(1, workers=workers, every=every, part_rows=part_rows)
+    if not timeout_s > 0:
+        problems.add(f"`timeout_s`: expected more than 0, got {timeout_s:g}")
+    if retry and place.suffix == _LINES:
+        problems.add("`retry` is for Parquet: rows of a file of lines stay; give a folder")
+    with problems.collected():
+        check_apart([model, *list_files(names)], [place])
+    problems.check()
+    given = ScanSources(names, recursive, column, place)
+    total = given.count()
+    if total == 0:
+        raise _nothing(names, Choice(set()))
+    reading = _reading(model, expect, fpr, exact, every)
+    with _opened(place, _head(reading), part_rows=part_rows, retry=retry) as out:
+        choice = Choice(out.done)
+        left = None if total is None else max(0, total - len(out.done))
+        items = given.items(choice)
+        rows = read_items(reading, items, workers=workers or cores(), timeout_s=timeout_s)
+        with progress.frames(f"scanning into {place}", "items") as report, contextlib.closing(rows):
+            for row in rows:
+                if row.error is not None:
+                    progress.note(f"Error: {row.source}: {row.error}")
+                out.write(row)
+                report(out.count, left)
+        if not choice.seen:
+            raise _nothing(names, choice)
+        out.finish()
+        verdicts = Counter(out.verdicts())
+    if choice.left_out:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in choice.left_out.items())
+        progress.note(f"{choice.left_out.total()} files left out: {kinds}")
+    return ScanResult(
+        output=str(place),
+        items=verdicts.total(),
+        written=out.count,
+        verdicts=dict(sorted(verdicts.items())),
+        left_out=dict(choice.left_out),
+        seconds=time.monotonic() - began,
+    )
+
+
+class _Output(Protocol):
+    """Where rows go: a folder of Parquet files, or a file of lines."""
+
+    done: set[int]
+    count: int
+
+    def write(self, row: ScanRow) -> None:
+        """Take a row."""
+
+    def finish(self) -> None:
+        """Write what is left."""
+
+    def verdicts(self) -> Iterator[str]:
+        """Yield the verdict of each row, once all are written."""
+
+
+class _LinesOutput:
+    """A file of JSON lines."""
+
+    def __init__(self, lines: JsonLines, path: Path, done: Iterable[str]) -> None:
+        self.done = set(map(fingerprint, done))
+        self.count = 0
+        self._lines = lines
+        self._path = path
+
+    def write(self, row: ScanRow) -> None:
+        self._lines.write(dataclasses.asdict(row))
+        self.count += 1
+
+    def finish(self) -> None:
+        self._lines.begin()  # without any result, too, there is a file
+
+    def verdicts(self) -> Iterator[str]:
+        with self._path.open("rb") as file:
+            yield from (parse_json(line)["verdict"] for line in file)
+
+
+@contextlib.contextmanager
+def _opened(
+    place: Path, head: Mapping[str, Any], *, part_rows: int, retry: bool
+) -> Iterator[_Output]:
+    """Open the output; see :func:`edgeseal.watermark.scan.open_parts`."""
+    if place.suffix != _LINES:
+        with open_parts(place, head, part_rows=part_rows, retry=retry) as parts:
+            yield parts
+        return
+    lines = Lines(place, resume=True, overwrite=False)
+    lines.check()
+    done = lines.done(head, failed_too=True)
+    with lines.open(head) as file:
+        if file is None:
+            raise AssertionError("a path was given")
+        yield _LinesOutput(file, place, done)
+
+
+def _named(name: str) -> Iterable[str]:
+    """Return a name, or the lines of stdin, which can be read once only."""
+    return read_list(name) if name == _STDIN else [name]
+
+
+def _reading(
+    model: str | Path, expect: MessageInput | None, fpr: float, exact: bool, every: int
+) -> Reading:
+    """Return how to read, after the model was loaded and run."""
+    bits = load_detector(model, exact=exact).info.bits
+    message: Message | None = None if expect is None else to_message(expect, bits)
+    try:
+        payload_code(bits)
+    except UsageError:
+        return Reading(str(model), message, fpr, False, exact, every)
+    return Reading(str(model), message, fpr, True, exact, every)
+
+
+def _head(reading: Reading) -> dict[str, Any]:
+    """Return what rows depend on, besides the items."""
+    head = {"schema_version": SCHEMA_VERSION, "command": "scan"}
+    head |= {"model": reading.model, "model_sha256": sha256_of(Path(reading.model))}
+    expect = None if reading.expect is None else reading.expect.hex
+    return head | {
+        "expect": expect,
+        "fpr": reading.fpr,
+        "exact": reading.exact,
+        "every": reading.every,
+    }
+
+
+def _nothing(names: Iterable[str], choice: Choice) -> FileError:
+    left = f"; {choice.left_out.total()} other files are there" if choice.left_out else ""
+    return FileError(f"{', '.join(names)}: nothing to scan in there{left}")

@@ -1,0 +1,30 @@
+"""A worker that dies over some items, as native code does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from edgeseal.tflite.probe import serve
+from edgeseal.watermark.scan import Item, Reading, ScanRow, read_item
+
+
+def answer(request: tuple[Reading, Item]) -> ScanRow:
+    reading, item = request
+    content = Path(item.content).read_bytes() if isinstance(item.content, str) else item.content
+    if content.startswith(b"poison"):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if content.startswith(b"once "):  # whoever killed that worker meant another
+        mark = Path(content.removeprefix(b"once ").decode())
+        if not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    if content.startswith(b"slow"):
+        time.sleep(600)
+    return read_item(reading, item)
+
+
+if __name__ == "__main__":
+    serve(answer)
