@@ -34,8 +34,9 @@ def scan(
         ),
     ],
     model: Annotated[
-        Path, typer.Option("--model", metavar="DETECTOR", help="A detector's .tflite file.")
-    ],
+        Path | None,
+        typer.Option("--model", metavar="DETECTOR", help="A detector's .tflite file."),
+    ] = None,
     expect: Annotated[
         str | None,
         typer.Option(
@@ -65,6 +66,21 @@ def scan(
         int, typer.Option("--part-rows", metavar="N", help="Rows of a Parquet file.")
     ] = 1000,
     retry: Annotated[bool, typer.Option("--retry", help="Try items again that failed.")] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Read one of N parts of the items."),
+    ] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Put the folders of all N parts together.")
+    ] = False,
+    alpha: Annotated[
+        float,
+        typer.Option(
+            "--alpha",
+            metavar="RATE",
+            help="Chance of any false alarm in the corpus, or share of false ones, to decide for.",
+        ),
+    ] = 0.01,
     as_json: JsonOption = False,
 ) -> None:
     """Read a corpus into a table of one row for each item.
@@ -89,6 +105,9 @@ def scan(
         timeout_s=timeout_s,
         part_rows=part_rows,
         retry=retry,
+        shard=shard,
+        merge=merge,
+        alpha=alpha,
         progress=ConsoleProgress(),
     )
     if as_json:

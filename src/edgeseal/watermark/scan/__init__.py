@@ -1,6 +1,7 @@
 """Many pictures and videos, wherever they lie, read into rows: what ``edgeseal scan`` does."""
 
-from edgeseal.watermark.scan._choice import Choice, Item
+from edgeseal.watermark.scan._choice import Choice, Item, Shard
+from edgeseal.watermark.scan._merge import merge_shards
 from edgeseal.watermark.scan._read_item import Reading, read_item
 from edgeseal.watermark.scan._scan_items import ScanSources
 from edgeseal.watermark.scan._scan_parts import Parts, open_parts
@@ -16,6 +17,8 @@ __all__ = [
     "Reading",
     "ScanRow",
     "ScanSources",
+    "Shard",
+    "merge_shards",
     "open_parts",
     "read_item",
     "read_items",

@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeseal.errors import UsageError
 from edgeseal.pictures._folder import tell_kinds
 
-__all__ = ["Choice", "Item", "fingerprint", "printable"]
+__all__ = ["Choice", "Item", "Shard", "fingerprint", "printable"]
 
 _BYTES = 11  # of a fingerprint: two of 10^9 names are alike with a probability of 2e-9
 
@@ -29,22 +30,56 @@ class Item:
     problem: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of several parts that the items of all sources fall into, by their names.
+
+    Attributes:
+        index: which, from 1 on.
+        count: how many there are.
+    """
+
+    index: int
+    count: int
+
+    @classmethod
+    def from_text(cls, text: str) -> Shard:
+        """Parse ``I/N``.
+
+        Raises:
+            UsageError: it is none, or I is not between 1 and N.
+        """
+        index, _, count = text.partition("/")
+        if index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
+            return cls(int(index), int(count))
+        raise UsageError(f"`shard`: expected I/N, such as 1/8 to 8/8, got {text!r}")
+
+    def __str__(self) -> str:
+        """Return ``I/N``."""
+        return f"{self.index}/{self.count}"
+
+    def holds(self, number: int) -> bool:
+        """Whether the item with this fingerprint falls into it, on every machine alike."""
+        return number % self.count == self.index - 1
+
+
 class Choice:
     """Says of one item after another whether it is to be read, and counts.
 
     Attributes:
-        seen: number of items with different names.
         left_out: number of files that were passed over, by what they are.
     """
 
-    def __init__(self, done: set[int]) -> None:
+    def __init__(self, done: set[int], shard: Shard | None = None) -> None:
         """Take what an earlier run did.
 
         Args:
             done: fingerprints of the names of items that have a row; is emptied on the way, so
                 that a name is in memory once.
+            shard: which part of the items is wanted; all if None.
         """
         self._done = done
+        self._shard = shard
         self._seen: set[int] = set()
         self._archive = ""
         self._again: Counter[int] = Counter()
@@ -56,7 +91,7 @@ class Choice:
         return len(self._seen)
 
     def takes(self, name: str) -> bool:
-        """Whether the item of this name is to be read: it has no row, and is not under way."""
+        """Whether the item of this name is to be read: it is of the shard, and has no row yet."""
         number = fingerprint(name)
         if number in self._seen:
             return False
@@ -64,7 +99,7 @@ class Choice:
         if number in self._done:
             self._done.remove(number)
             return False
-        return True
+        return self._shard is None or self._shard.holds(number)
 
     def name_again(self, name: str, archive: str) -> str:
         """Return a name that no member of an archive had before: a number behind it."""

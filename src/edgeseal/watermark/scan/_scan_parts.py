@@ -19,9 +19,18 @@ from edgeseal.watermark.scan._archives import import_parquet
 from edgeseal.watermark.scan._choice import fingerprint
 from edgeseal.watermark.scan._scan_row import ERROR, ScanRow
 
-__all__ = ["MANIFEST", "Parts", "open_parts", "read_manifest"]
+__all__ = [
+    "Parts",
+    "open_parts",
+    "part_name",
+    "part_paths",
+    "read_column",
+    "read_manifest",
+    "results_of",
+    "write_manifest",
+]
 
-MANIFEST = "_manifest.json"  # what begins with `_` is no data to Spark, Hive and pyarrow
+_MANIFEST = "_manifest.json"  # what begins with `_` is no data to Spark, Hive and pyarrow
 _PART = re.compile(r"part-(\d{6,})\.parquet")
 _TYPES = {"str": "string", "float": "float64", "int": "int32"}
 
@@ -42,7 +51,7 @@ class Parts:
         self._head = dict(head)
         self._part_rows = part_rows
         self._rows: list[ScanRow] = []
-        self._next = 1 + max((_number(path) for path in self._paths()), default=-1)
+        self._next = 1 + max((_number(path) for path in part_paths(self.folder)), default=-1)
 
     def write(self, row: ScanRow) -> None:
         """Keep a row until there are enough for a part."""
@@ -60,7 +69,7 @@ class Parts:
         if not self._rows:
             return
         rows = [dataclasses.asdict(row) for row in self._rows]
-        _write(self.folder / f"part-{self._next:06}.parquet", rows)
+        _write(self.folder / part_name(self._next), rows)
         self._next += 1
         self._rows.clear()
 
@@ -71,16 +80,15 @@ class Parts:
             FileError: the disk refuses it.
         """
         self.flush()
-        _write_manifest(self.folder, {**self._head, "is_finished": True})
+        write_manifest(self.folder, {**self._head, "is_finished": True})
 
-    def verdicts(self) -> Iterator[str]:
-        """Yield the verdict of each row.
+    def results(self) -> Iterator[tuple[str, float | None]]:
+        """Yield verdict and logarithm of the p-value of each row.
 
         Raises:
             FileError: a part cannot be read.
         """
-        for path in self._paths():
-            yield from _read(path, ("verdict",))["verdict"]
+        return results_of(self.folder)
 
     def load_done(self, *, retry: bool) -> None:
         """Find out what is done.
@@ -91,14 +99,11 @@ class Parts:
         Raises:
             FileError: a part cannot be read or written.
         """
-        for path in self._paths():
+        for path in part_paths(self.folder):
             if retry:
                 _remove_failed(path)
-            for name in _read(path, ("source",))["source"] if path.exists() else ():
+            for name in read_column(path, "source") if path.exists() else ():
                 self.done.add(fingerprint(name))
-
-    def _paths(self) -> list[Path]:
-        return sorted(path for path in self.folder.iterdir() if _PART.fullmatch(path.name))
 
 
 @contextlib.contextmanager
@@ -124,11 +129,11 @@ def open_parts(
     import_parquet()
     make_folder(folder)
     with _locked(folder):
-        if (folder / MANIFEST).exists():
+        if (folder / _MANIFEST).exists():
             _check_same(folder, head)
         elif any(not path.name.startswith(".") for path in folder.iterdir()):
             raise OutputExistsError(f"{folder}: holds something else than a scan; choose another")
-        _write_manifest(folder, {**head, "is_finished": False})
+        write_manifest(folder, {**head, "is_finished": False})
         parts = Parts(folder, head, part_rows)
         parts.load_done(retry=retry)
         try:
@@ -145,7 +150,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         FileError: it is no output of a scan.
     """
-    path = folder / MANIFEST
+    path = folder / _MANIFEST
     try:
         record = parse_json(read_document(path))
     except DocumentError as error:
@@ -153,6 +158,44 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or record.get("command") != "scan":
         raise FileError(f"{path}: is none of `edgeseal scan`; choose another output")
     return record
+
+
+def write_manifest(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write what a folder is of.
+
+    Raises:
+        FileError: the disk refuses it.
+    """
+    write_text(folder / _MANIFEST, json.dumps(record, indent=2) + "\n", overwrite=True)
+
+
+def part_name(number: int) -> str:
+    """Return what a part is called."""
+    return f"part-{number:06}.parquet"
+
+
+def part_paths(folder: Path) -> list[Path]:
+    """Return the parts of a folder in their order."""
+    return sorted(path for path in folder.iterdir() if _PART.fullmatch(path.name))
+
+
+def results_of(folder: Path) -> Iterator[tuple[str, float | None]]:
+    """Yield verdict and logarithm of the p-value of each row in a folder.
+
+    Raises:
+        FileError: a part cannot be read.
+    """
+    for path in part_paths(folder):
+        yield from zip(*_read(path, ("verdict", "log10_p_value")).values(), strict=True)
+
+
+def read_column(path: Path, name: str) -> list[Any]:
+    """Return a column of a part.
+
+    Raises:
+        FileError: the part cannot be read.
+    """
+    return _read(path, (name,))[name]
 
 
 def _check_same(folder: Path, head: Mapping[str, Any]) -> None:
@@ -167,10 +210,6 @@ def _check_same(folder: Path, head: Mapping[str, Any]) -> None:
             f"{folder}: is the output of another scan: {'; '.join(other)}; choose another output, "
             "or give what it was made with"
         )
-
-
-def _write_manifest(folder: Path, record: Mapping[str, Any]) -> None:
-    write_text(folder / MANIFEST, json.dumps(record, indent=2) + "\n", overwrite=True)
 
 
 @contextlib.contextmanager

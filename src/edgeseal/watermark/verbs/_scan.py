@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
 import dataclasses
 import time
@@ -10,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
 
 from edgeseal._documents import parse_json
 from edgeseal._files import check_apart, listed, sha256_of
@@ -28,16 +31,21 @@ from edgeseal.watermark.scan import (
     Reading,
     ScanRow,
     ScanSources,
+    Shard,
+    merge_shards,
     open_parts,
     read_items,
 )
 from edgeseal.watermark.scan._choice import fingerprint
+from edgeseal.watermark.scan._decisions import Decisions, decide
+from edgeseal.watermark.scan._scan_parts import results_of
 from edgeseal.watermark.verbs._json_lines import JsonLines, Lines
 
 __all__ = ["ScanResult", "scan"]
 
 _LINES = ".jsonl"
 _STDIN = "-"
+_ALL = Shard(1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,7 @@ class ScanResult:
         items: number of rows.
         written: number of those that this run added.
         verdicts: number of rows with each verdict.
+        decisions: how many are marked at rates that hold for all items together.
         left_out: number of files that were passed over, by what they are.
         seconds: that this run took.
     """
@@ -57,6 +66,7 @@ class ScanResult:
     items: int
     written: int
     verdicts: Mapping[str, int]
+    decisions: Decisions
     left_out: Mapping[str, int]
     seconds: float
 
@@ -78,14 +88,15 @@ class ScanResult:
         """Return what was done and what came of it."""
         done = "nothing to do: all are done" if not self.written else f"{self.written} read now"
         found = ", ".join(f"{count} {verdict}" for verdict, count in self.verdicts.items())
-        return f"{self.output}: {self.items} items, {done}\n{found or 'no items'}"
+        lines = [f"{self.output}: {self.items} items, {done}", found or "no items"]
+        return "\n".join([*lines, str(self.decisions)] if self.decisions.tested else lines)
 
 
 def scan(
     sources: str | Path | Iterable[str | Path],
     output: str | Path,
     *,
-    model: str | Path,
+    model: str | Path | None = None,
     expect: MessageInput | None = None,
     fpr: float = DEFAULT_FPR,
     exact: bool = False,
@@ -96,6 +107,9 @@ def scan(
     timeout_s: float = 600.0,
     part_rows: int = 1000,
     retry: bool = False,
+    shard: str | None = None,
+    merge: bool = False,
+    alpha: float = 0.01,
     progress: Progress = SILENT,
 ) -> ScanResult:
     """Read a corpus into a table of one row for each item; what ``edgeseal scan`` does.
@@ -107,7 +121,7 @@ def scan(
         sources: one or many files, folders, patterns, lists (``@LIST``, ``-``) or addresses of
             fsspec (``s3://...``): pictures, videos, tar and Parquet files with pictures.
         output: a folder for Parquet files, or a file that ends in ``.jsonl``.
-        model: a detector's ``.tflite`` file.
+        model: a detector's ``.tflite`` file; nothing else is read without one.
         expect: the message that should be there, instead of payloads.
         fpr: share of unmarked items that may be called present.
         exact: whether to decode large JPEG files at full size.
@@ -118,6 +132,11 @@ def scan(
         timeout_s: longest time for one item, which fails otherwise.
         part_rows: rows of a Parquet file.
         retry: whether to try items again that failed; for Parquet.
+        shard: ``I/N``, to read one of N parts of the items, told apart by their names alone; for
+            Parquet.
+        merge: whether the sources are the folders of all shards, to be put together.
+        alpha: for :attr:`ScanResult.decisions`: chance of any false alarm among all items, and
+            share of false ones among those that are called marked.
         progress: hears what goes on.
 
     Raises:
@@ -135,44 +154,49 @@ def scan(
     with problems.collected():
         PayloadCode.check_rate(fpr)
     problems.expect_at_least(1, workers=workers, every=every, part_rows=part_rows)
-    if not timeout_s > 0:
-        problems.add(f"`timeout_s`: expected more than 0, got {timeout_s:g}")
-    if retry and place.suffix == _LINES:
-        problems.add("`retry` is for Parquet: rows of a file of lines stay; give a folder")
+    for text in _contradictions(model, place, retry, shard, merge, timeout_s, alpha):
+        problems.add(text)
+    part: Shard | None = None
+    with problems.collected():
+        part = None if shard is None else Shard.from_text(shard)
     with problems.collected():
         check_apart([model, *list_files(names)], [place])
     problems.check()
+    if model is None:
+        head = merge_shards([Path(name) for name in names], place)
+        return _result(place, results_of(place), None, {}, head["fpr"], alpha, began)
     given = ScanSources(names, recursive, column, place)
     total = given.count()
     if total == 0:
-        raise _nothing(names, Choice(set()))
+        raise _nothing(names, {})
     reading = _reading(model, expect, fpr, exact, every)
-    with _opened(place, _head(reading), part_rows=part_rows, retry=retry) as out:
-        choice = Choice(out.done)
-        left = None if total is None else max(0, total - len(out.done))
+    head = _head(reading) | ({} if place.suffix == _LINES else {"shard": shard})
+    with _opened(place, head, part_rows=part_rows, retry=retry) as out:
+        due = None if total is None else max(0, total // (part or _ALL).count - len(out.done))
+        choice = Choice(out.done, part)
         items = given.items(choice)
         rows = read_items(reading, items, workers=workers or cores(), timeout_s=timeout_s)
-        with progress.frames(f"scanning into {place}", "items") as report, contextlib.closing(rows):
-            for row in rows:
-                if row.error is not None:
-                    progress.note(f"Error: {row.source}: {row.error}")
-                out.write(row)
-                report(out.count, left)
+        with contextlib.closing(rows):
+            _write(rows, out, due, place, progress)
         if not choice.seen:
-            raise _nothing(names, choice)
+            raise _nothing(names, choice.left_out)
         out.finish()
-        verdicts = Counter(out.verdicts())
-    if choice.left_out:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in choice.left_out.items())
-        progress.note(f"{choice.left_out.total()} files left out: {kinds}")
-    return ScanResult(
-        output=str(place),
-        items=verdicts.total(),
-        written=out.count,
-        verdicts=dict(sorted(verdicts.items())),
-        left_out=dict(choice.left_out),
-        seconds=time.monotonic() - began,
-    )
+        if choice.left_out:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in choice.left_out.items())
+            progress.note(f"{choice.left_out.total()} files left out: {kinds}")
+        return _result(place, out.results(), out.count, choice.left_out, fpr, alpha, began)
+
+
+def _write(
+    rows: Iterable[ScanRow], out: _Output, due: int | None, place: Path, progress: Progress
+) -> None:
+    """Take rows as they come; ``due`` is about how many."""
+    with progress.frames(f"scanning into {place}", "items") as report:
+        for row in rows:
+            if row.error is not None:
+                progress.note(f"Error: {row.source}: {row.error}")
+            out.write(row)
+            report(out.count, due)
 
 
 class _Output(Protocol):
@@ -187,8 +211,8 @@ class _Output(Protocol):
     def finish(self) -> None:
         """Write what is left."""
 
-    def verdicts(self) -> Iterator[str]:
-        """Yield the verdict of each row, once all are written."""
+    def results(self) -> Iterator[tuple[str, float | None]]:
+        """Yield verdict and logarithm of the p-value of each row, once all are written."""
 
 
 class _LinesOutput:
@@ -207,9 +231,10 @@ class _LinesOutput:
     def finish(self) -> None:
         self._lines.begin()  # without any result, too, there is a file
 
-    def verdicts(self) -> Iterator[str]:
+    def results(self) -> Iterator[tuple[str, float | None]]:
         with self._path.open("rb") as file:
-            yield from (parse_json(line)["verdict"] for line in file)
+            for record in map(parse_json, file):
+                yield record["verdict"], record["log10_p_value"]
 
 
 @contextlib.contextmanager
@@ -261,6 +286,56 @@ def _head(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _nothing(names: Iterable[str], choice: Choice) -> FileError:
-    left = f"; {choice.left_out.total()} other files are there" if choice.left_out else ""
+def _contradictions(
+    model: str | Path | None,
+    place: Path,
+    retry: bool,
+    shard: str | None,
+    merge: bool,
+    timeout_s: float,
+    alpha: float,
+) -> Iterator[str]:
+    """Yield what is wrong with arguments by themselves and together."""
+    for name, value in {"retry": retry, "shard": shard, "merge": merge}.items():
+        if value and place.suffix == _LINES:
+            yield f"`{name}` is for Parquet; give a folder as `output`"
+    if merge and (model is not None or retry or shard):
+        yield "`merge` reads no items; leave out `model`, `retry` and `shard`"
+    if not merge and model is None:
+        yield "`model`: expected a detector's file; only `merge` goes without"
+    if not timeout_s > 0:
+        yield f"`timeout_s`: expected more than 0, got {timeout_s:g}"
+    if not 0 < alpha < 1:
+        yield f"`alpha`: expected more than 0 and less than 1, got {alpha:g}"
+
+
+def _result(
+    place: Path,
+    results: Iterable[tuple[str, float | None]],
+    written: int | None,
+    left_out: Mapping[str, int],
+    fpr: float,
+    alpha: float,
+    began: float,
+) -> ScanResult:
+    verdicts: Counter[str] = Counter()
+    p_values = array.array("d")  # 8 bytes each, however many
+    for verdict, log10_p_value in results:
+        verdicts[verdict] += 1
+        if log10_p_value is not None:
+            p_values.append(log10_p_value)
+    total = verdicts.total()
+    return ScanResult(
+        output=str(place),
+        items=total,
+        written=total if written is None else written,
+        verdicts=dict(sorted(verdicts.items())),
+        decisions=decide(np.frombuffer(p_values, np.float64), fpr=fpr, alpha=alpha),
+        left_out=dict(left_out),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _nothing(names: Iterable[str], left_out: Mapping[str, int]) -> FileError:
+    left = f"; {sum(left_out.values())} other files are there" if left_out else ""
     return FileError(f"{', '.join(names)}: nothing to scan in there{left}")

@@ -1,0 +1,123 @@
+"""Shards: every item in one of them, and the whole out of all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeseal.errors import FileError, OutputExistsError, UsageError
+from edgeseal.watermark.scan import Choice, ScanRow, Shard, merge_shards, open_parts
+from watermark.scan.test_scan import Scan, parts, rows, scan, undisturbed
+
+__all__ = ["scan", "undisturbed"]
+
+COUNT = 3
+HEAD = {"schema_version": 1, "command": "scan", "model": "m", "model_sha256": "0", "fpr": 1e-6}
+NAMES = [f"{number}.png" for number in range(40)]
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> list[Path]:
+    """Finished shards, in two parts each, of forty items."""
+    folders = []
+    for index in range(1, COUNT + 1):
+        shard = Shard(index, COUNT)
+        choice = Choice(set(), shard)
+        folders.append(tmp_path / f"shard{index}")
+        head = HEAD | {"shard": str(shard), "model": f"copy{index}"}
+        with open_parts(folders[-1], head, part_rows=8, retry=False) as out:
+            for name in filter(choice.takes, NAMES):
+                out.write(ScanRow(name, "absent"))
+            out.finish()
+    return folders
+
+
+@given(st.lists(st.text(), unique=True), st.integers(1, 20))
+def test_every_name_falls_into_one_shard(names: list[str], count: int) -> None:
+    choices = [Choice(set(), Shard(index + 1, count)) for index in range(count)]
+    for name in names:
+        assert sum(choice.takes(name) for choice in choices) == 1
+
+
+def test_shard_of_a_name_never_changes() -> None:
+    takes = [[name for name in NAMES[:9] if Choice(set(), Shard(i, 3)).takes(name)] for i in (1, 2)]
+    assert takes == [["2.png", "5.png", "8.png"], ["0.png", "1.png", "4.png"]]
+
+
+def test_whole_is_what_the_shards_hold(shards: list[Path], tmp_path: Path) -> None:
+    output = tmp_path / "whole"
+    merge_shards(shards[::-1], output)
+    assert sorted(row["source"] for row in rows(output)) == sorted(NAMES)
+    assert len(parts(output)) == sum(len(parts(shard)) for shard in shards)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    with open_parts(output, HEAD | {"shard": None}, part_rows=8, retry=False) as again:
+        assert len(again.done) == len(NAMES)
+
+
+def test_scan_in_shards_gives_the_rows_of_one_scan(
+    scan: Scan, undisturbed: tuple[object, Path], corpus: Path, tmp_path: Path
+) -> None:
+    for index in (1, 2):
+        scan(corpus, output=f"shard{index}", shard=f"{index}/2")
+    found = scan(tmp_path / "shard1", tmp_path / "shard2", output="w", merge=True, model=None,
+                 workers=None)  # fmt: skip
+    assert found.items == 6
+    assert sorted(map(str, rows(tmp_path / "w"))) == sorted(map(str, rows(undisturbed[1])))
+
+
+def test_all_that_is_wrong_with_shards_is_said(shards: list[Path], tmp_path: Path) -> None:
+    twice = tmp_path / "twice"
+    shutil.copytree(shards[0], twice)
+    change(shards[0], is_finished=False)
+    change(twice, fpr=0.5)
+    with pytest.raises(UsageError) as caught:
+        merge_shards([*shards[:2], twice], tmp_path / "whole")
+    text = str(caught.value)
+    for words in (
+        "shard 1/3 is not finished",
+        f"is shard 1/3, as {shards[0]} is",
+        "is of another scan: fpr 0.5",
+        "shards are missing: 3/3",
+    ):
+        assert words in text
+    assert not (tmp_path / "whole").exists()
+
+
+def change(folder: Path, **fields: object) -> None:
+    manifest = folder / "_manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | fields))
+
+
+def test_rows_are_refused_when_they_are_twice_or_of_another_shard(
+    shards: list[Path], tmp_path: Path
+) -> None:
+    first = parts(shards[0])[0]
+    shutil.copy(first, shards[0] / "part-000099.parquet")
+    with pytest.raises(FileError, match="is there twice; scan shard 1/3 again"):
+        merge_shards(shards, tmp_path / "whole")
+    shutil.move(shards[0] / "part-000099.parquet", shards[1])
+    with pytest.raises(FileError, match="is of another shard than 2/3"):
+        merge_shards(shards, tmp_path / "whole")
+
+
+def test_what_is_no_shard_or_there_already_is_refused(shards: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="cannot be read"):
+        merge_shards([*shards, tmp_path], tmp_path / "whole")
+    merge_shards(shards, tmp_path / "whole")
+    with pytest.raises(UsageError, match="is no shard"):
+        merge_shards([tmp_path / "whole"], tmp_path / "other")
+    with pytest.raises(OutputExistsError):
+        merge_shards(shards, tmp_path / "whole")
+    assert pq.read_table(parts(tmp_path / "whole")[0]).num_rows == 8
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/", "a/b", "1/0", "-1/3", "1/2/3"])
+def test_shard_is_refused_when_it_is_none(text: str) -> None:
+    with pytest.raises(UsageError, match="expected I/N"):
+        Shard.from_text(text)
