@@ -73,6 +73,6 @@ $(VENV)/.ready: pyproject.toml constraints.txt requirements-oracle.txt
 	$(BIN)/pip install --quiet 'torch==$(TORCH)+cpu' \
 	  || $(BIN)/pip install --quiet --index-url $(TORCH_INDEX) 'torch==$(TORCH)' \
 	  || $(BIN)/pip install --quiet 'torch==$(TORCH)'
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[convert,docs,evaluate,formats,npu,peers,prune,qualcomm,scan,video,view,dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[convert,docs,evaluate,formats,npu,peers,postgres,prune,qualcomm,scan,video,view,dev]'
 	$(BIN)/pip install --quiet --no-deps -r requirements-oracle.txt
 	touch $@

@@ -15,7 +15,7 @@ TFLITE = (
     "graph probe inputs metrics devices diagnosis repairs rewrites quantization calibration tuning "
     "targets comparison profiling reduction benchmark view"
 )
-WATERMARK = "cards runtime evaluate payload video peers pack scan web"
+WATERMARK = "cards runtime evaluate payload video peers pack registry scan web"
 ROOMS = (
     "data",
     "pictures",

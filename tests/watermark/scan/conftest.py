@@ -16,7 +16,7 @@ from PIL import Image
 
 from edgeseal.watermark.payload import Payload
 from edgeseal.watermark.runtime import load_embedder
-from edgeseal.watermark.scan import Choice, Item, ScanSources
+from edgeseal.watermark.scan import Item, ItemChoice, ScanSources
 from pairs import Pair, write_pair
 from watermark.verbs.conftest import Heard, heard
 
@@ -52,10 +52,10 @@ def items(tmp_path: Path) -> Items:
     """Lists the items of sources."""
 
     def listed(
-        *names: object, column: str | None = None, choice: Choice | None = None
+        *names: object, column: str | None = None, choice: ItemChoice | None = None
     ) -> list[Item]:
         sources = ScanSources([str(name) for name in names], True, column, tmp_path / "out")
-        return list(sources.items(Choice(set()) if choice is None else choice))
+        return list(sources.items(ItemChoice(set()) if choice is None else choice))
 
     return listed
 
@@ -81,6 +81,7 @@ def add(file: tarfile.TarFile, name: str, content: bytes) -> None:
 @pytest.fixture
 def server(corpus: Path) -> Iterator[str]:
     """The address of an HTTP server that serves the folder above the corpus."""
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:

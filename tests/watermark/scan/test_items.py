@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from edgeseal.errors import FileError
-from edgeseal.watermark.scan import Choice, ScanSources
+from edgeseal.watermark.scan import ItemChoice, ScanSources
 from edgeseal.watermark.scan import _stores as stores
 from watermark.scan.conftest import Items, add
 
@@ -31,16 +31,16 @@ def content(item: object) -> bytes:
 def test_pictures_of_a_folder_come_in_order_and_others_are_counted(
     items: Items, corpus: Path
 ) -> None:
-    choice = Choice(set())
+    choice = ItemChoice(set())
     assert names(items(corpus, choice=choice), corpus) == PICTURES
     assert choice.left_out == {"unknown": 1}
     assert choice.seen == len(PICTURES)
 
 
 def test_items_that_are_done_or_named_twice_are_left_out(items: Items, corpus: Path) -> None:
-    first = Choice(set())
+    first = ItemChoice(set())
     items(corpus, choice=first)
-    done = Choice(set(first._seen))
+    done = ItemChoice(set(first._seen))
     assert items(corpus, corpus / "a.png", choice=done) == []
     assert done.seen == len(PICTURES)
     assert len(items(corpus, corpus / "deep", f"{corpus}/*.png")) == len(PICTURES)
@@ -80,7 +80,7 @@ def test_members_of_a_tar_file_are_read_however_it_is_compressed(
         for key in ("a", "c"):
             add(file, f"x/{key}.PNG", (corpus / f"{key}.png").read_bytes())
             add(file, f"x/{key}.json", b"{}")
-    choice = Choice(set())
+    choice = ItemChoice(set())
     found = items(path, choice=choice)
     assert names(found, path) == ["x/a.PNG", "x/c.PNG"]
     assert [content(item) for item in found] == [
@@ -184,6 +184,7 @@ def test_addresses_may_come_from_a_list(items: Items, server: str, tmp_path: Pat
 
 
 def test_store_is_named_when_it_cannot_be_reached(items: Items) -> None:
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{unused.getsockname()[1]}/"

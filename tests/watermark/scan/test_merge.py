@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeseal.errors import FileError, OutputExistsError, UsageError
-from edgeseal.watermark.scan import Choice, ScanRow, Shard, merge_shards, open_parts
+from edgeseal.watermark.scan import ItemChoice, ScanRow, Shard, merge_shards, open_parts
 from watermark.scan.test_scan import Scan, parts, rows, scan, undisturbed
 
 __all__ = ["scan", "undisturbed"]
@@ -28,7 +28,7 @@ def shards(tmp_path: Path) -> list[Path]:
     folders = []
     for index in range(1, COUNT + 1):
         shard = Shard(index, COUNT)
-        choice = Choice(set(), shard)
+        choice = ItemChoice(set(), shard)
         folders.append(tmp_path / f"shard{index}")
         head = HEAD | {"shard": str(shard), "model": f"copy{index}"}
         with open_parts(folders[-1], head, part_rows=8, retry=False) as out:
@@ -38,15 +38,16 @@ def shards(tmp_path: Path) -> list[Path]:
     return folders
 
 
-@given(st.lists(st.text(), unique=True), st.integers(1, 20))
+@given(st.lists(st.text(), unique=True, max_size=9), st.integers(1, 9))
 def test_every_name_falls_into_one_shard(names: list[str], count: int) -> None:
-    choices = [Choice(set(), Shard(index + 1, count)) for index in range(count)]
+    choices = [ItemChoice(set(), Shard(index + 1, count)) for index in range(count)]
     for name in names:
         assert sum(choice.takes(name) for choice in choices) == 1
 
 
 def test_shard_of_a_name_never_changes() -> None:
-    takes = [[name for name in NAMES[:9] if Choice(set(), Shard(i, 3)).takes(name)] for i in (1, 2)]
+    shards = Shard(1, 3), Shard(2, 3)
+    takes = [[n for n in NAMES[:9] if ItemChoice(set(), shard).takes(n)] for shard in shards]
     assert takes == [["2.png", "5.png", "8.png"], ["0.png", "1.png", "4.png"]]
 
 

@@ -73,3 +73,15 @@ def test_bucket_is_listed_and_read_like_a_folder(
     ]  # fmt: skip
     with pytest.raises(FileError, match="s3://missing/"):
         items("s3://missing/")
+
+
+@pytest.mark.slow
+def test_credentials_are_named_when_they_are_missing(
+    items: Items, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec.filesystem("s3").clear_instance_cache()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(FileError, match="credentials"):
+        items(f"{store}/pictures/")

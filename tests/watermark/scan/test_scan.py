@@ -15,12 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 import edgeseal
 from edgeseal import ScanResult
 from edgeseal.errors import EdgesealError, FileError, OutputExistsError, UsageError
+from edgeseal.watermark.scan import Item, Reading, read_item
 from edgeseal.watermark.scan import _scan_pool as pool
 from pairs import Pair
 from patience import HANG_S, wait_until
@@ -117,6 +120,24 @@ def test_expected_message_is_judged_by_its_p_value(
     assert far["p_value"] > 1e-6
 
 
+def test_video_is_one_item_and_reads_as_detection_reads_it(pair96: Pair, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for level in range(6):
+            pixels = np.full((48, 64, 3), 90 + 20 * level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    reading = Reading(str(pair96.detector), None, 1e-6, True, False, 2)
+    row = read_item(reading, Item("clip", str(clip)))
+    (oracle,) = edgeseal.detect(clip, model=pair96.detector, every=2).results
+    assert oracle.detection is not None
+    assert (row.source, row.message, row.error) == ("clip", oracle.detection.hex, None)
+    bad = read_item(reading, Item("bad", str(tmp_path / "missing.mp4")))
+    assert bad.verdict == "error"
+
+
 def test_lines_and_archives_hold_the_same_rows(
     scan: Scan, undisturbed: tuple[ScanResult, Path], corpus: Path, tar: Path, tmp_path: Path
 ) -> None:
@@ -210,6 +231,7 @@ def test_rows_are_those_of_an_undisturbed_run_when_it_was_killed(
     pair96: Pair,
     tmp_path: Path,
 ) -> None:
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
     out = tmp_path / "out"
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes questions and never answers
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/x.png"

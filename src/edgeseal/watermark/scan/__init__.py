@@ -1,6 +1,6 @@
 """Many pictures and videos, wherever they lie, read into rows: what ``edgeseal scan`` does."""
 
-from edgeseal.watermark.scan._choice import Choice, Item, Shard
+from edgeseal.watermark.scan._choice import Item, ItemChoice, Shard
 from edgeseal.watermark.scan._merge import merge_shards
 from edgeseal.watermark.scan._read_item import Reading, read_item
 from edgeseal.watermark.scan._scan_items import ScanSources
@@ -11,8 +11,8 @@ from edgeseal.watermark.scan._scan_row import ERROR, PRESENT, ScanRow
 __all__ = [
     "ERROR",
     "PRESENT",
-    "Choice",
     "Item",
+    "ItemChoice",
     "Parts",
     "Reading",
     "ScanRow",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from edgeseal.errors import FileError, MissingExtraError
-from edgeseal.watermark.scan._choice import Choice, Item, printable
+from edgeseal.watermark.scan._choice import Item, ItemChoice, printable
 from edgeseal.watermark.scan._stores import open_seekable, open_source
 
 __all__ = [
@@ -41,7 +41,7 @@ _ReadError = tarfile.ReadError
 _damaged_headers = (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError)  # type: ignore[attr-defined]
 
 
-def tar_items(source: str, choice: Choice, suffixes: tuple[str, ...]) -> Iterator[Item]:
+def tar_items(source: str, choice: ItemChoice, suffixes: tuple[str, ...]) -> Iterator[Item]:
     """Yield the pictures of a tar file, whatever it is compressed with.
 
     Damage ends it with an item that says so. A name that is there again gets a number.
@@ -75,7 +75,7 @@ def tar_items(source: str, choice: Choice, suffixes: tuple[str, ...]) -> Iterato
         yield from _damaged(source, choice, "tar file", error)
 
 
-def parquet_items(source: str, choice: Choice, column: str | None) -> Iterator[Item]:
+def parquet_items(source: str, choice: ItemChoice, column: str | None) -> Iterator[Item]:
     """Yield the pictures of a column of a Parquet file; they are called by the number of their row.
 
     Args:
@@ -153,7 +153,7 @@ def _from_cell(name: str, value: Any) -> Item:
     return Item(name, b"", "holds no picture") if not content else Item(name, content)
 
 
-def _damaged(source: str, choice: Choice, what: str, error: Exception) -> Iterator[Item]:
+def _damaged(source: str, choice: ItemChoice, what: str, error: Exception) -> Iterator[Item]:
     """Yield an item that stands for what cannot be read of an archive."""
     name = printable(source)
     if choice.takes(name):

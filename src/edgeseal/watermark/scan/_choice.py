@@ -10,7 +10,7 @@ from pathlib import Path
 from edgeseal.errors import UsageError
 from edgeseal.pictures._folder import tell_kinds
 
-__all__ = ["Choice", "Item", "Shard", "fingerprint", "printable"]
+__all__ = ["Item", "ItemChoice", "Shard", "fingerprint", "printable"]
 
 _BYTES = 11  # of a fingerprint: two of 10^9 names are alike with a probability of 2e-9
 
@@ -63,7 +63,7 @@ class Shard:
         return number % self.count == self.index - 1
 
 
-class Choice:
+class ItemChoice:
     """Says of one item after another whether it is to be read, and counts.
 
     Attributes:

@@ -1,8 +1,8 @@
 """How many of many items are marked: a rate for one picture is none for a corpus.
 
 Of N unmarked items N x rate are called present by chance. Bonferroni's threshold bounds the chance
-of even one false alarm; that of Benjamini and Hochberg (1995) the expected share of false ones among
-those that are called marked.
+of even one false alarm; that of Benjamini and Hochberg (1995) the expected share of false ones
+among those that are called marked.
 """
 
 from __future__ import annotations

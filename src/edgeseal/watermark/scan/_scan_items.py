@@ -14,7 +14,7 @@ from edgeseal.watermark.scan._archives import (
     parquet_items,
     tar_items,
 )
-from edgeseal.watermark.scan._choice import Choice, Item, printable
+from edgeseal.watermark.scan._choice import Item, ItemChoice, printable
 from edgeseal.watermark.scan._stores import each_address, suffix_path
 from edgeseal.watermark.video import VIDEO_SUFFIXES
 
@@ -44,13 +44,13 @@ class ScanSources:
             FileError: a folder or list cannot be read, or a pattern fits nothing.
         """
         total = 0
-        for source in self._sources(Choice(set())):
+        for source in self._sources(ItemChoice(set())):
             if is_address(source) or source.lower().endswith((*TAR_SUFFIXES, *PARQUET_SUFFIXES)):
                 return None
             total += 1
         return total
 
-    def items(self, choice: Choice) -> Iterator[Item]:
+    def items(self, choice: ItemChoice) -> Iterator[Item]:
         """Yield those items that are to be read.
 
         Raises:
@@ -67,7 +67,7 @@ class ScanSources:
                 else:
                     choice.leave_out(one)
 
-    def _sources(self, choice: Choice) -> Iterator[str]:
+    def _sources(self, choice: ItemChoice) -> Iterator[str]:
         return each_source(
             self.names,
             suffixes=_suffixes(),
@@ -76,7 +76,7 @@ class ScanSources:
             others=lambda path: choice.leave_out(path.name),
         )
 
-    def _of_file(self, source: str, choice: Choice) -> Iterator[Item]:
+    def _of_file(self, source: str, choice: ItemChoice) -> Iterator[Item]:
         ending = suffix_path(source)
         if ending.endswith(TAR_SUFFIXES):
             yield from tar_items(source, choice, picture_suffixes())

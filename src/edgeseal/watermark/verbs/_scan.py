@@ -27,7 +27,7 @@ from edgeseal.watermark.payload import DEFAULT_FPR, PayloadCode, payload_code
 from edgeseal.watermark.runtime import Message, MessageInput, load_detector, to_message
 from edgeseal.watermark.scan import (
     ERROR,
-    Choice,
+    ItemChoice,
     Reading,
     ScanRow,
     ScanSources,
@@ -173,7 +173,7 @@ def scan(
     head = _head(reading) | ({} if place.suffix == _LINES else {"shard": shard})
     with _opened(place, head, part_rows=part_rows, retry=retry) as out:
         due = None if total is None else max(0, total // (part or _ALL).count - len(out.done))
-        choice = Choice(out.done, part)
+        choice = ItemChoice(out.done, part)
         items = given.items(choice)
         rows = read_items(reading, items, workers=workers or cores(), timeout_s=timeout_s)
         with contextlib.closing(rows):

@@ -1,0 +1,5 @@
+"""Messages that were issued, and the search for one that was read with errors."""
+
+from edgeseal.watermark.registry._registry import Issued, IssuedMatch, Registry
+
+__all__ = ["Issued", "IssuedMatch", "Registry"]
