@@ -10,6 +10,7 @@ import typer
 
 from edgeseal.cli._shared._console import mib, new_table, print_result, print_table, print_text
 from edgeseal.cli._shared._options import (
+    DEVICES,
     ImagesOption,
     InputRangeOption,
     InputShapeOption,
@@ -57,7 +58,7 @@ def check(
         list[str] | None,
         typer.Option(
             "--on",
-            metavar="cpu|gpu|qualcomm[:SOC]|arm[:CPU]|ethos-u85[:MACS]",
+            metavar=DEVICES,
             help="Instead, let a device compile and run it: what it refuses, and what it computes "
             "wrong. May be repeated.",
         ),

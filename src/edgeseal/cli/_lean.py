@@ -8,6 +8,7 @@ import typer
 
 from edgeseal.cli._shared._console import new_table, print_result, print_table, print_text
 from edgeseal.cli._shared._options import (
+    DEVICES,
     JsonOption,
     ModelArgument,
     OutputOption,
@@ -30,7 +31,7 @@ def lean(
         str | None,
         typer.Option(
             "--for",
-            metavar="cpu|gpu|qualcomm[:SOC]|arm[:CPU]",
+            metavar=DEVICES,
             help="Take only what this device still takes and computes right, as `check --on` "
             "finds it.",
         ),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgeseal.cli._shared._console import print_result
-from edgeseal.cli._shared._options import ImagesOption, JsonOption
+from edgeseal.cli._shared._options import DEVICES, ImagesOption, JsonOption
 from edgeseal.cli._shared._progress import ConsoleProgress
 
 __all__ = ["pack"]
@@ -26,7 +26,7 @@ def pack(
         list[str] | None,
         typer.Option(
             "--for",
-            metavar="DEVICE",
+            metavar=DEVICES,
             help="Pack only what is right on this device, as `check --on` measures it, with what "
             "its own compiler makes of it. Repeat for more.",
         ),

@@ -8,6 +8,7 @@ import typer
 
 from edgeseal.cli._shared._console import new_table, print_result, print_table, print_text
 from edgeseal.cli._shared._options import (
+    DEVICES,
     FloatOption,
     ImagesOption,
     InputRangeOption,
@@ -49,7 +50,7 @@ def repair(
         str | None,
         typer.Option(
             "--for",
-            metavar="cpu|gpu|qualcomm[:SOC]|arm[:CPU]|ethos-u85[:MACS]",
+            metavar=DEVICES,
             help="Rewrite as well what this device refuses or computes wrong, as `check --on` "
             "finds it.",
         ),

@@ -172,6 +172,8 @@ EndsOption: TypeAlias = Annotated[
         help="What the model takes and gives; integers where all of it is quantized.",
     ),
 ]
+DEVICES = "cpu|gpu|qualcomm[:SOC]|arm[:CPU]|ethos-u85[:MACS]"
+"""Those that can be asked here; nothing runs models for an Ethos-U85, it is compiled for."""
 OnDeviceOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
