@@ -67,6 +67,16 @@ def test_repair_for_it_leaves_nothing_that_vela_refuses(tmp_path: Path) -> None:
     assert table.quantization is not None
 
 
+def test_file_that_does_not_run_here_is_compiled(tmp_path: Path) -> None:
+    x, w = value("x", [1, 4, 8]), constant("w", np.ones((1, 4, 4), np.int8), scale=[0.1])
+    y = value("y", [1, 4, 8])
+    path = written(model_of([x], [y], [new_operator("BATCH_MATMUL", [w, x], [y])]), tmp_path)
+    assert not tflite.check(path).is_good
+    result = on_ethos(path)
+    assert [refusal.kind for refusal in result.refusals] == ["BATCH_MATMUL"]
+    assert result.summary == "not taken whole, 1 refused"
+
+
 def test_it_is_said_that_nothing_runs_when_outputs_are_wanted(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="ethos-u85:128: nothing here runs models for it"):
         DeviceModel(written(product(), tmp_path), DEVICE)

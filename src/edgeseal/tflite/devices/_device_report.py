@@ -113,11 +113,9 @@ class DeviceResult:
     @property
     def summary(self) -> str:
         """The verdict in a line."""
+        wrong = f", {len(self.wrong)} of {self.tried} operators wrong" if self.tried else ""
         error = "" if self.error is None else f", NSR {self.error}"
-        return (
-            f"{self.verdict.value}, {self.refused} refused, {len(self.wrong)} of {self.tried} "
-            f"operators wrong{error}"
-        )
+        return f"{self.verdict.value}, {self.refused} refused{wrong}{error}"
 
     def __str__(self) -> str:
         return "\n".join(self._lines())

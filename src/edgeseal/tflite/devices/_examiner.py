@@ -78,9 +78,10 @@ class Examiner:
             ProbeError: a process cannot start.
         """
         device, whole = session.device, cut_function(model.main).model
-        expected = [self._on_processor(whole, sample) for sample in self._samples]
+        samples = self._samples if device.runs else []
+        expected = [self._on_processor(whole, sample) for sample in samples]
         progress(f"{device.name}: the whole model")
-        answer = session.ask(whole, tuple(self._samples))
+        answer = session.ask(whole, tuple(samples))
         if answer.status is Status.NOT_TRIED:
             raise UsageError(f"{device.name} cannot be asked here: {answer.message}")
         trials = []
