@@ -139,6 +139,16 @@ def softmax_over_rows(x: Tensor) -> Part:
     ], y
 
 
+def average_of_brightness(x: Tensor) -> Part:
+    """The average around each pixel of the sum of all channels."""
+    total, y = value("total", (1, SIDE, SIDE, 1)), value("y", (1, SIDE - 2, SIDE - 2, 1))
+    around = {"padding": 1, "strideH": 1, "strideW": 1, "filterHeight": 3, "filterWidth": 3, **NONE}
+    return [
+        new_operator("SUM", [x, ONE_AXIS], [total], keepDims=True),
+        new_operator("AVERAGE_POOL_2D", [total], [y], **around),
+    ], y
+
+
 PARTS: dict[str, Callable[[Tensor], Part]] = {
     "HARD_SWISH": plain("HARD_SWISH"),
     "LEAKY_RELU": plain("LEAKY_RELU", alpha=0.1),
@@ -151,6 +161,7 @@ PARTS: dict[str, Callable[[Tensor], Part]] = {
     "guarded Mish": guarded_mish,
     "TRANSPOSE_CONV": transposed_convolution,
     "AVERAGE_POOL_2D": plain("AVERAGE_POOL_2D", shape=(1, 4, 4, CHANNELS), **WINDOW),
+    "AVERAGE_POOL_2D of one channel": average_of_brightness,
     "MAX_POOL_2D": plain("MAX_POOL_2D", shape=(1, 4, 4, CHANNELS), **WINDOW),
     "LayerNorm": layer_norm,
     "Keras LayerNorm": keras_norm,
@@ -201,6 +212,11 @@ def test_result_is_closer_when_activations_have_16_bits(part: str) -> None:
     _, error, notes = measured(part, "int16x8")
     assert error < 5e-4
     assert any("stay float32" in note for note in notes) == (part in ONLY_INT8)
+
+
+def test_pooling_is_a_convolution_when_npus_refuse_it() -> None:
+    model, _, _ = measured("AVERAGE_POOL_2D of one channel", "int16x8")
+    assert "AVERAGE_POOL_2D" not in kinds(model)
 
 
 def test_step_is_not_spent_on_what_a_relu_cuts_off() -> None:

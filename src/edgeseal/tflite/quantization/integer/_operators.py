@@ -37,6 +37,7 @@ __all__ = ["CHANNEL_AXES", "FORMS", "INT8_ALONE"]
 
 _BIAS_LIMITS = {"INT8": 2**30, "INT16": 2**38}  # with room for the sum of products
 _INT64 = 4  # TensorType
+_VALID = 1  # Padding
 _SHUFFLES = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
 CHANNEL_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "TRANSPOSE_CONV": 0}
 _DATA_INPUT = {"TRANSPOSE_CONV": 2, "SPLIT": 1}  # of the others the first
@@ -135,6 +136,34 @@ def _same_scale(operator: Operator, builder: IntegerBuilder, dtype: str) -> None
         moved.quantization = rest.quantization
         builder.add(_copy(operator, [rest, *operator.inputs[1:]], [moved]))
         builder.rests[operator.outputs[0]] = moved
+
+
+def _average(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    """Average; one channel of INT16 by CONV_2D, since Qualcomm's compiler refuses to pool those."""
+    source, output, how = operator.inputs[0], operator.outputs[0], operator.options
+    assert source is not None
+    taken = builder.home(source)
+    if taken.dtype != "INT16" or taken.shape[-1] != 1 or how.padding != _VALID:
+        _same_scale(operator, builder, dtype)
+        return
+    shape = (1, how.filterHeight, how.filterWidth, 1)
+    taps = np.full(shape, 1 / (how.filterHeight * how.filterWidth), np.float32)
+    scale = symmetric_scale(taps, 0)
+    stored = integer_constant(f"{output.name}/taps", round_to_nearest(taps, 0, scale))
+    bias = _bias(operator, np.zeros(1, np.float32), scale_of(taken) * scale, "INT16")
+    builder.made[operator] = new_operator(
+        "CONV_2D",
+        [taken, stored, bias],
+        [builder.new(output, "INT16", taken.quantization)],
+        padding=_VALID,
+        strideH=how.strideH,
+        strideW=how.strideW,
+        dilationHFactor=1,
+        dilationWFactor=1,
+        fusedActivationFunction=how.fusedActivationFunction,
+        quantizedBiasType=_INT64,
+    )
+    builder.add(builder.made[operator])
 
 
 def _root(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
@@ -292,7 +321,7 @@ FORMS: dict[str, Callable[[Operator, IntegerBuilder, str], None]] = {
         (
             *_SHUFFLES,
             *("PAD", "MIRROR_PAD", "SLICE", "STRIDED_SLICE", "GATHER", "GATHER_ND"),
-            *("MAX_POOL_2D", "AVERAGE_POOL_2D", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"),
+            *("MAX_POOL_2D", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"),
             *("BROADCAST_TO", "TILE", "REVERSE_V2", "SPLIT", "SPLIT_V", "UNPACK"),
             *("DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"),
             "REDUCE_MIN",
@@ -303,6 +332,7 @@ FORMS: dict[str, Callable[[Operator, IntegerBuilder, str], None]] = {
     **dict.fromkeys(("SELECT", "SELECT_V2"), _chosen),
     "PADV2": _padded,
     "ARG_MAX": _place_of_largest,
+    "AVERAGE_POOL_2D": _average,
     "BATCH_MATMUL": _matmul,
     "RSQRT": _root,
     "REDUCE_MAX": _maximum,
