@@ -19,6 +19,7 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseal._closing import Closing
 from edgeseal.tflite.benchmark._engine import Engine, Run
 
 __all__ = ["EngineFailureError", "Loaded", "Timed", "Worker"]
@@ -58,7 +59,7 @@ class Timed:
     processor_ms: float
 
 
-class Worker:
+class Worker(Closing):
     """An engine in its process. Use it as a context manager."""
 
     def __init__(self, engine: Engine, inputs: list[_Inputs], *, timeout_s: float) -> None:
@@ -79,12 +80,6 @@ class Worker:
         with _main_left_alone():
             self._process.start()
         other.close()
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def load(self) -> Loaded:
         """Load the model and run it once.

@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
+from edgeseal._closing import Closing
 from edgeseal.errors import UsageError
 from edgeseal.tflite.devices._trial import COMPILED, DeviceAnswer, DeviceRequest, Sample
 from edgeseal.tflite.graph import Model, serialize
@@ -40,7 +40,7 @@ class Device:
     runs: bool = True
 
 
-class DeviceSession:
+class DeviceSession(Closing):
     """The process that asks a device; started when it is first needed, and again after a crash.
 
     Use it as a context manager: nothing is left behind.
@@ -65,17 +65,6 @@ class DeviceSession:
         self._timeout_s = timeout_s
         self._worker: WorkerProcess | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="edgeseal-device-")
-
-    def __enter__(self) -> DeviceSession:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def ask(self, model: Model, samples: tuple[Sample, ...]) -> DeviceAnswer:
         """Let the device compile a model and run it.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import weakref
 from pathlib import Path
-from types import TracebackType
 
+from edgeseal._closing import Closing
 from edgeseal.errors import ModelError, UsageError
 from edgeseal.tflite.devices._device import DeviceSession
 from edgeseal.tflite.devices._known_devices import find_devices
@@ -16,7 +16,7 @@ from edgeseal.tflite.probe import Status, cut_function, numpy_type
 __all__ = ["DeviceModel", "refuse_dynamic"]
 
 
-class DeviceModel:
+class DeviceModel(Closing):
     """A file on a device: what it computes, without a word on whether that is right.
 
     Use it as a context manager, close it, or drop it. It is compiled once.
@@ -45,17 +45,6 @@ class DeviceModel:
         self._whole: Model = cut_function(self.model.main).model
         self._session = DeviceSession(found, timeout_s=timeout_s)
         self._end = weakref.finalize(self, self._session.close)
-
-    def __enter__(self) -> DeviceModel:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def title(self) -> str:

@@ -6,11 +6,11 @@ import hashlib
 import os
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from numpy.typing import NDArray
 
+from edgeseal._closing import Closing
 from edgeseal.tflite.graph import Model, serialize
 from edgeseal.tflite.probe._outcome import Outcome, Request
 from edgeseal.tflite.probe._worker_process import WorkerGoneError, WorkerProcess
@@ -22,7 +22,7 @@ _TRIAL_SHARE = 8  # of the worker's memory, for the tensors of one operator
 _WORKER = "edgeseal.tflite.probe._probe_worker"
 
 
-class Prober:
+class Prober(Closing):
     """A worker process with the installed LiteRT, started when it is first needed.
 
     Use it as a context manager. Not for several threads at a time.
@@ -49,17 +49,6 @@ class Prober:
         self._worker: WorkerProcess | None = None
         self._trial_limit_bytes = self._memory_limit_bytes // _TRIAL_SHARE
         self._prepared: dict[tuple[bytes, bool], Outcome] = {}
-
-    def __enter__(self) -> Prober:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def trial_limit_bytes(self) -> int:

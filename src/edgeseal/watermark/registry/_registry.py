@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
+from edgeseal._closing import Closing
 from edgeseal.errors import UsageError
 from edgeseal.watermark.payload import payload_code
 from edgeseal.watermark.registry._database import Database
@@ -50,7 +50,7 @@ class IssuedMatch:
     p_value: float
 
 
-class Registry:
+class Registry(Closing):
     """Issued messages of one length; use it as a context manager.
 
     What others add meanwhile is found by the next search. Not for several threads at a time.
@@ -76,17 +76,6 @@ class Registry:
         self._sorted = pack(b"", bits)
         self._loose = pack(b"", bits)
         self._index = HammingIndex(self._sorted, bits)
-
-    def __enter__(self) -> Registry:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the database."""

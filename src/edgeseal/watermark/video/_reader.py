@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from edgeseal._closing import Closing
 from edgeseal.errors import FileError, VideoError
 from edgeseal.watermark.video._orientation import UPRIGHT
 from edgeseal.watermark.video._pixels import orientation
@@ -23,7 +24,7 @@ _FEWEST_REORDERED = 8  # below, an encoder that looks ahead by more may give no 
 _USUAL_RATE = Fraction(25)
 
 
-class VideoReader:
+class VideoReader(Closing):
     """An open video file; close it, or use it in a ``with`` statement.
 
     Attributes:
@@ -140,14 +141,6 @@ class VideoReader:
         with self._busy:
             self._is_closed = True
             self.container.close()
-
-    def __enter__(self) -> VideoReader:
-        """Return itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        self.close()
 
     def _decoded(self, packet: Any, *, strict: bool) -> Generator[Any]:
         begins = packet.dts if packet.pts is None else packet.pts
