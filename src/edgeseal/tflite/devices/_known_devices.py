@@ -104,7 +104,9 @@ def _qualcomm(variant: str) -> Device:
     is_here = (sys.platform, platform.machine()) == ("linux", "x86_64")
     wanted = ("onnx", "onnxruntime", "onnxruntime_qnn")
     missing = "" if is_here else "Qualcomm's compiler and emulator run on Linux x86-64 only"
-    if is_here and any(importlib.util.find_spec(name) is None for name in wanted):
+    if is_here and sys.version_info < (3, 11):
+        missing = "Qualcomm's libraries need Python 3.11 or newer"
+    elif is_here and any(importlib.util.find_spec(name) is None for name in wanted):
         missing = f"it needs the extra [qualcomm]: `{install_command('qualcomm')}`"
     command = (sys.executable, "-m", _WORKERS.format("qualcomm"), soc)
     title = f"Qualcomm's compiler for {soc}, and its emulator"
