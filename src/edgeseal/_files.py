@@ -46,11 +46,17 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         FileError: the path is a folder, a link or a device, or its folder is missing or not
             writable.
     """
-    if path.is_dir():
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = None
+    except (OSError, ValueError) as error:  # a name that is too long, or with a zero in it
+        raise FileError(f"{path}: cannot be written ({_reason(error)})") from error
+    if mode is not None and path.is_dir():
         raise FileError(f"{path}: is a folder; give the name of a file to write")
-    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+    if mode is not None and not stat.S_ISREG(mode):
         raise FileError(f"{path}: is a link or a device, no regular file; choose another output")
-    if path.exists() and not overwrite:
+    if mode is not None and not overwrite:
         raise OutputExistsError(f"{path}: exists already; use `overwrite` to replace it")
     parent = path.parent
     if not parent.is_dir():
@@ -172,8 +178,8 @@ def make_folder(path: Path) -> Path:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{path}: cannot create this folder ({error.strerror})") from error
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path}: cannot create this folder ({_reason(error)})") from error
     return path
 
 
@@ -194,7 +200,7 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
     except OSError as error:
-        raise FileError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise FileError(f"{path}: cannot be written ({_reason(error)})") from error
 
 
 def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
@@ -221,8 +227,7 @@ def open_regular(path: Path) -> IO[bytes]:
             raise FileError(f"{path}: is a pipe or a device, no regular file; give a file")
         return path.open("rb")
     except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
-        reason = getattr(error, "strerror", None) or error
-        raise FileError(f"{path}: cannot be read ({reason})") from error
+        raise FileError(f"{path}: cannot be read ({_reason(error)})") from error
 
 
 def sha256_of(path: Path) -> str:
@@ -236,6 +241,10 @@ def sha256_of(path: Path) -> str:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _reason(error: OSError | ValueError) -> object:
+    return getattr(error, "strerror", None) or error
 
 
 def _umask() -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cli.commands import Run
+from edgeseal import tflite
+from edgeseal.cli._repair import _show
 from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.repairs import Companion, OutputAgreement
 from graphs import kinds
 from graphs import run as run_model
 from tflite.diagnosis.fixtures import FIXTURES
@@ -108,3 +112,71 @@ def test_error_is_one_line_when_the_file_is_no_model(run: Run, tmp_path: Path) -
     done = run("repair", tmp_path / "text.tflite", "-o", tmp_path / "out.tflite")
     assert "not a .tflite model" in done.refused()
     assert not (tmp_path / "out.tflite").exists()
+
+
+FAR, SAME = OutputAgreement(0.0123, 0.98765, False), OutputAgreement(0.0, 1.0, True)
+NOTHING = OutputAgreement(None, None, False)
+
+
+@pytest.fixture(scope="module")
+def mended(tmp_path_factory: pytest.TempPathFactory) -> tflite.RepairedFile:
+    folder = tmp_path_factory.mktemp("mended")
+    return tflite.repair(written("ES022", folder), folder / "out.tflite")
+
+
+@pytest.mark.parametrize(
+    ("agreement", "companion", "said"),
+    [
+        (None, None, []),
+        (SAME, None, ["outputs are those before, to the bit"]),
+        (
+            FAR,
+            Companion(FAR, SAME),
+            [
+                "outputs differ from those before: NMSE 0.012, 0.9877 of the signs agree",
+                "against the float model: NMSE 0, 1.0000 of the signs agree (before: NMSE 0.012, "
+                "0.9877 of the signs agree)",
+            ],
+        ),
+        (
+            NOTHING,
+            Companion(None, NOTHING),
+            [
+                "outputs differ from those before: NMSE undefined",
+                "against the float model: NMSE undefined (before: did not run)",
+            ],
+        ),
+        (
+            None,
+            Companion(None, None),
+            ["against the float model: cannot be compared: one of them does not run"],
+        ),
+    ],
+)
+def test_outputs_are_compared_in_words_as_far_as_both_files_run(
+    agreement: OutputAgreement | None,
+    companion: Companion | None,
+    said: list[str],
+    mended: tflite.RepairedFile,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = replace(mended.result, agreement=agreement, companion=companion)
+    _show(replace(mended, result=result))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith(("outputs", "against"))] == said
+
+
+def test_purpose_stands_for_a_code_when_a_change_mends_no_finding(
+    mended: tflite.RepairedFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from edgeseal.tflite.repairs import FOR_DEVICES
+
+    [change, *_] = mended.result.changes
+    changes = (
+        replace(change, rewrite=FOR_DEVICES[0].name, code=None),
+        replace(change, rewrite="other", code=None),
+    )
+    _show(replace(mended, result=replace(mended.result, changes=changes)))
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[1] for row in rows if row[:1] == [FOR_DEVICES[0].name]] == ["device"]
+    assert [row[1] for row in rows if row[:1] == ["other"]] == ["accuracy"]
