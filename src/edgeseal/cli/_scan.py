@@ -59,6 +59,10 @@ def scan(
         typer.Option("--column", metavar="NAME", help="Of Parquet files, with the pictures."),
     ] = None,
     workers: WorkersOption = None,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="ADDRESS|local", help="Read on a Ray cluster."),
+    ] = None,
     timeout_s: Annotated[
         float, typer.Option("--timeout", metavar="S", help="Longest time for one item.")
     ] = 600.0,
@@ -81,6 +85,12 @@ def scan(
             help="Chance of any false alarm in the corpus, or share of false ones, to decide for.",
         ),
     ] = 0.01,
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            "--registry", metavar="FILE|URL", help="Issued messages to find what is read in."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read a corpus into a table of one row for each item.
@@ -102,12 +112,14 @@ def scan(
         recursive=recursive,
         column=column,
         workers=workers,
+        ray=ray,
         timeout_s=timeout_s,
         part_rows=part_rows,
         retry=retry,
         shard=shard,
         merge=merge,
         alpha=alpha,
+        registry=registry,
         progress=ConsoleProgress(),
     )
     if as_json:

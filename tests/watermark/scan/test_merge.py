@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeseal.errors import FileError, OutputExistsError, UsageError
@@ -38,7 +38,8 @@ def shards(tmp_path: Path) -> list[Path]:
     return folders
 
 
-@given(st.lists(st.text(), unique=True, max_size=9), st.integers(1, 9))
+@settings(max_examples=30)
+@given(st.lists(st.text(max_size=9), unique=True, max_size=9), st.integers(1, 9))
 def test_every_name_falls_into_one_shard(names: list[str], count: int) -> None:
     choices = [ItemChoice(set(), Shard(index + 1, count)) for index in range(count)]
     for name in names:

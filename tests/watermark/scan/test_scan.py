@@ -22,7 +22,16 @@ import pytest
 
 import edgeseal
 from edgeseal import ScanResult
-from edgeseal.errors import EdgesealError, FileError, OutputExistsError, UsageError
+from edgeseal.errors import (
+    EdgesealError,
+    FileError,
+    OutputExistsError,
+    ProbeError,
+    UsageError,
+)
+from edgeseal.tflite.probe import WorkerProcess
+from edgeseal.watermark.payload import Payload
+from edgeseal.watermark.registry import Issued, Registry
 from edgeseal.watermark.scan import Item, Reading, read_item
 from edgeseal.watermark.scan import _scan_pool as pool
 from pairs import Pair
@@ -153,6 +162,24 @@ def test_lines_and_archives_hold_the_same_rows(
     assert (again.items, again.written) == (3, 0)
 
 
+def test_rows_say_whom_a_message_was_issued_to(
+    scan: Scan, undisturbed: tuple[ScanResult, Path], corpus: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "issued.sqlite"
+    with pytest.raises(FileError, match="there is no registry"):
+        scan(corpus, registry=place)
+    unmarked = next(row for row in rows(undisturbed[1]) if row["source"] == f"{corpus}/c.png")
+    digits = unmarked["message"]
+    near = digits[:-1] + f"{int(digits[-1], 16) ^ 7:x}"  # three bits differ
+    with Registry(place, 96) as registry:
+        registry.add([Issued(Payload.from_id(18), "Ada"), Issued(near, "Bob")])
+    scan(corpus / "c.png", corpus / "deep" / "b.png", corpus / "a.png", registry=place)
+    found = [(row["issued_to"], row["issued_errors"]) for row in rows(tmp_path / "out")]
+    assert found == [("Bob", 3), ("Ada", 0), (None, None)]
+    with pytest.raises(FileError, match=r"registry .*issued\.sqlite, not None"):
+        scan(corpus)
+
+
 def test_file_that_ends_the_worker_costs_one_row(
     scan: Scan, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +195,22 @@ def test_file_that_ends_the_worker_costs_one_row(
     assert "ends the process that reads it, 3 times: SIGSEGV" in poison["error"]
     assert "not a picture" in once["error"]  # it was read by the next worker
     assert good["content"] == "17"
+
+
+def test_worker_that_is_killed_before_it_begins_costs_nothing(
+    scan: Scan, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+
+    def dies_first(*arguments: Any, **options: Any) -> WorkerProcess:
+        started.append(arguments)
+        if len(started) == 1:
+            raise ProbeError("the process that reads pictures cannot start: SIGKILL")
+        return WorkerProcess(*arguments, **options)
+
+    monkeypatch.setattr(pool, "WorkerProcess", dies_first)
+    assert scan(corpus / "a.png").verdicts == {"present": 1}
+    assert len(started) == 2
 
 
 def test_file_that_hangs_costs_one_row(

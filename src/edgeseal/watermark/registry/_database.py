@@ -12,7 +12,7 @@ from typing import Any
 from edgeseal.errors import FileError, MissingExtraError, UsageError
 from edgeseal.pictures._sources import is_address
 
-__all__ = ["Database"]
+__all__ = ["Database", "place_of"]
 
 _SCHEMA_VERSION = 1
 _POSTGRES = ("postgresql://", "postgres://")
@@ -43,6 +43,7 @@ class Database:
                 PostgreSQL's.
         """
         self._place = str(place)
+        self._shown = place_of(place)
         self._is_remote = is_address(self._place)
         self._mark = "%s" if self._is_remote else "?"
         self._failures: tuple[type[Exception], ...] = (sqlite3.Error,)
@@ -120,13 +121,6 @@ class Database:
                 yield from ((number, bytes(message)) for number, message in found)
                 after = found[-1][0]
 
-    @property
-    def _shown(self) -> str:
-        """The place without a password."""
-        head, at, tail = self._place.rpartition("@")
-        scheme = head.partition("://")[0]
-        return f"{scheme}://...@{tail}" if at and self._is_remote else self._place
-
     def _connect(self) -> Any:
         if not self._is_remote:
             return sqlite3.connect(self._place, timeout=60, check_same_thread=False)
@@ -157,3 +151,9 @@ class Database:
         except self._failures as error:
             words = " ".join(str(error).split())
             raise FileError(f"{self._shown}: the registry cannot be used ({words})") from error
+
+
+def place_of(place: str | Path) -> str:
+    """Return where a database is, without user and password."""
+    scheme, _, rest = str(place).partition("://")
+    return f"{scheme}://...@{rest.rpartition('@')[2]}" if "@" in rest else str(place)

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, Protocol
 
+from edgeseal.errors import ProbeError
 from edgeseal.pictures import map_in_order
 from edgeseal.tflite.probe import Status, WorkerGoneError, WorkerProcess
 from edgeseal.watermark.scan._choice import Item
 from edgeseal.watermark.scan._read_item import Reading
 from edgeseal.watermark.scan._scan_row import ScanRow, failed_row
 
-__all__ = ["read_items"]
+__all__ = ["ScanWorker", "read_items"]
 
 _WORKER = "edgeseal.watermark.scan._scan_worker"
 _TRIES = 3  # who kills a worker is not always the item
 
 
 def read_items(
-    reading: Reading, items: Iterable[Item], *, workers: int, timeout_s: float
+    reading: Reading,
+    items: Iterable[Item],
+    *,
+    workers: int,
+    timeout_s: float,
+    start: Callable[[], ScanWorker] | None = None,
 ) -> Generator[ScanRow]:
     """Read items in processes, never more than a few ahead of the reader, in their order.
 
@@ -28,33 +35,54 @@ def read_items(
         items: may be endless.
         workers: processes.
         timeout_s: longest time for one item, which otherwise fails.
+        start: starts one; a process on this machine if None.
 
     Raises:
         ProbeError: a worker cannot start.
     """
-    pool = _Pool(reading, timeout_s)
+    pool = _Pool(reading, timeout_s, start or _start_process)
     try:
         yield from map_in_order(pool.read, items, workers=workers, abandon=pool.close)
     finally:
         pool.close()
 
 
+class ScanWorker(Protocol):
+    """What answers one request after another, until it is gone."""
+
+    def ask(self, request: Any, timeout_s: float) -> Any:
+        """Return the row of an item, or raise :class:`WorkerGoneError`."""
+
+    def close(self) -> None:
+        """End it, whatever it is doing."""
+
+
+def _start_process() -> ScanWorker:
+    return WorkerProcess([sys.executable, "-m", _WORKER], what="the process that reads pictures")
+
+
 class _Pool:
     """As many workers as there are threads that ask at the same time."""
 
-    def __init__(self, reading: Reading, timeout_s: float) -> None:
+    def __init__(self, reading: Reading, timeout_s: float, start: Callable[[], ScanWorker]) -> None:
         self._reading = reading
         self._timeout_s = timeout_s
+        self._start = start
         self._lock = threading.Lock()
-        self._idle: list[WorkerProcess] = []
-        self._alive: set[WorkerProcess] = set()
+        self._idle: list[ScanWorker] = []
+        self._alive: set[ScanWorker] = set()
         self._is_closed = False
 
     def read(self, item: Item) -> ScanRow:
         """Return the row of an item; a worker that crashed over it is tried again with another."""
         words = ""
-        for _ in range(_TRIES):
-            worker = self._take()
+        for attempt in range(_TRIES):
+            try:
+                worker = self._take()
+            except ProbeError:  # it was killed before it began
+                if attempt == _TRIES - 1:
+                    raise
+                continue
             try:
                 row: ScanRow = worker.ask((self._reading, item), self._timeout_s)
             except WorkerGoneError as gone:
@@ -79,20 +107,18 @@ class _Pool:
         for worker in alive:
             self._end(worker)
 
-    def _take(self) -> WorkerProcess:
+    def _take(self) -> ScanWorker:
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("the scan has ended")  # nobody waits for the answer
             if self._idle:
                 return self._idle.pop()
-        worker = WorkerProcess(
-            [sys.executable, "-m", _WORKER], what="the process that reads pictures"
-        )
+        worker = self._start()
         with self._lock:
             self._alive.add(worker)
         return worker
 
-    def _end(self, worker: WorkerProcess) -> None:
+    def _end(self, worker: ScanWorker) -> None:
         with self._lock:
             if worker not in self._alive:
                 return

@@ -31,6 +31,9 @@ class ScanRow:
         p_value: probability that an unmarked item comes as near to a payload, or to the expected
             message; None where neither was looked for.
         log10_p_value: its decimal logarithm, which does not underflow.
+        issued_to: label of the nearest issued message in the registry, or None.
+        issued_errors: bits in which that differs, or None.
+        issued_p_value: bound on the chance that any issued message is as near to a random one.
         seconds: that reading it took, without the wait for its turn.
         error: why it could not be read, or None.
     """
@@ -44,6 +47,9 @@ class ScanRow:
     matching_bits: int | None = None
     p_value: float | None = None
     log10_p_value: float | None = None
+    issued_to: str | None = None
+    issued_errors: int | None = None
+    issued_p_value: float | None = None
     seconds: float = 0.0
     error: str | None = None
 

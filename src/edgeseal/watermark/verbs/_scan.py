@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,9 +21,10 @@ from edgeseal._progress import SILENT, Progress
 from edgeseal._version import SCHEMA_VERSION
 from edgeseal.errors import FileError, UsageError
 from edgeseal.pictures import list_files
-from edgeseal.pictures._sources import read_list
+from edgeseal.pictures._sources import is_address, read_list
 from edgeseal.pictures._workers import cores
 from edgeseal.watermark.payload import DEFAULT_FPR, PayloadCode, payload_code
+from edgeseal.watermark.registry import Registry, place_of
 from edgeseal.watermark.runtime import Message, MessageInput, load_detector, to_message
 from edgeseal.watermark.scan import (
     ERROR,
@@ -38,7 +39,9 @@ from edgeseal.watermark.scan import (
 )
 from edgeseal.watermark.scan._choice import fingerprint
 from edgeseal.watermark.scan._decisions import Decisions, decide
+from edgeseal.watermark.scan._ray_workers import ray_workers
 from edgeseal.watermark.scan._scan_parts import results_of
+from edgeseal.watermark.scan._scan_pool import ScanWorker
 from edgeseal.watermark.verbs._json_lines import JsonLines, Lines
 
 __all__ = ["ScanResult", "scan"]
@@ -104,12 +107,14 @@ def scan(
     recursive: bool = True,
     column: str | None = None,
     workers: int | None = None,
+    ray: str | None = None,
     timeout_s: float = 600.0,
     part_rows: int = 1000,
     retry: bool = False,
     shard: str | None = None,
     merge: bool = False,
     alpha: float = 0.01,
+    registry: str | Path | None = None,
     progress: Progress = SILENT,
 ) -> ScanResult:
     """Read a corpus into a table of one row for each item; what ``edgeseal scan`` does.
@@ -129,6 +134,8 @@ def scan(
         recursive: whether to search folders in folders.
         column: of Parquet files, with the pictures; the only one that may be if None.
         workers: processes; one for each core if None.
+        ray: address of a Ray cluster to read on, or ``local``; sources and model have to be called
+            alike on all its nodes.
         timeout_s: longest time for one item, which fails otherwise.
         part_rows: rows of a Parquet file.
         retry: whether to try items again that failed; for Parquet.
@@ -137,6 +144,8 @@ def scan(
         merge: whether the sources are the folders of all shards, to be put together.
         alpha: for :attr:`ScanResult.decisions`: chance of any false alarm among all items, and
             share of false ones among those that are called marked.
+        registry: of issued messages (:mod:`edgeseal.watermark.registry`), a file or
+            ``postgresql://...``, to find in it what is read.
         progress: hears what goes on.
 
     Raises:
@@ -144,7 +153,7 @@ def scan(
         FileError: there are no items, a store cannot be listed, or the output cannot be written or
             is another scan's.
         ModelError: the model is none, or no detector.
-        MissingExtraError: packages for stores or Parquet are not installed.
+        MissingExtraError: packages for stores, Parquet or Ray are not installed.
         RuntimeRefusalError: LiteRT cannot prepare or run the model.
     """
     began = time.monotonic()
@@ -156,9 +165,9 @@ def scan(
     problems.expect_at_least(1, workers=workers, every=every, part_rows=part_rows)
     for text in _contradictions(model, place, retry, shard, merge, timeout_s, alpha):
         problems.add(text)
-    part: Shard | None = None
+    part = _ALL
     with problems.collected():
-        part = None if shard is None else Shard.from_text(shard)
+        part = part if shard is None else Shard.from_text(shard)
     with problems.collected():
         check_apart([model, *list_files(names)], [place])
     problems.check()
@@ -169,22 +178,58 @@ def scan(
     total = given.count()
     if total == 0:
         raise _nothing(names, {})
-    reading = _reading(model, expect, fpr, exact, every)
-    head = _head(reading) | ({} if place.suffix == _LINES else {"shard": shard})
+    reading, bits = _reading(model, expect, fpr, exact, every)
+    head = _head(reading, registry) | ({} if place.suffix == _LINES else {"shard": shard})
     with _opened(place, head, part_rows=part_rows, retry=retry) as out:
-        due = None if total is None else max(0, total // (part or _ALL).count - len(out.done))
+        due = None if total is None else max(0, total // part.count - len(out.done))
         choice = ItemChoice(out.done, part)
         items = given.items(choice)
-        rows = read_items(reading, items, workers=workers or cores(), timeout_s=timeout_s)
-        with contextlib.closing(rows):
-            _write(rows, out, due, place, progress)
+        with _workers(ray) as (start, count):
+            rows = read_items(
+                reading, items, workers=workers or count, timeout_s=timeout_s, start=start
+            )
+            with contextlib.closing(rows), _opened_registry(registry, bits) as issued:
+                _write(map(issued, rows), out, due, place, progress)
         if not choice.seen:
             raise _nothing(names, choice.left_out)
         out.finish()
-        if choice.left_out:
-            kinds = ", ".join(f"{count} {kind}" for kind, count in choice.left_out.items())
-            progress.note(f"{choice.left_out.total()} files left out: {kinds}")
+        _note_left_out(choice.left_out, progress)
         return _result(place, out.results(), out.count, choice.left_out, fpr, alpha, began)
+
+
+@contextlib.contextmanager
+def _workers(ray: str | None) -> Iterator[tuple[Callable[[], ScanWorker] | None, int]]:
+    """Yield what starts a worker, and how many there may be."""
+    if ray is None:
+        yield None, cores()
+        return
+    with ray_workers(ray) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def _opened_registry(place: str | Path | None, bits: int) -> Iterator[Callable[[ScanRow], ScanRow]]:
+    """Yield what adds to a row whom its message was issued to."""
+    if place is None:
+        yield lambda row: row
+        return
+    if not is_address(str(place)) and not Path(place).is_file():
+        raise FileError(f"{place}: there is no registry; make one with `Registry`")
+    with Registry(place, bits) as registry:
+
+        def issued(row: ScanRow) -> ScanRow:
+            found = [] if row.message is None else registry.find(row.message)
+            if not found:
+                return row
+            near = found[0]
+            return dataclasses.replace(
+                row,
+                issued_to=near.label,
+                issued_errors=near.errors,
+                issued_p_value=near.p_value,
+            )
+
+        yield issued
 
 
 def _write(
@@ -197,6 +242,12 @@ def _write(
                 progress.note(f"Error: {row.source}: {row.error}")
             out.write(row)
             report(out.count, due)
+
+
+def _note_left_out(left_out: Counter[str], progress: Progress) -> None:
+    if left_out:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in left_out.items())
+        progress.note(f"{left_out.total()} files left out: {kinds}")
 
 
 class _Output(Protocol):
@@ -262,18 +313,20 @@ def _named(name: str) -> Iterable[str]:
 
 def _reading(
     model: str | Path, expect: MessageInput | None, fpr: float, exact: bool, every: int
-) -> Reading:
-    """Return how to read, after the model was loaded and run."""
+) -> tuple[Reading, int]:
+    """Return how to read and the bits of messages, after the model was loaded and run."""
     bits = load_detector(model, exact=exact).info.bits
     message: Message | None = None if expect is None else to_message(expect, bits)
     try:
         payload_code(bits)
     except UsageError:
-        return Reading(str(model), message, fpr, False, exact, every)
-    return Reading(str(model), message, fpr, True, exact, every)
+        has_payloads = False
+    else:
+        has_payloads = True
+    return Reading(str(model), message, fpr, has_payloads, exact, every), bits
 
 
-def _head(reading: Reading) -> dict[str, Any]:
+def _head(reading: Reading, registry: str | Path | None) -> dict[str, Any]:
     """Return what rows depend on, besides the items."""
     head = {"schema_version": SCHEMA_VERSION, "command": "scan"}
     head |= {"model": reading.model, "model_sha256": sha256_of(Path(reading.model))}
@@ -283,6 +336,7 @@ def _head(reading: Reading) -> dict[str, Any]:
         "fpr": reading.fpr,
         "exact": reading.exact,
         "every": reading.every,
+        "registry": None if registry is None else place_of(registry),
     }
 
 
