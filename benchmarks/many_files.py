@@ -7,9 +7,8 @@ r"""A folder of many small pictures: whether memory grows, and what kills do to 
 
 For each number of files and each verb a row: peak memory of the process, lines that it printed
 (with ``--jsonl FILE``), and the last of these. Then the run of the smallest number is killed
-(SIGKILL) again and again at random moments, and gone on with by ``--resume``: the marked files and
-the results have to be those of the run that was left alone. Exits with 1 if they are not. Linux
-only.
+(SIGKILL) again and again on its way, and gone on with by ``--resume``: the marked files and the
+results have to be those of the run that was left alone. Exits with 1 if they are not. Linux only.
 """
 
 from __future__ import annotations
@@ -57,7 +56,8 @@ def main() -> None:
                 assert status == 0, said
                 print(f"{verb}, {count}: {peak_mib:.0f}, {len(said)}, {said[-1]}", flush=True)
                 if count == min(arguments.counts):
-                    kills = [generator.uniform(0, seconds) for _ in range(arguments.kills)]
+                    part = seconds / arguments.kills
+                    kills = [generator.uniform(part / 4, part) for _ in range(arguments.kills)]
                     statuses = [_run(command("killed"), kill)[0] for kill in kills]
                     status, _, said, _ = _run(command("killed"))
                     killed, same = statuses.count(-9), _equal(folder, status)

@@ -5,12 +5,16 @@ says bits read in percent and kilobytes, means over the photographs; `fewer` cou
 fewer bits than saved as JPEG of quality 95 with full colour, or as PNG where the source is PNG.
 
     python benchmarks/saving.py --embedder E.tflite --detector D.tflite --images KODAK [--side 256]
+
+With --defaults: files of every format, saved as `embed` does unless told otherwise, against what
+it did at first: without loss, and JPEG with quality 95 and full colour.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -93,21 +97,80 @@ OTHER_WAYS: dict[str, Save] = {
 }
 
 
+DEFAULTS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{f"JPEG {quality}": (".jpg", {"quality": quality}) for quality in (60, 75, 85, 92, 98)},
+    "JPEG 75, 4:4:4": (".jpg", {"quality": 75, "subsampling": FULL}),
+    "JPEG 75, progressive": (".jpg", {"quality": 75, "progressive": True}),
+    "PNG": (".png", {}),
+    "WebP 80": (".webp", {"quality": 80}),
+    "WebP, lossless": (".webp", {"lossless": True}),
+    "TIFF": (".tif", {}),
+    "TIFF, Deflate": (".tif", {"compression": "tiff_adobe_deflate"}),
+    "TIFF, JPEG 75": (".tif", {"compression": "jpeg"}),
+    "AVIF 75": (".avif", {"speed": 8}),
+    "JPEG 2000": (".jp2", {}),
+    "BMP": (".bmp", {}),
+}
+KINDS = {".jpg": "JPEG", ".tif": "TIFF", ".jp2": "JPEG2000"}
+
+
+def defaults(photo: Image.Image) -> Iterator[tuple[str, str, bytes, Save]]:
+    """Yield files of a photograph, their name and ending, and how they were saved at first."""
+    for name, (suffix, options) in DEFAULTS.items():
+        data = encoded(photo, KINDS.get(suffix, suffix[1:].upper()), **options)
+        first = jpeg(95, FULL) if suffix == ".jpg" else OTHER_WAYS["PNG"]
+        yield name, suffix, data, first
+
+
+def compare_defaults(arguments: argparse.Namespace) -> None:
+    """Print for each kind of file what is read of it, saved as at first and as now."""
+    embedder, detector = load_embedder(arguments.embedder), load_detector(arguments.detector)
+    found: dict[str, list[tuple[int, int, int]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, photo in enumerate(photographs(arguments)):
+            message = Message.random(embedder.info.bits, seed=number)
+            for name, suffix, data, first in defaults(photo):
+                marked, path = embedder.embed(data, message), Path(folder, "marked" + suffix)
+                marked.save(path, overwrite=True)
+                bits = [
+                    detector.detect(file, message).matching_bits or 0
+                    for file in (first(marked.image, marked.image), path)
+                ]
+                found.setdefault(name, []).append((bits[0], bits[1], path.stat().st_size))
+    print("file: bits read as at first, bits read, kilobytes, fewer, more")
+    for name, rows in found.items():
+        before, now, sizes = np.array(rows).T
+        first_share, share = (100 * one.mean() / embedder.info.bits for one in (before, now))
+        fewer, more = (now < before).sum(), (now > before).sum()
+        kilobytes = sizes.mean() / 1000
+        print(f"{name}: {first_share:.3f} %, {share:.3f} %, {kilobytes:.1f} kB, {fewer}, {more}")
+
+
+def photographs(arguments: argparse.Namespace) -> Iterator[Image.Image]:
+    """Yield the photographs, scaled down where that is asked for."""
+    for path in find_pictures(arguments.images):
+        with Image.open(path) as image:
+            photo = image.convert("RGB")
+        if arguments.side:
+            photo.thumbnail((arguments.side, arguments.side), Image.Resampling.LANCZOS)
+        yield photo
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--defaults", action="store_true", help="what `embed` does by itself")
     parser.add_argument("--embedder", required=True)
     parser.add_argument("--detector", required=True)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--side", type=int, help="longer side that photographs are scaled to first")
     arguments = parser.parse_args()
+    if arguments.defaults:
+        compare_defaults(arguments)
+        return
     embedder, detector = load_embedder(arguments.embedder), load_detector(arguments.detector)
     found: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for number, path in enumerate(find_pictures(arguments.images)):
+    for number, photo in enumerate(photographs(arguments)):
         message = Message.random(embedder.info.bits, seed=number)
-        with Image.open(path) as image:
-            photo = image.convert("RGB")
-        if arguments.side:
-            photo.thumbnail((arguments.side, arguments.side), Image.Resampling.LANCZOS)
         for kind, data in sources(photo):
             marked = embedder.embed(data, message).image
             with Image.open(io.BytesIO(data)) as source:

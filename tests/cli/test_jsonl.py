@@ -37,6 +37,9 @@ def test_lines_are_written_when_pictures_are_detected(
     options = ["--model", detector, "--workers", workers, "--jsonl", out]
     done = run("detect", bad_photos, *options)
     assert (done.status, done.out) == (1, "")
+    assert [line for line in done.err.splitlines() if " of 7 " in line] == [
+        "4 of 7 pictures failed"
+    ]
     lines = read_lines(out)
     whole = run("detect", bad_photos, "--model", detector, "--json").json["results"]
     assert [line["source"] for line in lines] == [result["source"] for result in whole]
@@ -50,6 +53,7 @@ def test_lines_are_written_when_pictures_are_detected(
 
 def test_lines_go_to_stdout_when_asked_for(run: Run, detector: Path, photos: Path) -> None:
     done = run("detect", photos, "--model", detector, "--jsonl", "-")
+    assert done.err.splitlines()[-1] == "3 of 3 pictures read"
     assert [Path(json.loads(line)["source"]).name for line in done.out.splitlines()] == [
         "a.png", "b.jpg", "c.webp"
     ]  # fmt: skip

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
+from edgeseal.pictures.metadata._avif import avif_extras
 from edgeseal.pictures.metadata._exif import true_exif
 from edgeseal.pictures.metadata._photoshop import true_resources
+from edgeseal.pictures.metadata._webp import read_webp
+from edgeseal.pictures.metadata._xmp import true_xmp
 from edgeseal.watermark.runtime import Embedding, LiteRTEmbedder, Message, load_embedder
 from pictures import containers as files
 
@@ -143,6 +146,68 @@ def test_pieces_before_damage_are_kept_when_a_file_ends_early(
     data = whole(photo, kind, xmp=files.XMP) if kind == "WEBP" else whole(photo, kind)
     if kind == "PNG":
         data = files.with_chunks(data, (b"heLo", b"hello"))
-        assert marked(embedder, data[:-6]).metadata.blocks[0].data == b"hello"
+        metadata = marked(embedder, data[:-6]).metadata
+        assert metadata.blocks[0].data == b"hello"
+        assert metadata.problems == ("PNG chunks: cut short",)
     else:
         assert marked(embedder, data + b"XMP ").metadata.xmp == files.XMP
+
+
+def test_extras_of_avif_are_named_wherever_their_boxes_are() -> None:
+    def box(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", 8 + len(data)) + kind + data
+
+    meta = box(b"meta", b"infetmap" + b"colrnclx" + struct.pack(">HH", 9, 16) + b"clli")
+    signed = box(b"uuid", bytes.fromhex("d8fec3d61b0e483c92975828877ec481") + b"c2pa")
+    names = ["gain map", "content light level (clli)", "colour description (nclx 9/16)"]
+    for boxes in ((meta, box(b"mdat", b"x"), signed), (signed, box(b"mdat", b"x"), meta)):
+        assert avif_extras(io.BytesIO(box(b"ftyp", b"avif") + b"".join(boxes))) == [
+            *names, "C2PA manifest"
+        ]  # fmt: skip
+
+
+def test_segments_are_kept_when_they_lie_behind_rubbish(
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8]
+) -> None:
+    data = files.with_segments(whole(photo, "JPEG"), (0xE7, b"hello"))
+    found = marked(embedder, data[:20] + b"rubbish" + data[20:]).metadata
+    assert [block.data for block in found.blocks if block.kind == b"\xe7"] == [b"hello"]
+    assert found.problems == ()
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), (2, 1), (1, 1, 2), (1,)])
+def test_profile_is_whole_or_named_when_its_parts_are_in_disorder(
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], numbers: tuple[int, ...]
+) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    parts = {1: profile[:300], 2: profile[300:]}
+    new = [(0xE2, b"ICC_PROFILE\0" + bytes([number, 2]) + parts[number]) for number in numbers]
+    found = marked(embedder, files.with_segments(whole(photo, "JPEG"), *new)).metadata
+    if 2 in numbers:
+        assert (found.icc_profile, found.dropped) == (profile, ())
+    else:
+        assert (found.icc_profile, found.dropped) == (b"", ("colour profile (damaged)",))
+
+
+def test_damage_is_said_when_webp_ends_within_a_chunk(photo: NDArray[np.uint8]) -> None:
+    data = files.with_riff(whole(photo, "WEBP", xmp=files.XMP), (b"HELO", b"hello"))
+    assert read_webp(io.BytesIO(data)).problems == ()
+    found = read_webp(io.BytesIO(data[:-3]))
+    assert (found.xmp, found.problems) == (files.XMP, ("WebP chunks: cut short",))
+
+
+def test_damage_is_said_when_xmp_of_png_cannot_be_unpacked(
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    chunk = (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + b"x\x9cnothing")
+    found = marked(embedder, files.with_chunks(whole(photo, "PNG"), chunk))
+    assert found.metadata.problems == ("XMP: cannot be unpacked",)
+    found.save(tmp_path / "x.png")
+    assert chunk in files.chunks((tmp_path / "x.png").read_bytes())
+
+
+def test_thumbnails_go_from_xmp_however_often_they_are_opened() -> None:
+    closed = b"<a><xmp:Thumbnails x='1'>y<xmp:Thumbnails>z</xmp:Thumbnails> <xap:Thumbnails/></a>"
+    assert true_xmp(closed, 1, 1, is_turned=False) == (b"<a> </a>", ["XMP thumbnail"])
+    opened = 100_000 * b"<xmp:Thumbnails>"
+    assert true_xmp(opened, 1, 1, is_turned=False) == (opened, [])

@@ -99,6 +99,8 @@ def detect(
         _show(found)
         if not raw:
             _note_unknown(one.detection for one in found.results if one.detection is not None)
+    if json_lines is not None and not found.failed:
+        note(f"{found.total} of {found.total} {found.kind} read")
     exit_after_pictures(found.failed, found.total, what=found.kind)
 
 

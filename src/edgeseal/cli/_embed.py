@@ -148,8 +148,8 @@ def embed(
         print_json("embed", found.to_json())
     elif found.failed < len(found.results):
         _show(found)
-    if json_lines is not None:
-        note(f"{found.total - found.failed} of {found.total} {found.kind} marked")
+    if json_lines is not None and not found.failed:
+        note(f"{found.total} of {found.total} {found.kind} marked")
     exit_after_pictures(found.failed, found.total, what=found.kind, unread=found.unread)
 
 

@@ -82,23 +82,32 @@ def read_image(image: ImageInput, *, one_frame: bool = False) -> NDArray[np.floa
     return read_picture(image, one_frame=one_frame).rgb()
 
 
-def read_picture(image: ImageInput, *, one_frame: bool = False) -> Picture:
-    """Read a picture with what :func:`read_image` leaves out.
+def read_picture(
+    image: ImageInput, *, one_frame: bool = False, whole_file: bool = False
+) -> Picture:
+    """Read a picture in its own depth, with its transparency.
 
     Args:
         image: see :data:`ImageInput`.
         one_frame: whether to refuse animations and documents of several pages.
+        whole_file: whether to read what else is in the file as well: metadata and coding.
 
     Raises:
         FileError, ImageError: as :func:`read_image`.
     """
     if isinstance(image, Image.Image):
-        return _decode(image, name_of(image) or _NAMELESS, one_frame=one_frame)
+        picture = _decode(image, name_of(image) or _NAMELESS, one_frame=one_frame)
+        return replace(picture, metadata=read_metadata(image, None)) if whole_file else picture
     if isinstance(image, np.ndarray):
         return _from_array(image)
     if is_encoded(image):
-        with opened(image) as (picture, file, name):
-            return decode_opened(picture, file, name, one_frame=one_frame)
+        with opened(image) as (one, file, name):
+            if not whole_file:
+                return decode_opened(one, file, name, one_frame=one_frame)
+            # first, as long as the pixels need no memory
+            metadata, coding = read_metadata(one, file), read_coding(one, file)
+            picture = decode_opened(one, file, name, one_frame=one_frame)
+            return replace(picture, coding=coding, metadata=metadata)
     raise ImageError(
         f"{_NAMELESS}: expected a path, bytes, a binary file, a PIL image or a numpy array, got "
         f"{type(image).__name__}"
@@ -154,12 +163,10 @@ def decode_opened(
     Raises:
         ImageError: it is damaged or cut short; or has several frames and may have one.
     """
-    coding = read_coding(image, file)
     if is_deep(image):
-        picture = _decode_deep(image, file, name, one_frame=one_frame)
-        return replace(picture, coding=coding)
-    picture = _decode(image, name, file, one_frame=one_frame)
-    return replace(picture, is_owned=not picture.is_grey, coding=coding)
+        return _decode_deep(image, file, name, one_frame=one_frame)
+    picture = _decode(image, name, one_frame=one_frame)
+    return replace(picture, is_owned=not picture.is_grey)
 
 
 def _extra_for(path: str) -> str:
@@ -218,15 +225,13 @@ def _open(file: IO[bytes]) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _decode(
-    image: Image.Image, name: str, file: IO[bytes] | None = None, *, one_frame: bool
-) -> Picture:
+def _decode(image: Image.Image, name: str, *, one_frame: bool) -> Picture:
     check_header(image, name)
     try:
         if one_frame:
             check_frames(image, name)
         image.load()
-        metadata, turn = read_metadata(image, file), orientation(image)
+        turn = orientation(image)
         if turn != 1:
             image = ImageOps.exif_transpose(image)
         picture = _from_pil(image, name)
@@ -234,7 +239,7 @@ def _decode(
         raise
     except Exception as error:  # Pillow's decoders raise whatever damaged data leads them to
         raise unreadable(name, error) from error
-    return replace(picture, metadata=metadata, orientation=turn)
+    return replace(picture, orientation=turn)
 
 
 def check_header(image: Image.Image, name: str) -> None:
@@ -298,7 +303,7 @@ def _decode_deep(image: Image.Image, file: IO[bytes], name: str, *, one_frame: b
     try:
         if one_frame:
             check_frames(image, name)
-        metadata, turn = read_metadata(image, file), orientation(image)
+        turn = orientation(image)
         pixels = turned(read_deep(open_again), turn)
     except ImageError:
         raise
@@ -310,7 +315,7 @@ def _decode_deep(image: Image.Image, file: IO[bytes], name: str, *, one_frame: b
     else:
         alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
         picture = Picture(name, pixels[..., :3], alpha, is_owned=True)
-    return replace(picture, metadata=metadata, orientation=turn)
+    return replace(picture, orientation=turn)
 
 
 def _from_pil(image: Image.Image, name: str) -> Picture:

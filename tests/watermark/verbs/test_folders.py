@@ -62,6 +62,8 @@ def test_everything_that_is_left_out_is_counted_by_kind(
     assert note.startswith("4 files left out: ")
     assert f"2 RAW, such as {album / 'sub' / 'y.NEF'}" in note
     assert f"1 video, such as {album / 'sub' / 'clip.mp4'}" in note
+    found = edgeseal.detect(album / "sub", model=pair96.detector, raw=True)
+    assert found.to_json()["left_out"] == {"RAW": 1, "video": 1}
 
 
 def test_run_can_be_resumed_when_the_output_lies_in_the_input(pair96: Pair, album: Path) -> None:

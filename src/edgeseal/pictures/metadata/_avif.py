@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import IO
 
+from edgeseal.pictures.metadata._jp2 import boxes
+
 __all__ = ["avif_extras"]
 
 _MOST = 1 << 20
@@ -19,19 +21,19 @@ _SRGB_LIKE = {(1, 13), (2, 2), (1, 2), (2, 13)}
 
 
 def avif_extras(file: IO[bytes]) -> list[str]:
-    """Return the names of what is in the head of a file and goes with another encoding."""
-    file.seek(0)
-    head = file.read(_MOST)
-    end = head.find(b"mdat")
-    head = head if end < 0 else head[:end]
-    found = [name for kind, name in _KINDS.items() if kind in head]
+    """Return the names of what is in a file and goes with another encoding."""
+    head, is_signed = b"", False
+    for kind, start, end in boxes(file, 0, file.seek(0, 2)):
+        file.seek(start)
+        if kind == b"meta":
+            head = file.read(min(end - start, _MOST))
+        elif kind == b"uuid":
+            is_signed = is_signed or file.read(len(_C2PA)) == _C2PA
+    found = list(dict.fromkeys(name for kind, name in _KINDS.items() if kind in head))
     place = head.find(b"colrnclx")
     if 0 <= place <= len(head) - 12:
         primaries = int.from_bytes(head[place + 8 : place + 10], "big")
         transfer = int.from_bytes(head[place + 10 : place + 12], "big")
         if (primaries, transfer) not in _SRGB_LIKE:
             found.append(f"colour description (nclx {primaries}/{transfer})")
-    file.seek(0)
-    if _C2PA in file.read(_MOST):
-        found.append("C2PA manifest")
-    return found
+    return found + ["C2PA manifest"] * is_signed

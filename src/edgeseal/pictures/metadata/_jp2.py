@@ -9,7 +9,7 @@ from typing import IO
 from edgeseal.pictures.metadata._exif import EXIF_PREFIX
 from edgeseal.pictures.metadata._metadata import Metadata, Piece
 
-__all__ = ["read_jp2", "write_jp2"]
+__all__ = ["boxes", "read_jp2", "write_jp2"]
 
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF = b"JpgTiffExif->JP2"
@@ -26,9 +26,9 @@ def read_jp2(file: IO[bytes]) -> Metadata:
     blocks: list[Piece] = []
     dropped: list[str] = []
     size = file.seek(0, 2)
-    for kind, start, end in _boxes(file, 0, size):
+    for kind, start, end in boxes(file, 0, size):
         if kind == b"jp2h":
-            for inner, at, stop in _boxes(file, start, end):
+            for inner, at, stop in boxes(file, start, end):
                 data = _read(file, at, stop)
                 if inner == b"colr" and data[:1] in (b"\2", b"\3"):
                     profile = data[3:]
@@ -52,7 +52,7 @@ def read_jp2(file: IO[bytes]) -> Metadata:
 def write_jp2(encoded: IO[bytes], target: IO[bytes], metadata: Metadata) -> list[str]:
     """Copy a file with what belongs to it."""
     size = encoded.seek(0, 2)
-    for kind, start, end in _boxes(encoded, 0, size):
+    for kind, start, end in boxes(encoded, 0, size):
         if kind == b"jp2h":
             _write(target, kind, _header(encoded, start, end, metadata))
             continue
@@ -78,7 +78,7 @@ def _extras(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
 def _header(encoded: IO[bytes], start: int, end: int, metadata: Metadata) -> bytes:
     """Return the boxes on the picture as a whole, with its own colours and resolution."""
     parts = []
-    for kind, at, stop in _boxes(encoded, start, end):
+    for kind, at, stop in boxes(encoded, start, end):
         data = _read(encoded, at, stop)
         if kind == b"colr" and metadata.icc_profile:
             data = b"\2\0\0" + metadata.icc_profile
@@ -107,7 +107,7 @@ def _dpi(data: bytes) -> tuple[float, float] | None:
     )
 
 
-def _boxes(file: IO[bytes], start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def boxes(file: IO[bytes], start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Yield each box: its kind, and where its content begins and ends."""
     while start + 8 <= end:
         file.seek(start)

@@ -17,7 +17,9 @@ __all__ = ["read_jpeg", "write_jpeg"]
 
 _APP0, _APP1, _APP2, _APP11, _APP13, _APP14 = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE
 _LAST_APP, _COMMENT = 0xEF, 0xFE
-_SOS, _EOI = 0xDA, 0xD9
+_EOI = 0xD9
+_PIXELS = (0xDA, _EOI)  # where the first scan begins, or the file ends without one
+_ALONE = (0x00, 0x01, 0xFF, *range(0xD0, 0xD9))  # behind 0xFF these have no content
 _MOST = 65533  # bytes in a segment
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
@@ -62,12 +64,14 @@ def read_jpeg(file: IO[bytes]) -> Metadata:
     if found[_JFXX] or any(len(data) > 9 for data in found[_JFIF]):
         dropped.append("JFIF thumbnail")
     jfif = [Piece(b"\xe0", _JFIF + data + b"\0\0", "JFIF header") for data in headers]
-    profile = sorted((data[:1], data[2:]) for data in found[_ICC])
+    profile = {data[:1]: data[2:] for data in reversed(found[_ICC])}  # of a number twice the first
+    behind = file.read(2)
+    file.seek(-len(behind), 1)
     tail_place, tail = _tail(file)
     return Metadata(
         container="JPEG",
         exif=b"".join(found[EXIF_PREFIX]),
-        icc_profile=b"".join(part for _, part in profile),
+        icc_profile=b"".join(profile[number] for number in sorted(profile)),
         xmp=b"".join(found[_XMP]),
         photoshop=b"".join(found[_PHOTOSHOP]),
         comments=tuple(found[_COMMENTS]),
@@ -75,6 +79,7 @@ def read_jpeg(file: IO[bytes]) -> Metadata:
         blocks=(*jfif, *blocks, *jumbf),
         tail=tail,
         tail_place=tail_place - index_place,
+        problems=() if behind[1:] and behind[1] in _PIXELS else ("JPEG segments: cut short",),
     ).without(*dropped)
 
 
@@ -107,24 +112,25 @@ def write_jpeg(encoded: IO[bytes], target: IO[bytes], metadata: Metadata) -> lis
 
 
 def _segments(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield the segments before the first scan, and leave the file where that begins."""
+    """Yield the segments before the first scan, and leave the file where that begins.
+
+    What decoders pass over is passed over: fill bytes, markers without content, and what is none.
+    """
     if file.read(2) != b"\xff\xd8":
         return
-    while True:
-        place = file.tell()
-        head = file.read(4)
-        while head[:2] == b"\xff\xff":  # fill bytes
-            place += 1
-            head = head[1:] + file.read(1)
-        if len(head) < 4 or head[0] != 0xFF or head[1] in (_SOS, _EOI):
+    before = b""
+    while byte := file.read(1):
+        if before != b"\xff" or byte[0] in _ALONE:
+            before = byte
+            continue
+        place = file.tell() - 2
+        size = int.from_bytes(file.read(2), "big") - 2
+        data = b"" if byte[0] in _PIXELS else file.read(max(0, size))
+        if byte[0] in _PIXELS or size < 0 or len(data) < size:
             file.seek(place)
             return
-        size = struct.unpack(">H", head[2:])[0] - 2
-        data = file.read(max(0, size))
-        if size < 0 or len(data) < size:
-            file.seek(place)
-            return
-        yield head[1], data
+        yield byte[0], data
+        before = b""
 
 
 def _tail(file: IO[bytes]) -> tuple[int, bytes]:
@@ -136,8 +142,7 @@ def _tail(file: IO[bytes]) -> tuple[int, bytes]:
         marker = data[place + 1]
         if marker == _EOI:
             return base + place + 2, data[place + 2 :]
-        is_segment = marker not in (0x00, 0x01, 0xFF) and not 0xD0 <= marker <= 0xD8
-        if is_segment and place + 4 <= len(data):
+        if marker not in _ALONE and place + 4 <= len(data):
             place += 2 + struct.unpack_from(">H", data, place + 2)[0]
         else:
             place += 1 if marker == 0xFF else 2

@@ -70,7 +70,8 @@ class Metadata:
         profile = self.icc_profile
         if not profile:
             return self
-        if len(profile) < 128 or profile[36:40] != b"acsp":
+        is_cut = len(profile) < max(128, int.from_bytes(profile[:4], "big"))
+        if is_cut or profile[36:40] != b"acsp":
             said = replace(self, problems=(*self.problems, "colour profile: is none"))
             return replace(said.without("colour profile (damaged)"), icc_profile=b"")
         colours = profile[16:20]

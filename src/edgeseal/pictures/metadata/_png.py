@@ -37,6 +37,7 @@ def read_png(file: IO[bytes]) -> Metadata:
     blocks: list[Piece] = []
     dropped: list[str] = []
     depth, colour_type, palette = 8, 2, b""
+    kind = b""
     for kind, data in _chunks(file):
         if kind == b"IHDR" and len(data) >= 10:
             depth, colour_type = data[8], data[9]
@@ -69,6 +70,8 @@ def read_png(file: IO[bytes]) -> Metadata:
             if kind == b"pHYs" and len(data) == 9 and data[8] == 1:
                 across, down = (one * _INCH for one in struct.unpack_from(">II", data))
                 metadata = replace(metadata, dpi=(across, down))
+    if kind != b"IEND":
+        metadata = replace(metadata, problems=(*metadata.problems, "PNG chunks: cut short"))
     return replace(metadata, blocks=tuple(blocks)).without(*dropped)
 
 
@@ -156,7 +159,10 @@ def _with_text(
     called = name.decode("latin-1")
     if name == _XMP and kind == b"iTXt" and not metadata.xmp:
         packed, text = rest[:1], rest[2:].split(b"\0", 2)[-1]
-        return replace(metadata, xmp=_unpacked(text) if packed == b"\1" else text)
+        xmp = _unpacked(text) if packed == b"\1" else text
+        if xmp:
+            return replace(metadata, xmp=xmp)
+        metadata = replace(metadata, problems=(*metadata.problems, "XMP: cannot be unpacked"))
     raw = _RAW.match(name)
     if raw is not None:
         value = _from_raw(_unpacked(rest[1:]) if kind == b"zTXt" else rest)

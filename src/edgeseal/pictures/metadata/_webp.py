@@ -29,7 +29,10 @@ def read_webp(file: IO[bytes]) -> Metadata:
     found: dict[bytes, bytes] = {}
     blocks: list[Piece] = []
     dropped: list[str] = []
+    file.seek(4)
+    left = int.from_bytes(file.read(4), "little") - 4
     for kind, data in _chunks(file):
+        left -= 8 + len(data) + len(data) % 2
         if kind in _KNOWN:
             found.setdefault(kind, data)
         elif kind == b"C2PA":
@@ -44,6 +47,7 @@ def read_webp(file: IO[bytes]) -> Metadata:
         icc_profile=found.get(b"ICCP", b""),
         xmp=found.get(b"XMP ", b""),
         blocks=tuple(blocks),
+        problems=("WebP chunks: cut short",) if left > 1 else (),
     ).without(*dropped)
 
 

@@ -44,7 +44,18 @@ def _set(packet: bytes, names: bytes, value: int) -> bytes:
 
 def _without(packet: bytes, names: bytes) -> tuple[bytes, int]:
     attribute = rb"\s(?:%s)\s*=\s*(?:\"[^\"]*\"|'[^']*')" % names
-    packet, some = re.subn(attribute, b"", packet)
-    element = rb"<(%s)(?:\s[^<>]*)?(?:/>|>.*?</\1>)\s*" % names
-    packet, more = re.subn(element, b"", packet, flags=re.DOTALL)
-    return packet, some + more
+    packet, count = re.subn(attribute, b"", packet)
+    kept, place = [], 0
+    for opening in re.finditer(rb"<(%s)(?:\s[^<>]*)?/?>" % names, packet):
+        if opening.start() < place:
+            continue
+        end = opening.end()
+        if not opening[0].endswith(b"/>"):
+            closing = b"</" + opening[1] + b">"
+            at = packet.find(closing, end)
+            if at < 0:
+                break
+            end = at + len(closing)
+        kept.append(packet[place : opening.start()])
+        place, count = end, count + 1
+    return b"".join([*kept, packet[place:]]), count

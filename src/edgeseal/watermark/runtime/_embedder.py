@@ -160,7 +160,7 @@ class LiteRTEmbedder:
             RuntimeRefusalError: LiteRT fails while running.
         """
         parsed = to_message(message, self.info.bits)
-        picture = read_picture(image, one_frame=True)
+        picture = read_picture(image, one_frame=True, whole_file=True)
         delta = self.delta(picture.resized(self.info.image_size), parsed)
         channels = 1 if picture.is_grey and self._has_no_colour(delta) else 3
         dtype = np.dtype(np.uint16 if picture.pixels.dtype == np.uint16 else np.uint8)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -67,6 +67,7 @@ class DetectionResults:
         results: of each, in the order that they were given; empty where they were written as lines.
         total: number of sources that were read now.
         failed: number of those that could not be read.
+        left_out: number of files in folders that were passed over, by what they are.
     """
 
     kind: str
@@ -74,6 +75,7 @@ class DetectionResults:
     results: tuple[DetectionOutcome, ...]
     total: int
     failed: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_good(self) -> bool:
@@ -83,7 +85,8 @@ class DetectionResults:
     def to_json(self) -> dict[str, object]:
         """Return everything, for ``json.dumps``."""
         results = [outcome.to_json() for outcome in self.results]
-        return {"model": self.model, "results": results, "failed": self.failed}
+        tail = {"failed": self.failed, "left_out": dict(self.left_out)}
+        return {"model": self.model, "results": results, **tail}
 
     def __str__(self) -> str:
         """Return a line for each of the first sources, and their number."""
@@ -173,7 +176,7 @@ def detect(
         else:
             found = detector.detect_many(left, **reading)
         results, failed, _ = collect(found, batch.bar(len(left)), "detecting", file, progress)
-    return DetectionResults(batch.kind, str(model), results, len(left), failed)
+    return DetectionResults(batch.kind, str(model), results, len(left), failed, batch.left_out)
 
 
 def _problems(

@@ -21,9 +21,9 @@ _HOLD_HEVC = (".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts")
 # goes before anything else: docs/video.md has the figures.
 _QUALITY = {
     "libx264": ("crf", 16, 12, 51),
-    "libx265": ("crf", 18, 13, 51),
-    "libvpx-vp9": ("crf", 22, 14, 63),
-    "libsvtav1": ("crf", 22, 12, 63),
+    "libx265": ("crf", 16, 13, 51),
+    "libvpx-vp9": ("crf", 18, 14, 63),
+    "libsvtav1": ("crf", 10, 8, 63),
     "libvpx": ("crf", 6, 6, 63),
     "mpeg4": ("qmin", 2, 2, 31),
 }
@@ -44,8 +44,8 @@ class Encoding:
     Attributes:
         codec: FFmpeg's name of an encoder: ``libx265`` for HEVC, ``libvpx-vp9`` for ``.webm``, else
             ``libx264``.
-        crf: quality, lower is better: 16 for ``libx264``, 18 for ``libx265``, 22 for VP9 and AV1;
-            12 to 14 where a frame's shorter side has less than 400 pixels.
+        crf: quality, lower is better: 16 for ``libx264`` and ``libx265``, 18 for VP9, 10 for AV1;
+            8 to 14 where a frame's shorter side has less than 400 pixels.
         preset: effort, such as ``medium``, ``veryfast`` or ``slow``.
         pix_fmt: FFmpeg's name of a pixel format; the source's where the encoder takes it.
     """

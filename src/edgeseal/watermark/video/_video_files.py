@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def import_av() -> Any:
     except ImportError as error:
         raise MissingExtraError("reading and writing videos", "video") from error
     av.logging.set_level(None)  # what matters is raised
+    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 has a log of its own: errors only
     return av
 
 
