@@ -125,6 +125,29 @@ def test_nothing_is_told_when_metadata_is_damaged() -> None:
         assert np.isfinite(scale.ends).all()
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"[" * 100_000,
+        b"{}",
+        b'{"mean": 1, "std": 1}',
+        b'{"mean": [0], "std": ["a"]}',
+        b'{"mean": [0], "std": [0]}',
+        b'{"mean": [NaN], "std": [1]}',
+        b'{"mean": [], "std": []}',
+        b'{"mean": [1' + b"0" * 400 + b'], "std": [1]}',
+        b'{"mean": [1' + b"0" * 5000 + b'], "std": [1]}',
+    ],
+)
+def test_nothing_is_told_when_our_own_note_is_damaged(record: bytes) -> None:
+    model = arithmetic()
+    model.metadata["edgeseal_input"] = record
+    assert picture_scale(model) == (PictureScale(), ScaleSource.NOTHING)
+
+
 def test_users_word_counts_when_metadata_says_otherwise(tmp_path: Path) -> None:
     model = arithmetic(("MUL", 1 / 255))
     model.metadata["TFLITE_METADATA"] = normalization([0], [1])

@@ -100,13 +100,15 @@ class DeviceResult:
         return int(is_failed), refused, self.pieces, len(self.wrong)
 
     def is_better_than(self, other: DeviceResult) -> bool:
-        """Whether fewer operators are refused or wrong, or the pieces are fewer, or all is right.
+        """Whether all is right, or fewer operators are refused or wrong, or the pieces are fewer.
 
         Between two that are not right, half the error is better, too.
         """
-        if self.faults != other.faults or self.is_good:
-            return self.faults < other.faults or (self.is_good and not other.is_good)
-        if self.error is None or other.error is None:
+        if self.is_good != other.is_good:
+            return self.is_good
+        if self.faults != other.faults:
+            return self.faults < other.faults
+        if self.is_good or self.error is None or other.error is None:
             return False
         return self.error.severity < _WORTH * other.error.severity
 

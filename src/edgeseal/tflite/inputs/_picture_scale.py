@@ -143,7 +143,7 @@ def _stated(blob: bytes | None) -> PictureScale | None:
     try:
         record = json.loads(blob)
         mean, std = ([float(one) for one in record[name]] for name in ("mean", "std"))
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
     return _sound(mean, std)
 

@@ -63,7 +63,11 @@ class _Workshop:
         """Return a file, which ``make`` writes if it is not there."""
         path = self._folder / name
         if not path.exists():
-            make(path)
+            try:
+                make(path)
+            except BaseException:  # half a file is none for the next peer
+                path.unlink(missing_ok=True)
+                raise
         return path
 
     def onnx(self) -> Path:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edgeseal._documents import DocumentError, parse_json, read_document
 from edgeseal._files import sha256_of
 from edgeseal.errors import FileError, ModelError
 
@@ -28,13 +28,10 @@ def read_contract(pack: Path) -> dict[str, Any]:
     """
     path = pack / CONTRACT
     try:
-        contract = json.loads(path.read_bytes())
-    except OSError as error:
-        raise FileError(
-            f"{pack}: is no pack: {CONTRACT} cannot be read ({error.strerror}); make one with "
-            "`edgeseal pack`"
-        ) from error
-    except ValueError as error:
+        contract = parse_json(read_document(path))
+    except FileError as error:
+        raise FileError(f"{pack}: is no pack: {error}; make one with `edgeseal pack`") from error
+    except DocumentError as error:
         raise ModelError(f"{path}: is no JSON ({error}); pack the models again") from error
     version = contract.get("schema_version") if isinstance(contract, dict) else None
     if version != _SCHEMA_VERSION:
@@ -45,7 +42,7 @@ def read_contract(pack: Path) -> dict[str, Any]:
     try:
         for model in contract["models"]:
             _check_model(pack, model)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ModelError(f"{path}: is not complete ({error!r}); pack the models again") from error
     return contract  # type: ignore[no-any-return]
 
@@ -60,8 +57,10 @@ def copy_pack(pack: Path, contract: dict[str, Any], target: Path) -> None:
 
 def _check_model(pack: Path, model: dict[str, Any]) -> None:
     for name in _files({"models": [model]}):
-        place = (pack / name).resolve()
-        if not place.is_relative_to(pack.resolve()) or not place.is_file():
+        place = Path(name)
+        is_inside = not place.is_absolute() and ".." not in place.parts
+        is_inside = is_inside and (pack / place).resolve().is_relative_to(pack.resolve())
+        if not is_inside or not (pack / place).is_file():
             raise FileError(f"{pack}: has no file {name}, which its contract names; pack it again")
     path = pack / model["file"]
     if sha256_of(path) != model["sha256"]:
