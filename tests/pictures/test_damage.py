@@ -201,7 +201,7 @@ def test_damage_is_said_when_xmp_of_png_cannot_be_unpacked(
 ) -> None:
     chunk = (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + b"x\x9cnothing")
     found = marked(embedder, files.with_chunks(whole(photo, "PNG"), chunk))
-    assert found.metadata.problems == ("XMP: cannot be unpacked",)
+    assert found.metadata.problems == ("XMP: cannot be unpacked, or is too long",)
     found.save(tmp_path / "x.png")
     assert chunk in files.chunks((tmp_path / "x.png").read_bytes())
 
@@ -211,3 +211,46 @@ def test_thumbnails_go_from_xmp_however_often_they_are_opened() -> None:
     assert true_xmp(closed, 1, 1, is_turned=False) == (b"<a> </a>", ["XMP thumbnail"])
     opened = 100_000 * b"<xmp:Thumbnails>"
     assert true_xmp(opened, 1, 1, is_turned=False) == (opened, [])
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3])
+def test_picture_stays_as_it_is_when_its_orientation_is_none(
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], kind: int
+) -> None:
+    exif = bytearray(files.exif_with_thumbnail(9, b"")[:100] + bytes(30))
+    struct.pack_into(">H", exif, 12, kind)  # bytes, a text, or a number that means nothing
+    data = files.with_segments(whole(photo, "JPEG"), (0xE1, b"Exif\0\0" + bytes(exif)))
+    assert marked(embedder, data).pixels.shape == photo.shape
+
+
+@pytest.mark.parametrize("kind", [4, 8, 9])
+def test_orientation_is_undone_when_it_is_a_number_of_another_type(
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], kind: int
+) -> None:
+    exif = bytearray(files.exif_with_thumbnail(6, b"")[:100] + bytes(30))
+    value = (6, 0) if kind == 8 else (0, 6)
+    struct.pack_into(">HIHH", exif, 12, kind, 1, *value)
+    data = files.with_segments(whole(photo, "JPEG"), (0xE1, b"Exif\0\0" + bytes(exif)))
+    found = marked(embedder, data)
+    assert found.pixels.shape == (photo.shape[1], photo.shape[0], 3)
+    with Image.open(io.BytesIO(data)) as image:
+        exif_after = image.getexif()
+        exif_after.load(b"Exif\0\0" + found.metadata.exif)
+    assert exif_after[0x0112] == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"), [(b"tEXt", b"a\0b"), (b"pHYs", b"x"), (b"gAMA", b""), (b"iCCP", b"x")]
+)
+def test_picture_is_marked_without_a_chunk_when_that_is_damaged(
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], tmp_path: Path, kind: bytes, data: bytes
+) -> None:
+    source = files.with_chunks(whole(photo, "PNG"), (b"heLo", b"hello"), (kind, data))
+    if kind == b"tEXt":
+        source = source.replace(b"tEXta\0b", b"tEXta\0c")  # the checksum is of another text
+    found = marked(embedder, source)
+    name = f"chunk {kind.decode()}"
+    assert found.dropped == (f"{name} (damaged)",)
+    assert found.metadata.problems == (f"{name}: damaged",)
+    found.save(tmp_path / "x.png")
+    assert (b"heLo", b"hello") in files.chunks((tmp_path / "x.png").read_bytes())

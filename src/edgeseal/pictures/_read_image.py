@@ -28,7 +28,7 @@ from edgeseal.pictures._decoded import Picture, copy_pixels
 from edgeseal.pictures._plugins import PLUGIN_SUFFIXES, plugin_suffixes, register_plugins
 from edgeseal.pictures._png16 import is_deep, read_deep
 from edgeseal.pictures.metadata import read_metadata
-from edgeseal.pictures.metadata._png import without_large_texts
+from edgeseal.pictures.metadata._png import without_obstacles
 
 __all__ = [
     "MAX_PIXELS",
@@ -210,7 +210,7 @@ def _open(file: IO[bytes]) -> Image.Image:
     Pillow's limit is a module variable, lower than ours, and partly a mere warning; it is back
     before anything is decoded.
     """
-    file = without_large_texts(file)
+    file = without_obstacles(file)
     with _pillow_limit:
         before = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # warns above, raises at twice: both are refused
@@ -276,9 +276,10 @@ def check_frames(image: Image.Image, name: str) -> None:
 def orientation(image: Image.Image) -> int:
     """Return the rotation that EXIF notes, 1 for none."""
     try:
-        return image.getexif().get(_ORIENTATION, 1) or 1
+        found = image.getexif().get(_ORIENTATION)
     except Exception:  # a damaged EXIF block makes no picture unreadable: go without
         return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
 def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

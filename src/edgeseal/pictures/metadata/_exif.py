@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 from collections.abc import Callable
@@ -16,6 +17,7 @@ _WIDTHS = (0x0100, 0xA002)
 _HEIGHTS = (0x0101, 0xA003)
 _THUMBNAIL, _THUMBNAIL_BYTES = 0x0201, 0x0202
 _SHORT, _LONG = 3, 4
+_WHOLE = {3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I"}  # types that readers take for numbers
 _MOST = 65527  # bytes that a JPEG segment has for it
 
 
@@ -60,16 +62,14 @@ def block_of(tags: Tags) -> bytes:
 
 def _set(block: bytearray, tags: Tags, tag: Tag | None, value: int) -> None:
     """Set a tag of one whole number, as a LONG where it needs that."""
-    if tag is None or tag.count != 1 or tag.kind not in (_SHORT, _LONG):
+    if tag is None or tag.count != 1 or tag.kind not in _WHOLE:
         return
-    if tags.number(tag) == value:
+    if tag.kind == _SHORT and value > 65535:
+        struct.pack_into(tags.order + "H", block, tag.place + 2, _LONG)
+        struct.pack_into(tags.order + "I", block, tag.place + 8, value)
         return
-    is_long = tag.kind == _LONG or value > 65535
-    struct.pack_into(tags.order + "H", block, tag.place + 2, _LONG if is_long else _SHORT)
-    code = "I" if is_long else "HH"
-    struct.pack_into(
-        tags.order + code, block, tag.place + 8, *((value,) if is_long else (value, 0))
-    )
+    with contextlib.suppress(struct.error):  # too large for its type
+        struct.pack_into(tags.order + _WHOLE[tag.kind], block, tag.value_place, value)
 
 
 def _replace_thumbnail(block: bytearray, tags: Tags, make: Callable[[], bytes]) -> bool:

@@ -14,11 +14,12 @@ from edgeseal.pictures.metadata._exif import EXIF_PREFIX
 from edgeseal.pictures.metadata._metadata import Metadata, Piece
 from edgeseal.pictures.metadata._photoshop import resources_of
 
-__all__ = ["read_png", "without_large_texts", "write_chunk", "write_png"]
+__all__ = ["read_png", "without_obstacles", "write_chunk", "write_png"]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CODING = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iDOT")
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
+_LEAST_BYTES = {b"cHRM": 32, b"gAMA": 4, b"pHYs": 9, b"sRGB": 1}
 # says what was true of the old pixels
 _UNTRUE = {b"sBIT": "significant bits (sBIT)", b"hIST": "histogram (hIST)"}
 _COLOUR = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI")
@@ -27,6 +28,7 @@ _SAFE = (*_COLOUR, b"bKGD", b"eXIf")
 _XMP = b"XML:com.adobe.xmp"
 _RAW = re.compile(rb"Raw profile type (exif|APP1|xmp|iptc|8bim)\Z")
 _PILLOWS_MOST = 1 << 20  # bytes of a text
+_MOST = 1 << 26  # bytes of what is unpacked
 _INCH = 0.0254
 _BLOCK_BYTES = 1 << 20
 
@@ -38,7 +40,8 @@ def read_png(file: IO[bytes]) -> Metadata:
     dropped: list[str] = []
     depth, colour_type, palette = 8, 2, b""
     kind = b""
-    for kind, data in _chunks(file):
+    damaged: list[bytes] = []
+    for kind, data in _chunks(file, damaged):
         if kind == b"IHDR" and len(data) >= 10:
             depth, colour_type = data[8], data[9]
         elif kind == b"PLTE":
@@ -70,6 +73,10 @@ def read_png(file: IO[bytes]) -> Metadata:
             if kind == b"pHYs" and len(data) == 9 and data[8] == 1:
                 across, down = (one * _INCH for one in struct.unpack_from(">II", data))
                 metadata = replace(metadata, dpi=(across, down))
+    for one in damaged:
+        name = f"chunk {one.decode('latin-1')}"
+        metadata = replace(metadata, problems=(*metadata.problems, f"{name}: damaged"))
+        dropped.append(f"{name} (damaged)")
     if kind != b"IEND":
         metadata = replace(metadata, problems=(*metadata.problems, "PNG chunks: cut short"))
     return replace(metadata, blocks=tuple(blocks)).without(*dropped)
@@ -95,20 +102,21 @@ def write_png(encoded: IO[bytes], target: IO[bytes], metadata: Metadata) -> list
     return []
 
 
-def without_large_texts(file: IO[bytes]) -> IO[bytes]:
-    """Return a PNG file without the texts that Pillow refuses for their size; else the same file.
+def without_obstacles(file: IO[bytes]) -> IO[bytes]:
+    """Return a PNG file without the chunks that Pillow refuses; else the same file.
 
-    They are read by :func:`read_png` all the same.
+    These are texts of a size, which :func:`read_png` reads all the same, and damaged ones that
+    pixels do not need.
     """
     if file.read(8) != _SIGNATURE:
         file.seek(0)
         return file
-    large = [place for place, kind, data in _texts(file) if _is_large(kind, data)]
+    places = list(_obstacles(file))
     file.seek(0)
-    if not large:
+    if not places:
         return file
     rest, start = io.BytesIO(), 0
-    for place in large:
+    for place in places:
         file.seek(start)
         rest.write(file.read(place - start))
         file.seek(place)
@@ -160,9 +168,10 @@ def _with_text(
     if name == _XMP and kind == b"iTXt" and not metadata.xmp:
         packed, text = rest[:1], rest[2:].split(b"\0", 2)[-1]
         xmp = _unpacked(text) if packed == b"\1" else text
-        if xmp:
+        if 0 < len(xmp) < _MOST:
             return replace(metadata, xmp=xmp)
-        metadata = replace(metadata, problems=(*metadata.problems, "XMP: cannot be unpacked"))
+        problem = "XMP: cannot be unpacked, or is too long"
+        metadata = replace(metadata, problems=(*metadata.problems, problem))
     raw = _RAW.match(name)
     if raw is not None:
         value = _from_raw(_unpacked(rest[1:]) if kind == b"zTXt" else rest)
@@ -180,14 +189,29 @@ def _with_text(
     return replace(metadata, texts=(*metadata.texts, (called, rest.decode("latin-1"))))
 
 
-def _texts(file: IO[bytes]) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield texts and profiles that are large or packed: where they are, their kind and content."""
+def _obstacles(file: IO[bytes]) -> Iterator[int]:
+    """Yield where chunks are that Pillow refuses, from the place behind the signature on."""
     while len(head := file.read(8)) == 8:
         size, kind = struct.unpack(">I4s", head)
         place = file.tell() - 8
-        if kind in (b"iTXt", b"zTXt", b"iCCP") or (kind == b"tEXt" and size > _PILLOWS_MOST):
-            yield place, kind, file.read(size)
+        if kind[:1].islower() and kind not in _ANIMATION:
+            data = file.read(size)
+            is_large = kind in (b"tEXt", b"zTXt", b"iTXt", b"iCCP") and _is_large(kind, data)
+            if is_large or _is_damaged(kind, data, file.read(4)):
+                yield place
         file.seek(place + 12 + size)
+
+
+def _is_damaged(kind: bytes, data: bytes, checksum: bytes) -> bool:
+    """Whether a chunk that pixels do not need is none."""
+    if kind[:1].isupper() or kind in (b"tRNS", *_ANIMATION):
+        return False
+    is_packed_profile = data.partition(b"\0")[2][:1] == b"\0"
+    return (
+        zlib.crc32(data, zlib.crc32(kind)) != int.from_bytes(checksum, "big")
+        or len(data) < _LEAST_BYTES.get(kind, 0)
+        or (kind == b"iCCP" and not is_packed_profile)
+    )
 
 
 def _is_large(kind: bytes, data: bytes) -> bool:
@@ -221,15 +245,15 @@ def _from_raw(text: bytes) -> bytes:
         return b""
 
 
-def _unpacked(data: bytes, *, most: int = 1 << 26) -> bytes:
+def _unpacked(data: bytes, *, most: int = _MOST) -> bytes:
     try:
         return zlib.decompressobj().decompress(data, most)
     except zlib.error:
         return b""
 
 
-def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the chunks, those of pixels without their bytes, up to the end or to damage."""
+def _chunks(file: IO[bytes], damaged: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the chunks, those of pixels without their bytes, up to the end; notes damaged ones."""
     file.seek(len(_SIGNATURE))
     while len(head := file.read(8)) == 8:
         size, kind = struct.unpack(">I4s", head)
@@ -240,7 +264,9 @@ def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
         data = file.read(size)
         if len(data) < size:
             return
-        file.seek(4, 1)
+        if _is_damaged(kind, data, file.read(4)):
+            damaged.append(kind)
+            continue
         yield kind, data
         if kind == b"IEND":
             return
