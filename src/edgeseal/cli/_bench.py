@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeseal.cli._shared._console import new_table, print_result, print_table, print_text
+from edgeseal.cli._shared._input_options import takes_inputs
 from edgeseal.cli._shared._options import (
     CalibrationOption,
     CheckpointOption,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["bench"]
 
 
+@takes_inputs
 def bench(
     paths: Annotated[
         list[Path],
@@ -58,6 +60,7 @@ def bench(
     seed: SeedOption = 0,
     timeout_s: TimeoutOption = 600.0,
     as_json: JsonOption = False,
+    **inputs: Any,
 ) -> None:
     """Measure time, memory and agreement of models, in LiteRT and in other engines.
 
@@ -84,6 +87,7 @@ def bench(
         seed=seed,
         timeout_s=timeout_s,
         progress=ConsoleProgress(),
+        **inputs,
     )
     print_result(
         "bench", found, as_json=as_json, show=lambda: _show(found), notes=list(found.notes())

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeseal.cli._shared._console import mib, new_table, print_result, print_table, print_text
+from edgeseal.cli._shared._input_options import takes_inputs
 from edgeseal.cli._shared._options import (
     DEVICES,
     ImagesOption,
-    InputRangeOption,
-    InputShapeOption,
     JsonOption,
-    MeanOption,
     MemoryLimitOption,
     ModelArgument,
     SeedOption,
-    StdOption,
 )
 from edgeseal.cli._shared._progress import ConsoleProgress
 
@@ -43,6 +40,7 @@ def _print_codes(value: bool) -> None:
         raise typer.Exit
 
 
+@takes_inputs
 def check(
     path: ModelArgument,
     images: ImagesOption = None,
@@ -83,10 +81,6 @@ def check(
     ] = None,
     memory_limit_mib: MemoryLimitOption = None,
     seed: SeedOption = 0,
-    input_range: InputRangeOption = None,
-    mean: MeanOption = None,
-    std: StdOption = None,
-    input_shape: InputShapeOption = None,
     as_json: JsonOption = False,
     _codes: Annotated[
         bool,
@@ -94,6 +88,7 @@ def check(
             "--codes", callback=_print_codes, is_eager=True, help="Explain all codes, in Markdown."
         ),
     ] = False,
+    **inputs: Any,
 ) -> None:
     """Find what is wrong with a .tflite file, all of it at once.
 
@@ -115,11 +110,8 @@ def check(
         timeout_s=timeout_s,
         memory_limit_mib=memory_limit_mib,
         seed=seed,
-        input_range=input_range,
-        mean=mean,
-        std=std,
-        input_shape=input_shape,
         progress=ConsoleProgress(),
+        **inputs,
     )
     print_result("check", found, as_json=as_json, show=lambda: _show(path, found))
 

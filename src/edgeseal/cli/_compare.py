@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeseal.cli._shared._console import new_table, print_result, print_table, print_text
+from edgeseal.cli._shared._input_options import takes_inputs
 from edgeseal.cli._shared._options import (
     AllOption,
     DrawsOption,
     ImagesOption,
-    InputRangeOption,
-    InputShapeOption,
     JsonOption,
-    MeanOption,
     OnDeviceOption,
     OverwriteOption,
     PlotOption,
     SeedOption,
-    StdOption,
     TimeoutOption,
     TopOption,
 )
@@ -42,6 +39,7 @@ class ComparisonOrder(enum.Enum):
     leaving = "leaving"
 
 
+@takes_inputs
 def compare(
     reference: Annotated[
         Path, typer.Argument(metavar="A.tflite", help="The reference, such as the float model.")
@@ -53,10 +51,6 @@ def compare(
     draws: DrawsOption = None,
     seed: SeedOption = 0,
     device: OnDeviceOption = None,
-    input_range: InputRangeOption = None,
-    mean: MeanOption = None,
-    std: StdOption = None,
-    input_shape: InputShapeOption = None,
     sort: Annotated[
         ComparisonOrder, typer.Option("--sort", help="Error to sort by.")
     ] = ComparisonOrder.own,
@@ -70,6 +64,7 @@ def compare(
     overwrite: OverwriteOption = False,
     timeout_s: TimeoutOption = 60.0,
     as_json: JsonOption = False,
+    **inputs: Any,
 ) -> None:
     """Find out where two files of one graph differ, operator by operator.
 
@@ -86,15 +81,12 @@ def compare(
         draws=draws,
         seed=seed,
         device=device,
-        input_range=input_range,
-        mean=mean,
-        std=std,
-        input_shape=input_shape,
         max_nsr=max_nsr,
         plot=plot,
         overwrite=overwrite,
         timeout_s=timeout_s,
         progress=ConsoleProgress(),
+        **inputs,
     )
     error = found.comparison.error
     gate = f"gate: NSR {'unknown' if error is None else error} is above {max_nsr}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeseal.cli._shared._console import mib, new_table, print_result, print_table, print_text
+from edgeseal.cli._shared._input_options import takes_inputs
 from edgeseal.cli._shared._options import FloatOption, JsonOption, ModelArgument, OverwriteOption
 from edgeseal.cli._shared._progress import ConsoleProgress
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["inspect"]
 
 
+@takes_inputs
 def inspect(
     path: ModelArgument,
     list_operators: Annotated[
@@ -39,6 +41,7 @@ def inspect(
     ] = False,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
+    **inputs: Any,
 ) -> None:
     """Show what is in a .tflite file, from any converter.
 
@@ -55,6 +58,7 @@ def inspect(
         with_time=with_time,
         overwrite=overwrite,
         progress=ConsoleProgress(),
+        **inputs,
     )
     print_result("inspect", found, as_json=as_json, show=lambda: _show(found))
 

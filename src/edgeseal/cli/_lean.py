@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeseal.cli._shared._console import new_table, print_result, print_table, print_text
+from edgeseal.cli._shared._input_options import takes_inputs
 from edgeseal.cli._shared._options import (
     DEVICES,
     JsonOption,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["lean"]
 
 
+@takes_inputs
 def lean(
     source: ModelArgument,
     output: OutputOption,
@@ -40,6 +42,7 @@ def lean(
     timeout_s: TimeoutOption = 60.0,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
+    **inputs: Any,
 ) -> None:
     """Write a model in cheaper operators: same function, less time.
 
@@ -57,6 +60,7 @@ def lean(
         timeout_s=timeout_s,
         overwrite=overwrite,
         progress=ConsoleProgress(),
+        **inputs,
     )
     notes = () if found.size_bytes is not None else (str(found),)
     print_result("lean", found, as_json=as_json, show=lambda: _show(found), notes=notes)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeseal.cli._shared._console import new_table, print_result, print_table, print_text
+from edgeseal.cli._shared._input_options import takes_inputs
 from edgeseal.cli._shared._options import (
     AllOption,
-    InputShapeOption,
     JsonOption,
     ModelArgument,
     RoundsOption,
@@ -39,6 +39,7 @@ class ProfileOrder(enum.Enum):
     number = "number"
 
 
+@takes_inputs
 def profile(
     path: ModelArgument,
     threads: ThreadsOption = 1,
@@ -49,9 +50,9 @@ def profile(
     top: TopOption = 10,
     list_all: AllOption = False,
     seed: SeedOption = 0,
-    input_shape: InputShapeOption = None,
     timeout_s: TimeoutOption = 60.0,
     as_json: JsonOption = False,
+    **inputs: Any,
 ) -> None:
     """Show where the time of a .tflite file goes, and on which kernels.
 
@@ -65,9 +66,9 @@ def profile(
         threads=threads,
         rounds=rounds,
         seed=seed,
-        input_shape=input_shape,
         timeout_s=timeout_s,
         progress=ConsoleProgress(),
+        **inputs,
     )
     print_result(
         "profile",

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from edgeseal.cli._shared._console import print_result
+from edgeseal.cli._shared._input_options import takes_inputs
 from edgeseal.cli._shared._options import (
     CalibrationOption,
     EndsOption,
     FloatArgument,
-    InputRangeOption,
-    InputShapeOption,
     JsonOption,
-    MeanOption,
     OutputOption,
     OverwriteOption,
     RangesOption,
     RecipeOption,
     SaveRangesOption,
-    StdOption,
 )
 from edgeseal.cli._shared._progress import ConsoleProgress
 
 __all__ = ["quantize"]
 
 
+@takes_inputs
 def quantize(
     source: FloatArgument,
     recipe: RecipeOption,
@@ -31,12 +31,9 @@ def quantize(
     ranges: RangesOption = None,
     save_ranges: SaveRangesOption = None,
     io: EndsOption = "float32",
-    input_range: InputRangeOption = None,
-    mean: MeanOption = None,
-    std: StdOption = None,
-    input_shape: InputShapeOption = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
+    **inputs: Any,
 ) -> None:
     """Quantize a float model; needs no PyTorch.
 
@@ -54,11 +51,8 @@ def quantize(
         ranges=ranges,
         save_ranges=save_ranges,
         io=io,
-        input_range=input_range,
-        mean=mean,
-        std=std,
-        input_shape=input_shape,
         overwrite=overwrite,
         progress=ConsoleProgress(),
+        **inputs,
     )
     print_result("quantize", found, as_json=as_json, notes=found.notes())

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from edgeseal.cli._shared._console import note, print_result
+from edgeseal.cli._shared._input_options import takes_inputs
 from edgeseal.cli._shared._options import (
     FloatOption,
     ImagesOption,
-    InputShapeOption,
     JsonOption,
     ModelArgument,
     OutputOption,
@@ -23,6 +23,7 @@ from edgeseal.errors import NothingToReduceError
 __all__ = ["reduce"]
 
 
+@takes_inputs
 def reduce(
     source: ModelArgument,
     output: OutputOption,
@@ -35,7 +36,6 @@ def reduce(
         typer.Option("--node", metavar="[S:]N", help="Node to show it, of subgraph S (default 0)."),
     ] = None,
     images: ImagesOption = None,
-    input_shape: InputShapeOption = None,
     float_model: FloatOption = None,
     against_fallback: Annotated[
         bool,
@@ -70,6 +70,7 @@ def reduce(
     ] = False,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
+    **inputs: Any,
 ) -> None:
     """Cut out the smallest sub-model that still shows a fault, for a bug report.
 
@@ -86,7 +87,6 @@ def reduce(
             finding=finding,
             node=node,
             images=images or None,
-            input_shape=input_shape,
             float_model=float_model,
             against_fallback=against_fallback,
             tolerance=tolerance,
@@ -96,6 +96,7 @@ def reduce(
             keep_weights=keep_weights,
             overwrite=overwrite,
             progress=ConsoleProgress(),
+            **inputs,
         )
     except NothingToReduceError as failure:
         note(str(failure))

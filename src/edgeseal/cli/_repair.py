@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeseal.cli._shared._console import new_table, print_result, print_table, print_text
+from edgeseal.cli._shared._input_options import takes_inputs
 from edgeseal.cli._shared._options import (
     DEVICES,
     FloatOption,
     ImagesOption,
-    InputRangeOption,
-    InputShapeOption,
     JsonOption,
-    MeanOption,
     MemoryLimitOption,
     ModelArgument,
     OutputOption,
     OverwriteOption,
     SeedOption,
-    StdOption,
     TimeoutOption,
 )
 from edgeseal.cli._shared._progress import ConsoleProgress
@@ -33,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["repair"]
 
 
+@takes_inputs
 def repair(
     source: ModelArgument,
     output: OutputOption,
@@ -59,12 +57,9 @@ def repair(
     timeout_s: TimeoutOption = 60.0,
     memory_limit_mib: MemoryLimitOption = None,
     seed: SeedOption = 0,
-    input_range: InputRangeOption = None,
-    mean: MeanOption = None,
-    std: StdOption = None,
-    input_shape: InputShapeOption = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
+    **inputs: Any,
 ) -> None:
     """Mend what `check` finds in a .tflite file, as far as it can be mended.
 
@@ -86,12 +81,9 @@ def repair(
         timeout_s=timeout_s,
         memory_limit_mib=memory_limit_mib,
         seed=seed,
-        input_range=input_range,
-        mean=mean,
-        std=std,
-        input_shape=input_shape,
         overwrite=overwrite,
         progress=ConsoleProgress(),
+        **inputs,
     )
     left = f"{output}: written, but not good yet: see what could not be mended"
     print_result(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeseal.cli._shared._console import new_table, print_result, print_table
+from edgeseal.cli._shared._input_options import takes_inputs
 from edgeseal.cli._shared._options import (
     FloatArgument,
     ImagesOption,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["sensitivity"]
 
 
+@takes_inputs
 def sensitivity(
     source: FloatArgument,
     images: ImagesOption = None,
@@ -44,6 +46,7 @@ def sensitivity(
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
+    **inputs: Any,
 ) -> None:
     """Find out what each layer costs when it alone is quantized.
 
@@ -65,6 +68,7 @@ def sensitivity(
         state=state,
         overwrite=overwrite,
         progress=ConsoleProgress(),
+        **inputs,
     )
     print_result("sensitivity", found, as_json=as_json, show=lambda: _show(found))
 

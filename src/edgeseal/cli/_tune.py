@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeseal.cli._shared._console import new_table, print_result, print_table, print_text
+from edgeseal.cli._shared._input_options import takes_inputs
 from edgeseal.cli._shared._options import (
     CalibrationOption,
     FloatArgument,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["tune"]
 
 
+@takes_inputs
 def tune(
     source: FloatArgument,
     output: OutputOption,
@@ -62,6 +64,7 @@ def tune(
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
+    **inputs: Any,
 ) -> None:
     """Search layer by layer for the best file within a budget.
 
@@ -89,6 +92,7 @@ def tune(
         report=report,
         overwrite=overwrite,
         progress=ConsoleProgress(),
+        **inputs,
     )
     shortfalls = (f"the budget cannot be met: {line}" for line in found.found.shortfalls)
     print_result("tune", found, as_json=as_json, show=lambda: _show(found), notes=shortfalls)

@@ -13,6 +13,7 @@ from edgeseal.tflite.graph import (
     Buffer,
     Model,
     Operator,
+    Quantization,
     Signature,
     Subgraph,
     Tensor,
@@ -198,6 +199,14 @@ def convolution_without_scale() -> Model:
 def zero_point_outside_its_type() -> Model:
     x = value("x", [4], "INT16", scale=0.1, zero=40_000)
     y = value("y", [2, 2], "INT16", scale=0.1, zero=40_000)
+    return model([x], [y], operator("RESHAPE", [x, constant("shape", [2, 2])], y, newShape=[2, 2]))
+
+
+@shows("ES035")
+def scales_of_other_channels() -> Model:
+    x = value("x", [4], "INT16", scale=0.1)
+    y = value("y", [2, 2], "INT16", scale=0.1)
+    x.quantization = Quantization(np.full(3, 0.1, np.float32), np.zeros(3, np.int64))
     return model([x], [y], operator("RESHAPE", [x, constant("shape", [2, 2])], y, newShape=[2, 2]))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from edgeseal import tflite
 from edgeseal.errors import FileError, ModelError, NothingToReduceError, UsageError
-from edgeseal.tflite.graph import Model, new_operator, read_model, write_model
+from edgeseal.tflite.graph import Buffer, Model, new_operator, read_model, write_model
 from edgeseal.tflite.inputs import (
     InputForm,
     PictureScale,
@@ -363,6 +363,34 @@ def test_placeholders_are_named_when_a_verb_fails_for_them(tmp_path: Path) -> No
     shape = {"x": (1, 4, 4, 6)}
     with pytest.raises(NothingToReduceError):
         tflite.reduce(path, tmp_path / "reduced.tflite", input_shape=shape)
-    profiled = tflite.profile(path, rounds=1, input_shape=shape)
-    assert profiled.is_good
-    assert profiled.path == path
+
+
+def test_verbs_that_run_a_model_take_sizes_when_the_file_leaves_them_open(tmp_path: Path) -> None:
+    path = placeholder(tmp_path)
+    form: dict[str, Any] = {"input_shape": {"x": (1, 4, 4, 6)}}
+    profiled = tflite.profile(path, rounds=1, **form)
+    assert profiled.is_good and profiled.path == path
+    leaned = tflite.lean(path, tmp_path / "lean.tflite", **form)
+    assert leaned.is_good and leaned.same.difference is not None
+    benched = tflite.bench([path, path], rounds=1, draws=2, **form)
+    assert [one.failure for one in benched.engines] == [None, None]
+    assert {one.model for one in benched.engines} == {str(path)}
+    tried = tflite.check(path, devices=["cpu"], **form)
+    assert tried.is_good and tried.path == path
+    np.save(tmp_path / "rows.npy", RNG.normal(size=(2, 1, 4, 4, 6)).astype(np.float32))
+    costs = tflite.sensitivity(path, images=tmp_path / "rows.npy", **form).costs
+    assert costs and all(np.isfinite(cost.nmse_img) for cost in costs)
+    assert not path.with_name(path.name + ".sensitivity.part").exists()
+
+
+def test_difference_is_reduced_when_the_file_leaves_sizes_open(tmp_path: Path) -> None:
+    path, form = placeholder(tmp_path), {"input_shape": {"x": (1, 4, 4, 6)}}
+    other = read_model(path)
+    for tensor in other.main.tensors():
+        if tensor.is_constant and tensor.dtype == "FLOAT32":
+            tensor.buffer = Buffer.of(-tensor.buffer.data.view(np.float32))
+    write_model(other, tmp_path / "other.tflite")
+    reduced = tmp_path / "reduced.tflite"
+    found = tflite.reduce(tmp_path / "other.tflite", reduced, float_model=path, **form)
+    assert "differ" in found.reduction.title
+    assert all(size > 1 for size in read_model(reduced).main.inputs[0].shape[1:3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from edgeseal.tflite.inputs import pink_noise
 from edgeseal.tflite.metrics import nmse
 from edgeseal.tflite.quantization import find_recipe, quantize, recipe_names
 from edgeseal.tflite.quantization.integer._masks import bound_masks
+from edgeseal.tflite.quantization.recipe._recipe import Rounding
 from graphs import constant, kinds, model_of, run, value
 
 RECIPES = [name for name in recipe_names() if name != "float32"]
@@ -114,6 +116,15 @@ def near_constant() -> Model:
         ),
     ]  # fmt: skip
     return model_of([x], [y], operators)
+
+
+@pytest.mark.parametrize("recipe", INTEGER)
+def test_integer_graph_is_made_when_a_recipe_asks_for_learned_rounding(recipe: str) -> None:
+    plain, chosen = masked_scores(-100), find_recipe(recipe)
+    methods = dataclasses.replace(chosen.methods, rounding=Rounding.GPTQ)
+    model, (x,) = masked_scores(-100), pictures(8, 1)
+    quantize(model, dataclasses.replace(chosen, methods=methods))
+    assert error(model, plain, [x]) < 0.01
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

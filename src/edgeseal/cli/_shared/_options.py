@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
-
-from edgeseal.cli._shared._input_values import numbers, shapes
 
 # What a verb works on.
 ModelArgument: TypeAlias = Annotated[
@@ -66,36 +64,6 @@ DrawsOption: TypeAlias = Annotated[
 ]
 SeedOption: TypeAlias = Annotated[
     int, typer.Option("--seed", metavar="N", min=0, help="For all that is drawn.")
-]
-InputRangeOption: TypeAlias = Annotated[
-    Any,
-    typer.Option(
-        "--input-range",
-        metavar="LO,HI",
-        parser=numbers,
-        help="Values of black and white. [default: what the file says, else 0,1]",
-    ),
-]
-MeanOption: TypeAlias = Annotated[
-    Any,
-    typer.Option(
-        "--mean", metavar="M[,M,M]", parser=numbers, help="Of pixels 0..1, or 0..255; with --std."
-    ),
-]
-StdOption: TypeAlias = Annotated[
-    Any,
-    typer.Option(
-        "--std", metavar="S[,S,S]", parser=numbers, help="Pixels are fed as (pixel - M) / S."
-    ),
-]
-InputShapeOption: TypeAlias = Annotated[
-    Any,
-    typer.Option(
-        "--input-shape",
-        metavar="[NAME=]1xHxWx3",
-        help="Sizes of an input that the file leaves open; may be repeated.",
-        callback=shapes,
-    ),
 ]
 MarkerOption: TypeAlias = Annotated[
     Path | None,

@@ -151,10 +151,10 @@ _ALL = (
     ),
     Code(
         "ES015",
-        _WARNING,
-        "quantization parameters are not valid",
-        "A scale is not a positive number, a zero point lies outside its type, or the counts do "
-        "not fit the quantized axis.",
+        _ERROR,
+        "quantization parameters mean nothing",
+        "A scale is not a positive number, or a zero point lies outside its type: what kernels "
+        "make of such integers is no result, whether they run or not.",
         "Quantize the float model again; `edgeseal repair` mends scales of 0 of blocks.",
     ),
     Code(
@@ -315,6 +315,14 @@ _ALL = (
         "The file leaves sizes of an input open and states 1 for them, which LiteRT takes for its "
         "real size unless the caller resizes it.",
         "Say the sizes: `--input-shape NAME=1x224x224x3`.",
+    ),
+    Code(
+        "ES035",
+        _WARNING,
+        "quantization parameters do not fit the shape",
+        "The counts of scales and zero points differ, or do not fit the quantized axis, or the "
+        "tensor has no such axis. Most kernels take what they need of them without a word.",
+        "Quantize the float model again.",
     ),
 )
 

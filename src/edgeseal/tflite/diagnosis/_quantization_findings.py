@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from edgeseal.tflite.diagnosis._finding import Finding, find_nodes, nodes_of
 from edgeseal.tflite.diagnosis._places import operand, result
 from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor
-from edgeseal.tflite.probe import constant_values, quantization_problem
+from edgeseal.tflite.probe import constant_values, fit_problem, meaning_problem
 
 __all__ = ["changes_scale", "find_quantization", "needless_quantizes"]
 
@@ -86,24 +86,19 @@ def _cancelling(model: Model) -> list[Finding]:
     return find_nodes("ES025", nodes_of(model), lambda operator: id(operator) in needless)
 
 
-def _invalid_quantization(model: Model) -> list[Finding]:
-    tensors = [
-        tensor
-        for subgraph in model.subgraphs
-        for tensor in subgraph.tensors()
-        if _tensor_problem(tensor)
-    ]
-    if not tensors:
-        return []
-    first = tensors[0]
-    message = f"{first.name}: {_tensor_problem(first)}"
-    return [Finding("ES015", tensors=tuple(tensors), message=message)]
+def _invalid_quantization(model: Model) -> Iterator[Finding]:
+    tensors = [tensor for subgraph in model.subgraphs for tensor in subgraph.tensors()]
+    for code, problem in (("ES015", _meaning_problem), ("ES035", fit_problem)):
+        wrong = [tensor for tensor in tensors if problem(tensor)]
+        if wrong:
+            message = f"{wrong[0].name}: {problem(wrong[0])}"
+            yield Finding(code, tensors=tuple(wrong), message=message)
 
 
-def _tensor_problem(tensor: Tensor) -> str:
-    """Return what is wrong with a tensor's parameters; empty if nothing is."""
+def _meaning_problem(tensor: Tensor) -> str:
+    """Return why a tensor's integers stand for no numbers; empty if they do for some."""
     if tensor.quantization is not None:
-        return quantization_problem(tensor)
+        return meaning_problem(tensor)
     scales = None if tensor.blockwise is None else constant_values(tensor.blockwise.scales)
     if scales is None or scales.dtype.kind != "f":
         return ""

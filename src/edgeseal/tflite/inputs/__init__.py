@@ -1,7 +1,7 @@
 """What models are run on: pictures in the form that an input wants, or drawn values."""
 
 from edgeseal.tflite.inputs._arrays import ARRAY_SUFFIXES, are_arrays, given_inputs, read_arrays
-from edgeseal.tflite.inputs._input_form import InputForm, placeholders
+from edgeseal.tflite.inputs._input_form import InputForm, InputOptions, placeholders
 from edgeseal.tflite.inputs._model_inputs import (
     ModelInputs,
     model_inputs,
@@ -30,6 +30,7 @@ from edgeseal.tflite.inputs._picture_scale import (
 __all__ = [
     "ARRAY_SUFFIXES",
     "InputForm",
+    "InputOptions",
     "ModelInputs",
     "PictureScale",
     "Sample",

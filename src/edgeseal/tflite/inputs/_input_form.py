@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 
@@ -13,7 +14,16 @@ from edgeseal.tflite.graph import Model, Tensor
 from edgeseal.tflite.inputs._picture_scale import PictureScale, state_scale
 from edgeseal.tflite.probe import Prober, Status, numpy_type
 
-__all__ = ["InputForm", "placeholders"]
+__all__ = ["InputForm", "InputOptions", "placeholders"]
+
+
+class InputOptions(TypedDict, total=False):
+    """What every verb that runs a model takes, as it is typed: see :meth:`InputForm.of`."""
+
+    input_range: Sequence[float] | None
+    mean: Sequence[float] | None
+    std: Sequence[float] | None
+    input_shape: Mapping[str, Sequence[int]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +49,11 @@ class InputForm:
         """Put together what verbs take.
 
         Args:
-            input_range: values of black and white.
-            mean: of pixels, with ``std``.
-            std: of pixels: the model is fed (pixel - mean) / std.
-            input_shape: sizes by the input's name.
+            input_range: values of black and of white in pictures; default: what the file says, else
+                0 and 1.
+            mean: instead, with ``std``, what is taken off pixels 0..1 (or 0..255, if above 1).
+            std: what they are divided by then.
+            input_shape: sizes, by the input's name, that the file leaves open.
 
         Raises:
             UsageError: they contradict each other, or make no sense.

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
 from edgeseal.pictures import ImageInput
 from edgeseal.tflite.graph import Model
-from edgeseal.tflite.inputs._paired_samples import drawn_samples, samples_from_pictures
+from edgeseal.tflite.inputs._arrays import are_arrays
+from edgeseal.tflite.inputs._paired_samples import (
+    drawn_samples,
+    samples_from_arrays,
+    samples_from_pictures,
+)
 from edgeseal.tflite.probe import is_quantized
 
 __all__ = ["ModelInputs", "model_inputs"]
@@ -25,8 +31,8 @@ def model_inputs(
 
     Args:
         models: all take as many inputs of the same shapes.
-        pictures: what to run on, resized to the input; None to draw inputs, pink noise for
-            pictures.
+        pictures: what to run on, resized to the input, or files of arrays; None to draw inputs,
+            pink noise for pictures.
         draws: number of inputs if they are drawn.
         seed: for what is drawn.
 
@@ -42,6 +48,8 @@ def model_inputs(
     for model in models:
         if pictures is None:
             samples = drawn_samples(source, model, draws, seed=seed)
+        elif are_arrays(pictures):
+            samples = samples_from_arrays(source, model, [Path(str(file)) for file in pictures])
         else:
             samples = samples_from_pictures(source, model, pictures, seed=seed)
         found.append(

@@ -9,8 +9,10 @@ from edgeseal.tflite.probe._prober import Prober
 from edgeseal.tflite.probe._twin import float_twin
 from edgeseal.tflite.probe._unpacking import Unpacking
 from edgeseal.tflite.probe._validity import (
+    check_meaning,
     check_validity,
-    quantization_problem,
+    fit_problem,
+    meaning_problem,
 )
 from edgeseal.tflite.probe._values import (
     constant_values,
@@ -37,6 +39,7 @@ __all__ = [
     "WorkerProcess",
     "called_functions",
     "check_comes_back",
+    "check_meaning",
     "check_validity",
     "constant_values",
     "cut",
@@ -44,13 +47,14 @@ __all__ = [
     "dequantize",
     "draw",
     "execute",
+    "fit_problem",
     "float_twin",
     "has_fitting_scales",
     "integer_limits",
     "is_quantized",
+    "meaning_problem",
     "new_interpreter",
     "numpy_type",
-    "quantization_problem",
     "quantize",
     "refusal",
     "run_alone",

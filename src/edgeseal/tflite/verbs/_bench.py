@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import UsageError
-from edgeseal.pictures import ImageInput, given_pictures
+from edgeseal.pictures import ImageInput
 from edgeseal.tflite.benchmark import (
     Engine,
     EngineMeasurement,
@@ -27,8 +28,19 @@ from edgeseal.tflite.benchmark import (
 from edgeseal.tflite.benchmark import bench as measure
 from edgeseal.tflite.comparison import ModelFile, check_ends
 from edgeseal.tflite.devices import find_devices
-from edgeseal.tflite.inputs import ModelInputs, model_inputs
+from edgeseal.tflite.inputs import (
+    InputForm,
+    InputOptions,
+    ModelInputs,
+    given_inputs,
+    model_inputs,
+)
 from edgeseal.tflite.metrics import nmse
+from edgeseal.tflite.probe import check_meaning
+from edgeseal.tflite.verbs._shaped import shaped
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = [
     "BenchResult",
@@ -156,6 +168,7 @@ class Bencher:
 
     Attributes:
         files: of one graph.
+        names: what to call them, by their paths.
         compiled_model: whether to time LiteRT's CompiledModel beside its interpreter.
         threads: that each may use.
         rounds: timed runs of each, in turn.
@@ -165,6 +178,7 @@ class Bencher:
     """
 
     files: Sequence[ModelFile]
+    names: Mapping[str, str]
     compiled_model: bool
     threads: int
     rounds: int
@@ -202,6 +216,7 @@ class Bencher:
         )
         there = list(self._on_device(samples, say))
         found = [*found[: len(own)], *there, *found[len(own) :]]
+        found = [replace(one, model=self.names.get(one.model, one.model)) for one in found]
         return BenchResult(
             engines=tuple(found),
             agreements=tuple(agreements_of(found, judge)),
@@ -245,6 +260,7 @@ def bench(
     seed: int = 0,
     timeout_s: float = 600.0,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> BenchResult:
     """Measure time, memory and agreement of models.
 
@@ -263,6 +279,7 @@ def bench(
         seed: for what is drawn.
         timeout_s: longest wait for an engine.
         progress: hears what goes on.
+        inputs: how pixels are fed, and sizes that the file leaves open; see :class:`InputOptions`.
 
     Raises:
         UsageError: arguments that contradict each other, files with other inputs or outputs, or a
@@ -271,17 +288,25 @@ def bench(
     """
     if device is not None:
         find_devices([device])
-    files = files_of(paths, has_images=images is not None, draws=draws)
-    pictures = None if images is None else given_pictures(images)
-    bencher = Bencher(files, compiled_model, threads, rounds, seed, timeout_s, device)
-    with progress.busy("measuring") as say:
+    form = InputForm.of(**inputs)
+    with (
+        files_of(paths, form, has_images=images is not None, draws=draws) as (files, names),
+        progress.busy("measuring") as say,
+    ):
+        pictures = None if images is None else given_inputs(images)
+        bencher = Bencher(files, names, compiled_model, threads, rounds, seed, timeout_s, device)
         return bencher.run(pictures, draws, plain_agreement, say)
 
 
+@contextlib.contextmanager
 def files_of(
-    paths: str | Path | Iterable[str | Path], *, has_images: bool, draws: int | None
-) -> list[ModelFile]:
-    """Read files of one graph, after a look at what they are to run on.
+    paths: str | Path | Iterable[str | Path],
+    form: InputForm,
+    *,
+    has_images: bool,
+    draws: int | None,
+) -> Iterator[tuple[list[ModelFile], dict[str, str]]]:
+    """Yield files of one graph as they are to run, and what was given by the name of each.
 
     Raises:
         UsageError, FileError, ModelError: as :func:`bench`.
@@ -291,10 +316,17 @@ def files_of(
     if draws is not None and draws < 2:
         raise UsageError(f"`draws`: expected 2 or more, got {draws}")
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-    files = [ModelFile.read(path) for path in given]
-    for file in files[1:]:
-        check_ends(files[0], file)
-    return files
+    with contextlib.ExitStack() as stack:
+        known = [ModelFile.read(path) for path in given]
+        opened = [stack.enter_context(shaped(one.path, one.model, form)) for one in known]
+        for one in known:
+            check_meaning(one.model, one.path)
+            check_ends(known[0], one)
+        names = {str(file): str(one.path) for file, one in zip(opened, known, strict=True)}
+        yield (
+            [ModelFile(file, one.model) for file, one in zip(opened, known, strict=True)],
+            names,
+        )
 
 
 def plain_agreement(

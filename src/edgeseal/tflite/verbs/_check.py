@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import UsageError
@@ -15,11 +15,14 @@ from edgeseal.tflite.devices import DeviceReport, check_on, find_devices
 from edgeseal.tflite.diagnosis import CheckReport
 from edgeseal.tflite.diagnosis import check as check_model
 from edgeseal.tflite.graph import Model, read_model
-from edgeseal.tflite.inputs import InputForm, samples_of
+from edgeseal.tflite.inputs import InputForm, InputOptions, samples_of
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.targets import Target, TargetReport, assess
 from edgeseal.tflite.verbs._limits import bytes_of
 from edgeseal.tflite.verbs._shaped import shaped
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["CheckReport", "DeviceReport", "TargetReports", "check"]
 
@@ -65,11 +68,8 @@ def check(
     timeout_s: float | None = None,
     memory_limit_mib: float | None = None,
     seed: int = 0,
-    input_range: Sequence[float] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> CheckReport: ...
 
 
@@ -85,11 +85,8 @@ def check(
     timeout_s: float | None = None,
     memory_limit_mib: float | None = None,
     seed: int = 0,
-    input_range: Sequence[float] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> TargetReports: ...
 
 
@@ -105,11 +102,8 @@ def check(
     timeout_s: float | None = None,
     memory_limit_mib: float | None = None,
     seed: int = 0,
-    input_range: Sequence[float] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> DeviceReport: ...
 
 
@@ -124,11 +118,8 @@ def check(
     timeout_s: float | None = None,
     memory_limit_mib: float | None = None,
     seed: int = 0,
-    input_range: Sequence[float] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> CheckReport | TargetReports | DeviceReport:
     """Find what is wrong with a ``.tflite`` file, all of it at once.
 
@@ -146,12 +137,8 @@ def check(
         timeout_s: longest time for one trial; default: 60, on devices 600.
         memory_limit_mib: for the process that tries; default: half of the machine's.
         seed: for what is drawn.
-        input_range: values of black and of white in pictures; default: what the file says, else
-            0 and 1.
-        mean: instead, with ``std``, what is taken off pixels 0..1 (or 0..255, if above 1).
-        std: what they are divided by then.
-        input_shape: sizes, by the input's name, that the file leaves open.
         progress: hears what goes on.
+        inputs: how pixels are fed, and sizes that the file leaves open; see :class:`InputOptions`.
 
     Raises:
         UsageError: arguments that contradict each other, no such target or device, or something
@@ -168,14 +155,14 @@ def check(
                 "`devices` run the file: leave `targets`, `prepare_only` and `memory_limit_mib` out"
             )
         limit_s = _DEVICE_TIMEOUT_S if timeout_s is None else timeout_s
-        return _on_devices(path, devices, images, seed, limit_s, progress)
-    form = InputForm.of(input_range, mean, std, input_shape)
+        return _on_devices(path, devices, images, seed, limit_s, progress, inputs)
+    form = InputForm.of(**inputs)
     model = read_model(path)
     limit_s = _TIMEOUT_S if timeout_s is None else timeout_s
     limit_bytes = bytes_of(memory_limit_mib)
     if targets:
         size = _MACS if macs is None else macs
-        return _on_targets(path, model, targets, size, limit_s, limit_bytes, progress)
+        return _on_targets(path, form.apply(model), targets, size, limit_s, limit_bytes, progress)
     prober = Prober(timeout_s=limit_s, memory_limit_bytes=limit_bytes)
     with shaped(path, model, form) as file:
         samples = [] if prepare_only else samples_of(model, images)
@@ -215,20 +202,23 @@ def _on_devices(
     seed: int,
     timeout_s: float,
     progress: Progress,
+    inputs: InputOptions,
 ) -> DeviceReport:
     names = list(dict.fromkeys(devices))
     find_devices(names)  # before anything is said to be done
+    form = InputForm.of(**inputs)
     pictures = None if images is None else given_pictures(images)
     text = f"checking {path.name} on {', '.join(names)}"
-    with progress.busy(text) as say:
-        return check_on(
-            path,
+    with progress.busy(text) as say, shaped(path, read_model(path), form) as file:
+        found = check_on(
+            file,
             names,
             pictures=pictures,
             seed=seed,
             timeout_s=timeout_s,
             progress=lambda what: say(f"{text}: {what}"),
         )
+    return dataclasses.replace(found, path=path)
 
 
 def _check_arguments(

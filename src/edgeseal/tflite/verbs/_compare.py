@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgeseal._files import check_apart, check_output
 from edgeseal._progress import SILENT, Progress
@@ -25,6 +25,7 @@ from edgeseal.tflite.comparison import compare as compare_files
 from edgeseal.tflite.devices import DeviceModel
 from edgeseal.tflite.inputs import (
     InputForm,
+    InputOptions,
     Sample,
     are_arrays,
     drawn_samples,
@@ -32,8 +33,11 @@ from edgeseal.tflite.inputs import (
     samples_from_arrays,
     samples_from_pictures,
 )
-from edgeseal.tflite.probe import Prober
+from edgeseal.tflite.probe import Prober, check_meaning
 from edgeseal.tflite.verbs._limits import device_limit_s
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["CompareResult", "compare"]
 
@@ -76,15 +80,12 @@ def compare(
     draws: int | None = None,
     seed: int = 0,
     device: str | None = None,
-    input_range: Sequence[float] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    input_shape: Mapping[str, Sequence[int]] | None = None,
     max_nsr: float | None = None,
     plot: str | Path | None = None,
     overwrite: bool = False,
     timeout_s: float = 60.0,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> CompareResult:
     """Find out where two files of one graph differ, operator by operator.
 
@@ -97,16 +98,12 @@ def compare(
         seed: for what is drawn.
         device: what computes the candidate's outputs instead of this processor: ``gpu``,
             ``qualcomm:SM8650`` and so on, as :func:`edgeseal.tflite.check` takes them.
-        input_range: values of black and of white in pictures; default: what the file says, else
-            0 and 1.
-        mean: instead, with ``std``, what is taken off pixels 0..1 (or 0..255, if above 1).
-        std: what they are divided by then.
-        input_shape: sizes, by the input's name, that the file leaves open.
         max_nsr: the result is not good if an output's error is above it.
         plot: draw the errors along the graph here, ``.html`` or ``.svg``.
         overwrite: whether to replace the plot.
         timeout_s: longest time for one run; ten times that on a device.
         progress: hears what goes on.
+        inputs: how pixels are fed, and sizes that the file leaves open; see :class:`InputOptions`.
 
     Raises:
         UsageError: arguments that contradict each other, files with other inputs or outputs, or a
@@ -120,11 +117,12 @@ def compare(
     plot = None if plot is None else Path(plot)
     if plot is not None:
         check_plot(plot)
-    form = InputForm.of(input_range, mean, std, input_shape)
+    form = InputForm.of(**inputs)
     if device is not None and form.shapes:
         raise UsageError("`device` takes the file's own sizes: leave `input_shape` out")
     files = ModelFile.read(reference), ModelFile.read(candidate)
     for file in files:
+        check_meaning(file.model, file.path)
         form.apply(file.model)
     check_ends(*files)
     pictures = None if images is None else given_inputs(images)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeseal._files import check_apart, check_output
 from edgeseal._progress import SILENT, Progress
@@ -14,9 +16,10 @@ from edgeseal.tflite.comparison import ComparedPart, ModelFile, check_ends, comp
 from edgeseal.tflite.diagnosis import CheckReport, Finding
 from edgeseal.tflite.diagnosis import check as check_model
 from edgeseal.tflite.graph import Model, ModelSummary, Operator, read_model, summarize
-from edgeseal.tflite.inputs import drawn_samples
+from edgeseal.tflite.inputs import InputForm, InputOptions, drawn_samples
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.profiling import profile
+from edgeseal.tflite.verbs._shaped import shaped
 from edgeseal.tflite.view import (
     Combine,
     FindingNote,
@@ -25,6 +28,9 @@ from edgeseal.tflite.view import (
     require_library,
     write_page,
 )
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["GraphPage", "Inspection", "inspect"]
 
@@ -95,6 +101,7 @@ def inspect(
     with_time: bool = False,
     overwrite: bool = False,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> Inspection:
     """Show what is in a ``.tflite`` file, from any converter.
 
@@ -107,6 +114,7 @@ def inspect(
         with_time: show the time of the operators on the page.
         overwrite: whether to replace the page.
         progress: hears what goes on.
+        inputs: how pixels are fed, and sizes that the file leaves open; see :class:`InputOptions`.
 
     Raises:
         UsageError: arguments for the page without one, or a reference of another graph.
@@ -115,8 +123,12 @@ def inspect(
         ProbeError: the process that loads LiteRT cannot start.
     """
     path = Path(path)
-    if html is None and (with_time or float_model is not None):
-        raise UsageError("`float_model` and `with_time` show on the page; name it with `html`")
+    form = InputForm.of(**inputs)
+    if html is None and (with_time or float_model is not None or form != InputForm()):
+        raise UsageError(
+            "`float_model`, `with_time` and what is said of inputs are for the page; name it with "
+            "`html`"
+        )
     model = read_model(path)
     page = None
     if html is not None:
@@ -127,7 +139,13 @@ def inspect(
         check_apart([path, float_model], [html])
         check_output(html, overwrite=overwrite)
         require_library()
-        overlay = _overlay(ModelFile(path, model), reference, with_check, with_time, progress)
+        with ExitStack() as stack:
+            opened = stack.enter_context(shaped(path, model, form))
+            if reference is not None:
+                there = stack.enter_context(shaped(reference.path, reference.model, form))
+                reference = ModelFile(there, reference.model)
+            file = ModelFile(opened, model)
+            overlay = _overlay(file, reference, with_check, with_time, progress)
         write_page(model, path, html, overlay=overlay, overwrite=overwrite)
         page = GraphPage(str(html), html.stat().st_size)
     size_bytes = path.stat().st_size

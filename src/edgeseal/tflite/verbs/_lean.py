@@ -6,17 +6,23 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeseal._files import check_apart, check_output
 from edgeseal._leftovers import scratch_folder
 from edgeseal._progress import SILENT, Progress
 from edgeseal.tflite.devices import DeviceSession, Examiner, find_devices
 from edgeseal.tflite.graph import read_model, write_model
-from edgeseal.tflite.probe import Prober
+from edgeseal.tflite.inputs import InputForm, InputOptions
+from edgeseal.tflite.probe import Prober, check_meaning
 from edgeseal.tflite.repairs import Judge, OnDevice
 from edgeseal.tflite.rewrites import LEAN, ModelChange, Rewrite, Sameness, compare_outputs
 from edgeseal.tflite.rewrites import lean as make_lean
 from edgeseal.tflite.verbs._limits import device_limit_s
+from edgeseal.tflite.verbs._shaped import shaped
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["LeanResult", "lean"]
 
@@ -95,6 +101,7 @@ def lean(
     timeout_s: float = 60.0,
     overwrite: bool = False,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> LeanResult:
     """Write a model in cheaper operators: same function, less time.
 
@@ -111,33 +118,37 @@ def lean(
         timeout_s: longest time for one run; ten times that for a device.
         overwrite: whether to replace the file.
         progress: hears what goes on.
+        inputs: how pixels are fed, and sizes that the file leaves open; see :class:`InputOptions`.
 
     Raises:
-        UsageError: the output is the source, an input's type is one that cannot be drawn, or the
-            device cannot be asked here.
+        UsageError: the output is the source, an input's type is one that cannot be drawn, there is
+            no such input, or the device cannot be asked here.
         FileError, ModelError: a file cannot be read or written, or devices cannot compile it.
         ProbeError: the process that loads LiteRT cannot start.
     """
     source, output = Path(source), Path(output)
-    before, model = read_model(source), read_model(source)
+    form, before = InputForm.of(**inputs), read_model(source)
+    check_meaning(before, source)
     asked = None if device is None else find_devices([device])[0]
     check_apart([source], [output])
     check_output(output, overwrite=overwrite)
     with (
         scratch_folder() as folder,
         progress.busy(f"comparing {source.name} before and after") as say,
+        shaped(source, before, form) as file,
         Prober(timeout_s=timeout_s) as prober,
     ):
         rewrites, on_device = LEAN, None
         if asked is not None:
-            examiner = Examiner(before, source, prober, seed=seed)
+            examiner = Examiner(before, file, prober, seed=seed)
             with DeviceSession(asked, timeout_s=device_limit_s(timeout_s)) as session:
                 judge = partial(examiner.examine, session=session, one_by_one=False, progress=say)
-                rewrites, on_device = _for_device(source, judge)
+                rewrites, on_device = _for_device(file, judge)
+        model = read_model(file)
         changes = tuple(make_lean(model, rewrites))
         trial = folder / "lean.tflite"
         write_model(model, trial)
-        same = compare_outputs((source, before), (trial, model), prober, seed=seed)
+        same = compare_outputs((file, before), (trial, model), prober, seed=seed)
     size_bytes = None
     if same.difference is None or same.difference <= _TOLERANCE:
         write_model(model, output, overwrite=overwrite)

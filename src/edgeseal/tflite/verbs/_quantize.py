@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from edgeseal._files import check_apart, check_output, replacing
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import ModelError, UsageError
 from edgeseal.tflite.graph import Model, read_model, write_model
-from edgeseal.tflite.inputs import InputForm, placeholders
-from edgeseal.tflite.probe import Prober, Status, check_comes_back, draw, size_bytes
+from edgeseal.tflite.inputs import InputForm, InputOptions, placeholders
+from edgeseal.tflite.probe import Prober, Status, check_comes_back, check_meaning, draw, size_bytes
 from edgeseal.tflite.quantization import (
     CalibrationSource,
     Ends,
@@ -24,6 +25,9 @@ from edgeseal.tflite.quantization import (
     find_recipe,
 )
 from edgeseal.tflite.quantization import quantize as quantize_model
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["QuantizedFile", "quantize"]
 
@@ -90,12 +94,9 @@ def quantize(
     ranges: str | Path | None = None,
     save_ranges: str | Path | None = None,
     io: str = Ends.FLOAT32.value,
-    input_range: Sequence[float] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    input_shape: Mapping[str, Sequence[int]] | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> QuantizedFile:
     """Quantize a float model; needs no PyTorch.
 
@@ -111,13 +112,9 @@ def quantize(
         save_ranges: save what was observed; an interrupted run continues where it was.
         io: what the model takes and gives: ``float32``, ``int8`` or ``uint8``; integers where all
             of it is quantized.
-        input_range: values of black and of white in pictures; default: what the file says, else
-            0 and 1.
-        mean: instead, with ``std``, what is taken off pixels 0..1 (or 0..255, if above 1).
-        std: what they are divided by then.
-        input_shape: sizes, by the input's name, that the file leaves open.
         overwrite: whether to replace the files.
         progress: hears what goes on.
+        inputs: how pixels are fed, and sizes that the file leaves open; see :class:`InputOptions`.
 
     Raises:
         UsageError: arguments that contradict each other, the recipe or the model.
@@ -127,7 +124,7 @@ def quantize(
     source, output = Path(source), Path(output)
     saved = None if save_ranges is None else Path(save_ranges)
     chosen, ends = find_recipe(recipe), find_ends(io)
-    form = InputForm.of(input_range, mean, std, input_shape)
+    form = InputForm.of(**inputs)
     if chosen.is_float32:
         raise UsageError(
             f"recipe {chosen.name} quantizes nothing; name another, such as dynamic-int8"
@@ -135,6 +132,7 @@ def quantize(
     learned = CalibrationSource(calibration, None if ranges is None else Path(ranges), saved)
     learned.check([chosen])
     model = read_model(source)
+    check_meaning(model, source)
     check_apart([source, ranges, recipe, *calibration], [output, saved])
     for path in (output, saved):
         if path is not None:

@@ -10,9 +10,11 @@ from typing import TypeAlias
 from edgeseal._progress import Progress
 from edgeseal.tflite.calibration import CalibrationInputs, bundled_inputs, list_inputs, named_inputs
 from edgeseal.tflite.graph import Model
+from edgeseal.tflite.inputs import InputForm
 from edgeseal.tflite.probe import check_comes_back
 from edgeseal.tflite.quantization import Recipe
 from edgeseal.tflite.tuning import Layer, Task, Trials, find_layers, plain_task
+from edgeseal.tflite.verbs._shaped import shaped
 
 __all__ = ["MAX_PICTURES", "TaskOf", "opened_trials", "task_pictures"]
 
@@ -43,6 +45,7 @@ def opened_trials(
     state: Path,
     progress: Progress,
     *,
+    form: InputForm,
     learned: CalibrationInputs | None = None,
 ) -> Iterator[tuple[list[Layer], Trials]]:
     """Yield the layers of a float model, screened, and what measures recipes on it.
@@ -55,6 +58,7 @@ def opened_trials(
         task: to measure; None to compare results with the float model's.
         state: where trials are kept.
         progress: hears what goes on.
+        form: what is said of the model's inputs.
         learned: pictures that recipes learn from; None for the bundled ones.
 
     Raises:
@@ -63,8 +67,8 @@ def opened_trials(
         UsageError: the state belongs to another model, task or calibration.
     """
     check_comes_back(source)
-    inputs = named_inputs(pictures, model) if pictures else bundled_inputs()
-    with progress.busy("screening the layers") as say:
+    with progress.busy("screening the layers") as say, shaped(source, model, form) as file:
+        inputs = named_inputs(pictures, model) if pictures else bundled_inputs()
         layers = find_layers(model, base, inputs, source=str(source))
         say("reading pictures")
         chosen = plain_task(model, inputs) if task is None else task(model)
@@ -73,7 +77,7 @@ def opened_trials(
         yield (
             layers,
             Trials(
-                source,
+                file,
                 chosen,
                 calibration=learned,
                 state=state,

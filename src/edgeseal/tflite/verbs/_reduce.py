@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeseal._files import check_apart, check_output
 from edgeseal._progress import SILENT, Progress
@@ -14,7 +16,7 @@ from edgeseal.errors import UsageError
 from edgeseal.pictures import ImageInput
 from edgeseal.tflite.diagnosis import CODES
 from edgeseal.tflite.graph import Model, read_model
-from edgeseal.tflite.inputs import InputForm, given_inputs, placeholders, samples_of
+from edgeseal.tflite.inputs import InputForm, InputOptions, given_inputs, placeholders, samples_of
 from edgeseal.tflite.reduction import (
     BugReport,
     NodePlace,
@@ -28,6 +30,9 @@ from edgeseal.tflite.reduction import (
     write_reduction,
 )
 from edgeseal.tflite.verbs._shaped import shaped
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["ReducedFile", "reduce"]
 
@@ -82,7 +87,6 @@ def reduce(
     finding: str | None = None,
     node: str | None = None,
     images: ImageInput | Iterable[ImageInput] | None = None,
-    input_shape: Mapping[str, Sequence[int]] | None = None,
     float_model: str | Path | None = None,
     against_fallback: bool = False,
     tolerance: float = 0.01,
@@ -92,6 +96,7 @@ def reduce(
     keep_weights: bool = False,
     overwrite: bool = False,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> ReducedFile:
     """Cut out the smallest sub-model that still shows a fault, for a bug report.
 
@@ -103,7 +108,6 @@ def reduce(
         finding: code of the finding to show, such as ``ES010``.
         node: ``N`` or ``S:N``: node to show it, of subgraph S.
         images: pictures, or files of arrays (``.npy``, ``.npz``), to run it on.
-        input_shape: sizes, by the input's name, that the file leaves open.
         float_model: show a difference from the same part of this file.
         against_fallback: show one between the accelerated delegate and the fallback kernels.
         tolerance: difference that is fine, as a share of the output's largest value.
@@ -113,6 +117,7 @@ def reduce(
         keep_weights: do not replace weights by zeros.
         overwrite: whether to replace the files.
         progress: hears what goes on.
+        inputs: how pixels are fed, and sizes that the file leaves open; see :class:`InputOptions`.
 
     Raises:
         UsageError: arguments that contradict each other, or are none.
@@ -124,7 +129,7 @@ def reduce(
     chosen = _Fault(finding, node, pictures, float_model, against_fallback, tolerance, command)
     chosen.check()
     model = read_model(source)  # what it lacks is said before what is in the way
-    form = InputForm.of(input_shape=input_shape)
+    form = InputForm.of(**inputs)
     if command is None and not form.shapes:
         _refuse_placeholders(model)
     paths = reduction_paths(output).values()
@@ -132,7 +137,13 @@ def reduce(
     check_apart([source, float_model, *named], paths)
     for path in paths:
         check_output(path, overwrite=overwrite)
-    with progress.busy(f"reducing {source.name}") as say, shaped(source, model, form) as file:
+    with contextlib.ExitStack() as stack:
+        say = stack.enter_context(progress.busy(f"reducing {source.name}"))
+        file = stack.enter_context(shaped(source, model, form))
+        if float_model is not None:
+            reference = Path(float_model)
+            float_file = stack.enter_context(shaped(reference, read_model(reference), form))
+            chosen = dataclasses.replace(chosen, float_model=float_file)
         settings = ReduceSettings(
             timeout_s=timeout_s,
             max_trials=max_trials,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeseal._files import check_apart, check_output
 from edgeseal._progress import SILENT, Progress
@@ -14,12 +15,15 @@ from edgeseal.errors import UsageError
 from edgeseal.pictures import ImageInput
 from edgeseal.tflite.devices import DeviceSession, Examiner, find_devices
 from edgeseal.tflite.graph import read_model, write_model
-from edgeseal.tflite.inputs import InputForm, are_arrays, given_inputs, samples_of
+from edgeseal.tflite.inputs import InputForm, InputOptions, are_arrays, given_inputs, samples_of
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.repairs import OutputAgreement, Preference, RepairResult, Unmended
 from edgeseal.tflite.repairs import repair as repair_model
 from edgeseal.tflite.verbs._limits import bytes_of, device_limit_s
 from edgeseal.tflite.verbs._shaped import shaped
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["RepairedFile", "repair"]
 
@@ -87,12 +91,9 @@ def repair(
     timeout_s: float = 60.0,
     memory_limit_mib: float | None = None,
     seed: int = 0,
-    input_range: Sequence[float] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    input_shape: Mapping[str, Sequence[int]] | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> RepairedFile:
     """Mend what :func:`edgeseal.tflite.check` finds, as far as it can be mended.
 
@@ -114,13 +115,9 @@ def repair(
         timeout_s: longest time for one trial; ten times that for a device.
         memory_limit_mib: for the process that tries; default: half of the machine's.
         seed: for what is drawn.
-        input_range: values of black and of white in pictures; default: what the file says, else
-            0 and 1.
-        mean: instead, with ``std``, what is taken off pixels 0..1 (or 0..255, if above 1).
-        std: what they are divided by then.
-        input_shape: sizes, by the input's name, that the file leaves open.
         overwrite: whether to replace the file.
         progress: hears what goes on.
+        inputs: how pixels are fed, and sizes that the file leaves open; see :class:`InputOptions`.
 
     Raises:
         UsageError: arguments that make no sense, a float model of another graph, or a device that
@@ -133,7 +130,7 @@ def repair(
     if prefer not in known:
         raise UsageError(f"`prefer` {prefer}: expected one of {', '.join(known)}")
     asked = None if device is None else find_devices([device])[0]
-    form = InputForm.of(input_range, mean, std, input_shape)
+    form = InputForm.of(**inputs)
     model = read_model(source)
     pictures = None if images is None else given_inputs(images)
     named = [picture for picture in pictures or () if isinstance(picture, str | Path)]

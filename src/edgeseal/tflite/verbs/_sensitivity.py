@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeseal._files import check_apart, check_output
 from edgeseal._progress import SILENT, Progress
 from edgeseal.tflite.graph import read_model
+from edgeseal.tflite.inputs import InputForm, InputOptions
+from edgeseal.tflite.probe import check_meaning
 from edgeseal.tflite.quantization import find_recipe
 from edgeseal.tflite.tuning import (
     LayerCost,
@@ -19,6 +22,9 @@ from edgeseal.tflite.tuning import (
     sensitivity_record,
 )
 from edgeseal.tflite.verbs._recipe_trials import TaskOf, opened_trials, task_pictures
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["SensitivityResult", "sensitivity"]
 
@@ -64,6 +70,7 @@ def sensitivity(
     state: str | Path | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> SensitivityResult:
     """Find out what each layer costs when it alone is quantized.
 
@@ -82,6 +89,7 @@ def sensitivity(
             works.
         overwrite: whether to replace the plot.
         progress: hears what goes on.
+        inputs: how pixels are fed, and sizes that the file leaves open; see :class:`InputOptions`.
 
     Raises:
         UsageError: arguments that do not fit each other or the model.
@@ -89,7 +97,9 @@ def sensitivity(
         MissingExtraError: what draws plots is not installed.
     """
     source = Path(source)
-    pictures, base, model = task_pictures(images), find_recipe(recipe), read_model(source)
+    form, pictures = InputForm.of(**inputs), task_pictures(images)
+    base, model = find_recipe(recipe), read_model(source)
+    check_meaning(model, source)
     check_source(model, base, str(source))
     kept = Path(state) if state else source.with_name(source.name + ".sensitivity.part")
     drawn = None if plot is None else Path(plot)
@@ -97,7 +107,8 @@ def sensitivity(
     if drawn is not None:
         check_plot(drawn)
         check_output(drawn, overwrite=overwrite)
-    with opened_trials(source, model, base, pictures, task, kept, progress) as (layers, trials):
+    opened = opened_trials(source, model, base, pictures, task, kept, progress, form=form)
+    with opened as (layers, trials):
         least = 0.0 if full else _LEAST_SHARE
         costs = measure_sensitivity(trials, layers, base, every=full, least_share=least)
     if drawn is not None:

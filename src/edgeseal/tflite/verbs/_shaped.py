@@ -1,4 +1,4 @@
-"""A file whose inputs were given other sizes, for what runs files."""
+"""A file whose inputs were given other sizes or values, for what runs files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def shaped(path: Path, model: Model, form: InputForm) -> Iterator[Path]:
         UsageError, ModelError: as :meth:`InputForm.apply`.
     """
     form.apply(model)
-    if not form.shapes:
+    if form == InputForm():
         yield path
         return
     with scratch_folder() as folder:

@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeseal._files import check_apart, check_output, replacing
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import ModelError, UsageError
 from edgeseal.tflite.calibration import list_inputs, named_inputs
 from edgeseal.tflite.graph import read_model, write_model
+from edgeseal.tflite.inputs import InputForm, InputOptions
+from edgeseal.tflite.probe import check_meaning
 from edgeseal.tflite.quantization import (
     Recipe,
     find_recipe,
@@ -35,6 +38,9 @@ from edgeseal.tflite.tuning import (
 )
 from edgeseal.tflite.verbs._limits import bytes_of
 from edgeseal.tflite.verbs._recipe_trials import TaskOf, opened_trials, task_pictures
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["TunedFile", "tune"]
 
@@ -96,6 +102,7 @@ def tune(
     report: str | Path | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> TunedFile:
     """Search layer by layer for the best file within a budget.
 
@@ -117,6 +124,7 @@ def tune(
         report: write all that was measured here, as JSON.
         overwrite: whether to replace the files.
         progress: hears what goes on.
+        inputs: how pixels are fed, and sizes that the file leaves open; see :class:`InputOptions`.
 
     Raises:
         UsageError: no budget, or arguments that do not fit each other or the model.
@@ -127,21 +135,23 @@ def tune(
     budget = Budget(size_bytes, max_drop, max_time_ratio)
     if budget == Budget():
         raise UsageError("no budget: give `max_size_mib`, `max_drop` or `max_time_ratio`")
-    pictures = task_pictures(images)
+    form, pictures = InputForm.of(**inputs), task_pictures(images)
     learned = list_inputs(calibration) if calibration else []
     base, model = find_recipe(recipe), read_model(source)
+    check_meaning(model, source)
     check_source(model, base, str(source))
     files = _Files.of(output, plot, report, overwrite=overwrite)
     files.check([source, recipe, *pictures, *learned])
-    base = usable_recipe(model, base)
-    inputs = named_inputs(learned, model) if learned else None
-    with opened_trials(
-        source, model, base, pictures, task, files.state, progress, learned=inputs
-    ) as (layers, trials):
+    base = usable_recipe(form.apply(model), base)
+    seen = named_inputs(learned, model) if learned else None
+    opened = opened_trials(
+        source, model, base, pictures, task, files.state, progress, form=form, learned=seen
+    )
+    with opened as (layers, trials):
         found = _search(trials, layers, base, budget)
-    metric = trials.task.metric
-    result = TunedFile(source, files.model, files.recipe, metric, budget, found)
-    files.write(result, trials)
+        metric = trials.task.metric
+        result = TunedFile(source, files.model, files.recipe, metric, budget, found)
+        files.write(result, trials)
     return result
 
 
@@ -204,11 +214,11 @@ class _Files:
             with replacing(self.report, overwrite=self.overwrite) as temporary:
                 temporary.write_text(text)
         if found.winner is not None:
-            self._write_winner(trials, found.winner.recipe)
+            self._write_winner(result.source, trials, found.winner.recipe)
         self.state.unlink(missing_ok=True)
 
-    def _write_winner(self, trials: Trials, recipe: Recipe) -> None:
-        source, model = trials.source, read_model(trials.source)
+    def _write_winner(self, source: Path, trials: Trials, recipe: Recipe) -> None:
+        model = read_model(trials.source)
         try:
             quantize(model, recipe, calibration=trials.calibration(model, recipe))
         except (ModelError, UsageError) as error:

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from edgeseal.pictures import ImageInput, given_pictures, list_pictures
 from edgeseal.tflite.benchmark import Engine
 from edgeseal.tflite.comparison import ModelFile
 from edgeseal.tflite.devices import find_devices
+from edgeseal.tflite.inputs import InputForm, InputOptions, given_inputs
 from edgeseal.tflite.metrics import nmse_img, sign_agreement
 from edgeseal.tflite.verbs._bench import (
     Bencher,
@@ -36,6 +38,9 @@ from edgeseal.watermark.peers import (
     weights_of,
 )
 from edgeseal.watermark.runtime import Message, ModelInfo, has_info, load_embedder, read_info
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["ReadingAgreement", "bench", "compare_logits"]
 
@@ -75,6 +80,7 @@ def bench(
     seed: int = 0,
     timeout_s: float = 600.0,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> BenchResult:
     """Measure models, as :func:`edgeseal.tflite.bench` does, and the same weights elsewhere.
 
@@ -95,6 +101,7 @@ def bench(
         seed: for what is drawn.
         timeout_s: longest wait for an engine.
         progress: hears what goes on.
+        inputs: how pixels are fed, and sizes that the file leaves open; see :class:`InputOptions`.
 
     Raises:
         UsageError: arguments that contradict each other or the files, or a device that cannot be
@@ -108,18 +115,20 @@ def bench(
         raise UsageError("`embedder` marks pictures: name them with `images`")
     if not (with_peers or peer_names):
         _refuse_for_peers(checkpoint=checkpoint, calibration=calibration or None)
-    files = files_of(paths, has_images=images is not None, draws=draws)
-    info = _description(files[0])
-    peers = find_peers([] if with_peers else peer_names) if with_peers or peer_names else []
-    source = _PeerSource.of(files[0].path, info, checkpoint) if peers else None
-    if images is None and draws is None and info is not None:
-        images = photo_paths()
-    pictures, bits = _pictures(images, embedder, info, seed)
-    judge = plain_agreement
-    if info is None or info.part == "detector":
-        judge = functools.partial(compare_logits, bits=bits)
-    bencher = Bencher(files, compiled_model, threads, rounds, seed, timeout_s, device)
+    form = InputForm.of(**inputs)
     with contextlib.ExitStack() as stack:
+        opened = files_of(paths, form, has_images=images is not None, draws=draws)
+        files, names = stack.enter_context(opened)
+        info = _description(files[0])
+        peers = find_peers([] if with_peers else peer_names) if with_peers or peer_names else []
+        source = _PeerSource.of(files[0].path, info, checkpoint) if peers else None
+        if images is None and draws is None and info is not None:
+            images = photo_paths()
+        pictures, bits = _pictures(images, embedder, info, seed)
+        judge = plain_agreement
+        if info is None or info.part == "detector":
+            judge = functools.partial(compare_logits, bits=bits)
+        bencher = Bencher(files, names, compiled_model, threads, rounds, seed, timeout_s, device)
         say = stack.enter_context(progress.busy("measuring"))
         more: list[Engine] = []
         if source is not None:
@@ -204,9 +213,9 @@ def _pictures(
     """Return what to run on, marked where an embedder is given, and the bits in it if known."""
     if images is None:
         return None, None
-    pictures = given_pictures(images)
     if embedder is None:
-        return pictures, None
+        return given_inputs(images), None
+    pictures = given_pictures(images)
     marker = load_embedder(embedder)
     if info is None or info.part != "detector" or info.bits != marker.info.bits:
         raise UsageError(f"{embedder}: marks {marker.info.bits} bits, which no MODEL here reads")

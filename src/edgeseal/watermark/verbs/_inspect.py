@@ -6,12 +6,18 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import ModelError
 from edgeseal.tflite.verbs._inspect import Inspection
 from edgeseal.tflite.verbs._inspect import inspect as inspect_file
 from edgeseal.watermark.runtime import ModelInfo, has_info, read_info
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from edgeseal.tflite.inputs import InputOptions
 
 __all__ = ["InspectedModel", "inspect"]
 
@@ -67,6 +73,7 @@ def inspect(
     with_time: bool = False,
     overwrite: bool = False,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> InspectedModel:
     """Show what is in a ``.tflite`` file, as :func:`edgeseal.tflite.inspect` does.
 
@@ -82,6 +89,7 @@ def inspect(
         with_time=with_time,
         overwrite=overwrite,
         progress=progress,
+        **inputs,
     )
     info = None
     if has_info(found.model):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeseal._progress import SILENT, Progress
 from edgeseal.tflite.verbs._quantize import QuantizedFile
 from edgeseal.tflite.verbs._quantize import quantize as quantize_file
 from edgeseal.watermark.evaluate import watermark_error_db, watermark_problem
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from edgeseal.tflite.inputs import InputOptions
 
 __all__ = ["QuantizedModel", "quantize"]
 
@@ -60,12 +66,9 @@ def quantize(
     ranges: str | Path | None = None,
     save_ranges: str | Path | None = None,
     io: str = "float32",
-    input_range: Sequence[float] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    input_shape: Mapping[str, Sequence[int]] | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> QuantizedModel:
     """Quantize a float model, as :func:`edgeseal.tflite.quantize` does.
 
@@ -82,12 +85,9 @@ def quantize(
         ranges=ranges,
         save_ranges=save_ranges,
         io=io,
-        input_range=input_range,
-        mean=mean,
-        std=std,
-        input_shape=input_shape,
         overwrite=overwrite,
         progress=progress,
+        **inputs,
     )
     error_db = watermark_error_db(written.source, written.path) if written.is_good else None
     return QuantizedModel(written, error_db)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,11 @@ from edgeseal.tflite.verbs._tune import tune as search
 from edgeseal.watermark.evaluate import ATTACKS, MarkedPicture, reading_task
 from edgeseal.watermark.runtime import Message, load_embedder, read_info
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from edgeseal.tflite.inputs import InputOptions
+
 __all__ = ["sensitivity", "tune"]
 
 Images = str | Path | Iterable[str | Path]
@@ -42,6 +48,7 @@ def sensitivity(
     state: str | Path | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> SensitivityResult:
     """Find out what each layer costs, as :func:`edgeseal.tflite.sensitivity` does.
 
@@ -57,6 +64,7 @@ def sensitivity(
         state: keep what was measured here.
         overwrite: whether to replace the plot.
         progress: hears what goes on.
+        inputs: how pixels are fed, and sizes that the file leaves open; see :class:`InputOptions`.
 
     Raises:
         UsageError: arguments that do not fit each other or the model.
@@ -76,6 +84,7 @@ def sensitivity(
         state=state,
         overwrite=overwrite,
         progress=progress,
+        **inputs,
     )
 
 
@@ -96,6 +105,7 @@ def tune(
     report: str | Path | None = None,
     overwrite: bool = False,
     progress: Progress = SILENT,
+    **inputs: Unpack[InputOptions],
 ) -> TunedFile:
     """Search for the best file within a budget, as :func:`edgeseal.tflite.tune` does.
 
@@ -125,6 +135,7 @@ def tune(
         report=report,
         overwrite=overwrite,
         progress=progress,
+        **inputs,
     )
 
 

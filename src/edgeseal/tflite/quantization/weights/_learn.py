@@ -115,6 +115,8 @@ def _learnable(work: Work) -> Iterator[PlannedOperator]:
             continue
         if precision.weights not in BITS or entry.operator.kind not in _KINDS:
             continue
+        if layer.weights.dtype != "FLOAT32":  # a whole integer graph has rounded them already
+            continue
         shape = layer.weights.shape
         row = math.prod(shape) // max(1, shape[layer.axis])
         if entry.operator in main and entry.operator not in work.nearest and row <= _LONGEST_ROW:
