@@ -55,6 +55,10 @@ def repair(
     ] = None,
     images: ImagesOption = None,
     timeout_s: TimeoutOption = 60.0,
+    time_limit_s: Annotated[
+        float,
+        typer.Option("--time-limit", metavar="S", min=0.0, help="After it nothing more is tried."),
+    ] = 1800.0,
     memory_limit_mib: MemoryLimitOption = None,
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
@@ -79,6 +83,7 @@ def repair(
         device=device,
         images=images or None,
         timeout_s=timeout_s,
+        time_limit_s=time_limit_s,
         memory_limit_mib=memory_limit_mib,
         seed=seed,
         overwrite=overwrite,

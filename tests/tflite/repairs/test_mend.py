@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeseal import tflite
 from edgeseal.tflite.diagnosis import CODES
-from edgeseal.tflite.graph import Model, Operator, Tensor, new_operator, write_model
-from edgeseal.tflite.repairs import Preference, RepairResult, repair_file
+from edgeseal.tflite.graph import Model, Operator, Tensor, new_operator, read_model, write_model
+from edgeseal.tflite.probe import Prober
+from edgeseal.tflite.repairs import Preference, RepairResult, repair, repair_file
 from graphs import constant, kinds, made, model_of, run, value
 from tflite.diagnosis.fixtures import FIXTURES
 
@@ -270,3 +272,39 @@ def test_product_stays_integer_and_is_right_when_its_scales_were_not_heeded(
     assert kinds(result.model) == ["QUANTIZE", "BATCH_MATMUL"]
     right = (run(result.model, x)[0][0].astype(np.float32) + 128) * step
     assert np.abs(right - wanted).max() <= step
+
+
+def test_wrong_product_stays_when_no_output_shows_it_and_another_operator_fails(
+    tmp_path: Path,
+) -> None:
+    wrong, failing = FIXTURES["ES029"].build().main, FIXTURES["ES010"].build().main
+    failing.inputs[0].name, failing.outputs[0].name = "x2", "y2"
+    real, nothing = value("real", (1, 4, 2)), value("nothing", (1, 4, 2))
+    hidden = [
+        new_operator("DEQUANTIZE", [wrong.outputs[0]], [real]),
+        new_operator("MUL", [real, constant("0", np.float32(0))], [nothing],
+                     fusedActivationFunction=0),
+    ]  # fmt: skip
+    built = model_of(
+        [*wrong.inputs, *failing.inputs],
+        [nothing, *failing.outputs],
+        [*wrong.operators, *hidden, *failing.operators],
+    )
+    write_model(built, tmp_path / "both.tflite")
+    x = np.linspace(0.1, 1, 16, dtype=np.float32).reshape(1, 8, 2)
+    path, said = tmp_path / "both.tflite", list[str]()
+    with Prober() as prober:
+        result = repair(read_model(path), path, prober, samples=({"x": x},), say=said.append)
+    assert {"ES029", "ES010"} <= {finding.code for finding in result.before.findings}
+    assert [change.code for change in result.changes] == ["ES010"]
+    assert result.after.runs
+    assert "mending 1 BATCH_MATMUL, ES010" in said
+
+
+def test_nothing_is_tried_when_the_time_is_up(tmp_path: Path) -> None:
+    path, output = tmp_path / "failing.tflite", tmp_path / "same.tflite"
+    write_model(FIXTURES["ES010"].build(), path)
+    found = tflite.repair(path, output, time_limit_s=0)
+    assert found.result.changes == ()
+    (left,) = found.result.unmended
+    assert left.code == "ES010" and "the time was up" in left.text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ __all__ = ["TIDY", "Companion", "OnDevice", "RepairResult", "repair", "repair_fi
 
 _ROUNDS = 10  # a repair can uncover what was hidden behind it; more than two rounds are rare
 _WRONG = "ES029"  # the code of operators that compute something else
-_TRIED_TOO = ("ES009", _WRONG)  # operators that fail, though the file runs
+_FAILS = "ES009"  # the code of operators that fail, though the file runs
 _AT_THE_EDGE = "joins tensors that cannot change: the model's own, or another operator's"
 _CLOSER = 0.8  # what a larger file has to be worth
 _EXACT_NMSE = 1e-8  # what adding up in another order may cost
@@ -156,18 +157,20 @@ def repair(
     prefer: Preference = Preference.ACCURACY,
     seed: int = 0,
     judge: Judge | None = None,
+    time_limit_s: float = math.inf,
+    say: Callable[[str], None] = lambda what: None,
 ) -> RepairResult:
     """Repair a model that was read already; see :func:`repair_file`.
 
     With a ``judge``, what a device refuses or computes wrong is rewritten too, as long as the
-    verdict gets better by it.
+    verdict gets better by it. After ``time_limit_s`` nothing more is tried. ``say`` hears what is.
     """
     other = None if companion is None else read_model(companion)
     if other is not None:
         check_ends(other, model, reference_name=companion, candidate_name=path)
     with scratch_folder() as folder:
         runs = complete(model, samples, seed, prober.trial_limit_bytes)
-        trial = _Trial(prober, runs, samples, seed)
+        trial = _Trial(prober, runs, samples, seed, time.monotonic() + time_limit_s, say)
         session = _Session(model, path, trial, folder)
         session.mend_all(prefer)
         if judge is not None:
@@ -186,12 +189,21 @@ class _Trial:
         runs: values of the main subgraph's inputs.
         samples: what of them was given.
         seed: for what was drawn.
+        deadline_s: after which nothing more is tried, on the monotonic clock.
+        say: hears what is tried.
     """
 
     prober: Prober
     runs: Sequence[Run]
     samples: Sequence[Samples]
     seed: int
+    deadline_s: float
+    say: Callable[[str], None]
+
+    def goes_on(self, what: str) -> bool:
+        """Say what is tried next, if there is time for it."""
+        self.say(what)
+        return time.monotonic() < self.deadline_s
 
 
 class _State:
@@ -225,9 +237,14 @@ class _State:
         return [
             (finding, node)
             for finding in self.report.findings
-            if finding.level is Level.ERROR or finding.code in _TRIED_TOO
+            if finding.level is Level.ERROR or finding.code == _FAILS
             for node in finding.nodes
         ]
+
+    def wrong(self) -> list[tuple[Finding, Node]]:
+        """Return the operators that compute something else."""
+        found = [finding for finding in self.report.findings if finding.code == _WRONG]
+        return [(finding, node) for finding in found for node in finding.nodes]
 
 
 class _Session:
@@ -248,6 +265,8 @@ class _Session:
         """Mend until nothing changes."""
         for _ in range(_ROUNDS):
             is_mended = self._mend(prefer)
+            if any(finding.code == _WRONG for finding in self._before.findings):
+                is_mended |= self._mend(prefer, only_wrong=True)
             is_tidied = self._tidy(self._left_to_try()) or any(
                 self._tidy([rewrite]) for rewrite in self._left_to_try()
             )
@@ -260,7 +279,8 @@ class _Session:
             return
         first = now = judge(self._now.model)
         for _ in range(_ROUNDS):
-            better = None if now.is_good else self._better(judge, now)
+            goes_on = not now.is_good and self._trial.goes_on("rewriting for the device")
+            better = self._better(judge, now) if goes_on else None
             if better is None:
                 break
             now = better
@@ -297,6 +317,7 @@ class _Session:
     def result(self) -> RepairResult:
         """Return what came of it."""
         now, first = self._now, self._first
+        self._trial.say("checking what came of it")
         return RepairResult(
             model=now.model,
             changes=tuple(self._changes),
@@ -313,16 +334,19 @@ class _Session:
         write_model(model, path)
         return _State(model, path, self._trial)
 
-    def _mend(self, prefer: Preference) -> bool:
-        draft = clone(self._now.model)
-        failures = list(_located(self._now, draft))
-        trial = self._trial
-        mending = mend(draft, failures, trial.runs, trial.prober, prefer=prefer)
-        self._unmended = mending.unmended
+    def _mend(self, prefer: Preference, *, only_wrong: bool = False) -> bool:
+        """Mend operators that fail, or those that compute something else, where outputs show it."""
+        draft, trial = clone(self._now.model), self._trial
+        failures = list(_located(self._now, draft, only_wrong=only_wrong))
+        mending = mend(
+            draft, failures, trial.runs, trial.prober, prefer=prefer, goes_on=trial.goes_on
+        )
+        kept = [item for item in self._unmended if (item.code == _WRONG) is not only_wrong]
+        self._unmended = [*kept, *mending.unmended]
         if not mending.changes:
             return False
         state = self._written(draft)
-        if all(change.code == _WRONG for change in mending.changes) and _is_same(state, self._now):
+        if only_wrong and _is_same(state, self._now):
             return False  # what was wrong and changes no output is no better
         self._changes += mending.changes
         self._now = state
@@ -333,6 +357,9 @@ class _Session:
 
     def _tidy(self, rewrites: Sequence[Rewrite]) -> bool:
         """Apply rewrites; take nothing over that does not prove exact but for rounding."""
+        names = ", ".join(rewrite.name for rewrite in rewrites)
+        if not self._trial.goes_on(f"trying {names}"):
+            return False
         draft = clone(self._now.model)
         changes = [change for rewrite in rewrites for change in rewrite.apply(draft)]
         if not changes:
@@ -361,9 +388,9 @@ class _Session:
                 yield Unmended(finding.code, text, names)
 
 
-def _located(state: _State, draft: Model) -> Iterator[tuple[Finding, Node]]:
-    """Find the failing operators in a copy of the model."""
-    for finding, node in state.failures():
+def _located(state: _State, draft: Model, *, only_wrong: bool) -> Iterator[tuple[Finding, Node]]:
+    """Find the failing operators in a copy of the model; or those with wrong results."""
+    for finding, node in state.wrong() if only_wrong else state.failures():
         position = state.model.subgraphs.index(node.subgraph)
         subgraph = draft.subgraphs[position]
         yield finding, Node(subgraph.operators[node.number], subgraph, node.number)

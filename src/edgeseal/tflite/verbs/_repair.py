@@ -89,6 +89,7 @@ def repair(
     device: str | None = None,
     images: ImageInput | Iterable[ImageInput] | None = None,
     timeout_s: float = 60.0,
+    time_limit_s: float = 1800.0,
     memory_limit_mib: float | None = None,
     seed: int = 0,
     overwrite: bool = False,
@@ -113,6 +114,7 @@ def repair(
         images: pictures, or files of arrays (``.npy``, ``.npz``), to run it on; without any,
             inputs are drawn.
         timeout_s: longest time for one trial; ten times that for a device.
+        time_limit_s: after it nothing more is tried, and what is left is said.
         memory_limit_mib: for the process that tries; default: half of the machine's.
         seed: for what is drawn.
         overwrite: whether to replace the file.
@@ -143,25 +145,33 @@ def repair(
     with ExitStack() as stack:
         file = stack.enter_context(shaped(source, model, form))
         samples = samples_of(model, pictures)
+        float_file = None
+        if float_model is not None:
+            named_float = Path(float_model)
+            float_file = stack.enter_context(shaped(named_float, read_model(named_float), form))
         say = stack.enter_context(progress.busy(text))
         stack.enter_context(prober)
+
+        def tell(what: str) -> None:
+            say(f"{text}: {what}")
+
         judge = None
         if asked is not None:
             examiner = Examiner(model, file, prober, pictures=pictures, seed=seed)
             limit_s = device_limit_s(timeout_s)
             session = stack.enter_context(DeviceSession(asked, timeout_s=limit_s))
-            judge = partial(
-                examiner.examine, session=session, progress=lambda what: say(f"{text}: {what}")
-            )
+            judge = partial(examiner.examine, session=session, progress=tell)
         result = repair_model(
             model,
             file,
             prober,
             samples=samples,
-            companion=None if float_model is None else Path(float_model),
+            companion=float_file,
             prefer=Preference(prefer),
             seed=seed,
             judge=judge,
+            time_limit_s=time_limit_s,
+            say=tell,
         )
     write_model(result.model, output, overwrite=overwrite)
     return RepairedFile(source, output, source.stat().st_size, output.stat().st_size, result)

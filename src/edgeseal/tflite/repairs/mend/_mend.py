@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +58,7 @@ def mend(
     prober: Prober,
     *,
     prefer: Preference = Preference.ACCURACY,
+    goes_on: Callable[[str], bool] = lambda what: True,
 ) -> Mending:
     """Mend failing operators in place, as far as a candidate works.
 
@@ -67,6 +68,7 @@ def mend(
         runs: to see real values; drawn inputs for other functions than the main one.
         prober: where candidates are tried.
         prefer: what decides between candidates that work.
+        goes_on: told what is tried next; says whether there is time for it.
     """
     mending = Mending([], [])
     for subgraph in model.subgraphs:
@@ -74,7 +76,7 @@ def mend(
         if here:
             given = [dict(zip(subgraph.inputs, run, strict=True)) for run in runs]
             own_runs = given if subgraph is model.main else [_drawn(subgraph)]
-            _Workshop(subgraph, here, own_runs, prober, prefer).mend(mending)
+            _Workshop(subgraph, here, own_runs, prober, prefer).mend(mending, goes_on)
     return mending
 
 
@@ -105,12 +107,14 @@ class _Workshop:
         self._seen = self._observe(operators, runs)
         self._gone: set[Operator] = set()
 
-    def mend(self, mending: Mending) -> None:
+    def mend(self, mending: Mending, goes_on: Callable[[str], bool]) -> None:
         """Choose and apply a candidate for each group."""
         for finding, nodes in self._groups:
             operators = [node.operator for node in nodes if node.operator not in self._gone]
             if finding.code in _UNKNOWN or not operators:
                 choice = Choice()
+            elif not goes_on(f"mending {len(operators)} {operators[0].kind}, {finding.code}"):
+                choice = Choice(refusals={"anything": "the time was up"})
             else:
                 measured = [self._site(o) for o in operators if o in self._contexts]
                 choice = choose(measured, self._trials, self._prefer)
