@@ -202,7 +202,7 @@ def zero_point_outside_its_type() -> Model:
     return model([x], [y], operator("RESHAPE", [x, constant("shape", [2, 2])], y, newShape=[2, 2]))
 
 
-@shows("ES035")
+@shows("ES035", also="ES001")
 def scales_of_other_channels() -> Model:
     x = value("x", [4], "INT16", scale=0.1)
     y = value("y", [2, 2], "INT16", scale=0.1)
