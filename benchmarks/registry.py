@@ -45,17 +45,19 @@ def _run(arguments: argparse.Namespace, place: str) -> None:
     generator = np.random.default_rng(0)
     wanted = {int(number) for number in generator.integers(0, count, arguments.searches)}
     kept: dict[int, list[int]] = {}
-    seconds = 0.0
+    seconds = busy = 0.0
     with Registry(place, bits) as registry:
         for first in range(0, count, _BATCH):
             draws = generator.integers(0, 2, (min(_BATCH, count - first), bits)).tolist()
             batch = [Issued(row, str(number)) for number, row in enumerate(draws, first)]
             kept |= {n: draws[n - first] for n in wanted if first <= n < first + len(draws)}
-            began = time.perf_counter()
+            began, busy_before = time.perf_counter(), time.process_time()
             assert registry.add(batch) == len(batch)
             seconds += time.perf_counter() - began
+            busy += time.process_time() - busy_before
     print(f"Python {platform.python_version()}, {count} messages of {bits} bits, {errors} errors")
-    print(f"kept: {count / seconds:.0f} a second, in batches of {_BATCH}", flush=True)
+    print(f"kept in batches of {_BATCH}: {count / seconds:.0f} a second, ", end="")
+    print(f"{count / busy:.0f} a second of processor time", flush=True)
     with Registry(place, bits) as registry:
         began = time.perf_counter()
         registry.find(Message.random(bits, seed=0))

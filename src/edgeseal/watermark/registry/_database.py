@@ -17,6 +17,7 @@ __all__ = ["Database", "place_of"]
 _SCHEMA_VERSION = 1
 _POSTGRES = ("postgresql://", "postgres://")
 _FETCHED = 10_000
+_CACHE_KIB = 1 << 17  # new messages fall anywhere in the order of the old
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS edgeseal_registry (version INTEGER, bits INTEGER)",
     "CREATE TABLE IF NOT EXISTS edgeseal_issued ({number}, message {bytes} NOT NULL UNIQUE, "
@@ -123,7 +124,9 @@ class Database:
 
     def _connect(self) -> Any:
         if not self._is_remote:
-            return sqlite3.connect(self._place, timeout=60, check_same_thread=False)
+            opened = sqlite3.connect(self._place, timeout=60, check_same_thread=False)
+            opened.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            return opened
         if not self._place.startswith(_POSTGRES):
             raise UsageError(f"{self._shown}: expected a file, or postgresql://USER@HOST/DATABASE")
         try:

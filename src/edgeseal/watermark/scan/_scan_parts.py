@@ -266,7 +266,7 @@ def _read(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
 
     try:
         found: dict[str, list[Any]] = parquet.read_table(
-            str(path), columns=list(names), partitioning=None
+            str(path), columns=list(names), partitioning=None, use_threads=False
         ).to_pydict()
     except (pyarrow.ArrowException, OSError) as error:
         words = " ".join(str(error).split())
