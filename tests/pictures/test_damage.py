@@ -223,13 +223,14 @@ def test_picture_stays_as_it_is_when_its_orientation_is_none(
     assert marked(embedder, data).pixels.shape == photo.shape
 
 
-@pytest.mark.parametrize("kind", [4, 8, 9])
+@pytest.mark.filterwarnings("ignore:Metadata Warning")
+@pytest.mark.parametrize(("kind", "count"), [(3, 2), (4, 1), (8, 1), (9, 1)])
 def test_orientation_is_undone_when_it_is_a_number_of_another_type(
-    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], kind: int
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], kind: int, count: int
 ) -> None:
     exif = bytearray(files.exif_with_thumbnail(6, b"")[:100] + bytes(30))
-    value = (6, 0) if kind == 8 else (0, 6)
-    struct.pack_into(">HIHH", exif, 12, kind, 1, *value)
+    value = (6, 0) if kind in (3, 8) else (0, 6)
+    struct.pack_into(">HIHH", exif, 12, kind, count, *value)
     data = files.with_segments(whole(photo, "JPEG"), (0xE1, b"Exif\0\0" + bytes(exif)))
     found = marked(embedder, data)
     assert found.pixels.shape == (photo.shape[1], photo.shape[0], 3)

@@ -61,10 +61,10 @@ def block_of(tags: Tags) -> bytes:
 
 
 def _set(block: bytearray, tags: Tags, tag: Tag | None, value: int) -> None:
-    """Set a tag of one whole number, as a LONG where it needs that."""
-    if tag is None or tag.count != 1 or tag.kind not in _WHOLE:
+    """Set the first value of a tag of whole numbers, as a LONG where it needs that."""
+    if tag is None or not tag.count or tag.kind not in _WHOLE:
         return
-    if tag.kind == _SHORT and value > 65535:
+    if tag.kind == _SHORT and tag.count == 1 and value > 65535:
         struct.pack_into(tags.order + "H", block, tag.place + 2, _LONG)
         struct.pack_into(tags.order + "I", block, tag.place + 8, value)
         return
