@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgeseal.tflite.graph import Model, new_operator
+from edgeseal.tflite.graph import Model, new_dequantize, new_operator
 from graphs import constant, model_of, value
 
 NONE, RELU = 0, 1
@@ -67,6 +67,37 @@ def patch_model(
         fusedActivationFunction=activation,
     )
     return model_of([x], [y], [conv])
+
+
+def tall_convolution(channels: int = 1024, taps: int = 3, *, weights: str = "FLOAT32") -> Model:
+    """A CONV_2D with RELU; weights plain, with INT8 scales per channel, or unpacked FLOAT16."""
+    rng, side, results = np.random.default_rng(1), 4, 8
+    x = value("x", (1, side, side, channels))
+    y = value("y", (1, side - taps + 1, side - taps + 1, results))
+    shape = (results, taps, taps, channels)
+    before = []
+    if weights == "INT8":
+        scales = np.linspace(1e-4, 2e-4, results, dtype=np.float32)
+        w = constant("w", rng.integers(-127, 128, shape, np.int8), scales, axis=0)
+    else:
+        numbers = rng.normal(0, 0.01, shape).astype(np.float32)
+        w = constant("w", numbers)
+        if weights == "FLOAT16":
+            packed, w = constant("half", numbers.astype(np.float16)), value("w", shape)
+            before = [new_dequantize(packed, w)]
+    bias = constant("b", np.linspace(-1, 1, results, dtype=np.float32))
+    conv = new_operator(
+        "CONV_2D",
+        [x, w, bias],
+        [y],
+        padding=VALID,
+        strideH=1,
+        strideW=1,
+        dilationHFactor=1,
+        dilationWFactor=1,
+        fusedActivationFunction=RELU,
+    )
+    return model_of([x], [y], [*before, conv])
 
 
 def fully_connected_model(

@@ -37,6 +37,7 @@ from tflite.rewrites.models import (
     fully_connected_model,
     mirror_pad_model,
     patch_model,
+    tall_convolution,
 )
 
 
@@ -123,6 +124,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "single-scale": table_of_channels,
     "stored-floats": table_of_channels,
     "exponential": quantized_exponential,
+    "tall-weights": tall_convolution,
 }
 """For each rewrite a model that shows what it is for; those of ``MEND`` do not run or run wrong."""
 

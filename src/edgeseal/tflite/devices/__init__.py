@@ -19,7 +19,7 @@ from edgeseal.tflite.devices._known_devices import (
 )
 from edgeseal.tflite.devices._rightness import MOST_NSR
 from edgeseal.tflite.devices._trial import DeviceAnswer, Refusal
-from edgeseal.tflite.devices._vela import (
+from edgeseal.tflite.devices._vela_compiler import (
     ETHOS_U85_MACS,
     Compilation,
     check_macs,

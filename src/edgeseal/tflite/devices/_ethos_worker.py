@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeseal._leftovers import scratch_folder
 from edgeseal.errors import ModelError
 from edgeseal.tflite.devices._trial import COMPILED, DeviceAnswer, DeviceRequest, Refusal
-from edgeseal.tflite.devices._vela import compile_with_vela
+from edgeseal.tflite.devices._vela_compiler import compile_with_vela
 from edgeseal.tflite.graph import deserialize
 from edgeseal.tflite.probe import Status, serve
 

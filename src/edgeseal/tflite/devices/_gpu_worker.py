@@ -20,6 +20,7 @@ _HEADING = "operations are not supported by GPU delegate:"
 _REASON = re.compile(r"^([A-Z][A-Z0-9_]+): (.*)$")
 _LAST = "operations will run on the GPU"
 _SAYS_NAME = re.compile(r"(is not supported\.) \S.*$")  # a tensor's, which is ours
+_INVALID = re.compile(r"Validation error: (.*)")  # the accelerator goes on, and computes zeros
 _NO_ADAPTER = ("No adapters found", "Couldn't load Vulkan")
 
 
@@ -36,6 +37,10 @@ def answer(request: DeviceRequest) -> DeviceAnswer:
             outputs = tuple(_run(model, sample, request) for sample in request.samples)
         except (RuntimeError, ValueError) as error:
             return DeviceAnswer(Status.FAILED, str(error).strip(), pieces=1)
+        invalid = _INVALID.search(words())
+        if invalid:
+            _compiled.cache_clear()  # it may have been said while compiling, which is once
+            return DeviceAnswer(Status.FAILED, invalid[1].strip(), pieces=1)
     return DeviceAnswer(Status.RAN, pieces=1, outputs=outputs)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from edgeseal._extras import install_command
 from edgeseal.errors import UsageError
 from edgeseal.tflite.devices._device import Device
-from edgeseal.tflite.devices._vela import check_macs
+from edgeseal.tflite.devices._vela_compiler import check_macs
 
 __all__ = ["ARM_CPUS", "DEVICE_NAMES", "SOCS", "find_device", "find_devices"]
 

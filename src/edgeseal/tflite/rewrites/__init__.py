@@ -11,9 +11,11 @@ from edgeseal.tflite.rewrites._rewrite import (
     Site,
 )
 from edgeseal.tflite.rewrites._sameness import Sameness, compare_outputs
+from edgeseal.tflite.rewrites._tall_weights import SPLIT_TALL_WEIGHTS
 
 __all__ = [
     "LEAN",
+    "SPLIT_TALL_WEIGHTS",
     "ModelChange",
     "ModelRewrite",
     "OperatorRewrite",

@@ -20,7 +20,7 @@ from edgeseal.data import photo_paths
 from edgeseal.errors import ConversionError
 from edgeseal.pictures import read_image, resize
 from edgeseal.tflite.graph import Model, read_model, write_model
-from edgeseal.tflite.rewrites import lean
+from edgeseal.tflite.rewrites import LEAN, SPLIT_TALL_WEIGHTS, lean
 from edgeseal.watermark.cards import Part
 from edgeseal.watermark.convert._attenuated_embedder import (
     AttenuatedEmbedder,
@@ -107,7 +107,7 @@ def convert_part(loaded: LoadedPart, *, include_attenuation: bool = False) -> Co
     rewritten = results_in_double(module, samples)
     rewrite_difference = _difference(rewritten, plain)
     model = lower(module, samples[0])
-    lean(model)
+    lean(model, (*LEAN, SPLIT_TALL_WEIGHTS))  # the last for GPUs, which take such weights wrong
     info = describe(model, loaded, recipe="float32")
     part, what = loaded.part, f"{loaded.card.name} {loaded.part.value}"
     with scratch_folder() as folder:

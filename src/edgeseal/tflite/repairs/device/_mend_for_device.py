@@ -14,7 +14,14 @@ from edgeseal.tflite.repairs.device._lifted_ranks import LIFT_RANKS
 from edgeseal.tflite.repairs.device._plain_products import PLAIN_PRODUCTS
 from edgeseal.tflite.repairs.device._unpacked_constants import STORE_FLOATS, UNPACK_WITH_ONE_SCALE
 from edgeseal.tflite.repairs.mend._swapped_matmul import PUT_CONSTANT_RIGHT
-from edgeseal.tflite.rewrites import ModelChange, OperatorRewrite, Proof, Replacement, Site
+from edgeseal.tflite.rewrites import (
+    SPLIT_TALL_WEIGHTS,
+    ModelChange,
+    OperatorRewrite,
+    Proof,
+    Replacement,
+    Site,
+)
 
 __all__ = ["FOR_DEVICES", "Draft", "Judge", "drafts"]
 
@@ -26,6 +33,7 @@ FOR_DEVICES: tuple[OperatorRewrite, ...] = (
     PUT_CONSTANT_RIGHT,
     PLAIN_PRODUCTS,
     EXPONENTIAL_BY_ELU,
+    SPLIT_TALL_WEIGHTS,
     UNPACK_WITH_ONE_SCALE,
     STORE_FLOATS,
 )
