@@ -92,6 +92,7 @@ OTHER_WAYS: dict[str, Save] = {
     "AVIF 80": lambda image, _: encoded(image, "AVIF", quality=80, subsampling=FULL, speed=8),
     "AVIF 90": lambda image, _: encoded(image, "AVIF", quality=90, subsampling=FULL, speed=8),
     "AVIF 95": lambda image, _: encoded(image, "AVIF", quality=95, subsampling=FULL, speed=8),
+    "AVIF 98": lambda image, _: encoded(image, "AVIF", quality=98, subsampling=FULL, speed=8),
     "TIFF JPEG 95": lambda image, _: encoded(image, "TIFF", compression="jpeg", quality=95),
     "TIFF JPEG 98": lambda image, _: encoded(image, "TIFF", compression="jpeg", quality=98),
 }

@@ -13,9 +13,9 @@ from tflite.view.browser import start_browser
 from web.browsing import OPTIONS, Page, served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[webdriver.Chrome]:
-    """Chromium with WebGPU in software."""
+    """Chromium with WebGPU in software; no longer than it is needed, since idle it takes all cores."""
     driver = start_browser(OPTIONS)
     driver.set_script_timeout(60)
     yield driver
