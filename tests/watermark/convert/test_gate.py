@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,8 +41,8 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     def spoil_by(wrong: float) -> None:
         lean = _convert.lean
 
-        def careless(model: Model) -> object:
-            done = lean(model)
+        def careless(model: Model, *rewrites: Any) -> object:
+            done = lean(model, *rewrites)
             largest_constant(model)[...] += np.float32(wrong)
             return done
 
