@@ -15,7 +15,7 @@ from web.browsing import OPTIONS, Page, served
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[webdriver.Chrome]:
-    """Chromium with WebGPU in software; no longer than it is needed, since idle it takes all cores."""
+    """Chromium with WebGPU in software; ended at once, since left alone it took all cores."""
     driver = start_browser(OPTIONS)
     driver.set_script_timeout(60)
     yield driver
