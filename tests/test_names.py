@@ -39,3 +39,27 @@ def test_modules_of_rooms_have_names_of_their_own() -> None:
     assert len(homes) > 100
     shared = {name: rooms for name, rooms in homes.items() if len(rooms) > 1}
     assert shared == {name: ["watermark/convert", "watermark/models"] for name in NETWORKS}
+
+
+LONGEST = 40  # lines of a function without its head and docstring
+
+
+def _lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    return 0 if not body else (node.end_lineno or 0) - body[0].lineno + 1
+
+
+def test_no_function_is_long() -> None:
+    lengths = {
+        f"{path.relative_to(ROOT)}: {node.name}": _lines(node)
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert len(lengths) > 1000
+    assert {name: count for name, count in lengths.items() if count > LONGEST} == {}
+
+
+def test_no_file_is_long() -> None:
+    sizes = {path.name: len(path.read_text().splitlines()) for path in modules()}
+    assert {name: count for name, count in sizes.items() if count > 500} == {}

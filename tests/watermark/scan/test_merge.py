@@ -91,6 +91,17 @@ def test_all_that_is_wrong_with_shards_is_said(shards: list[Path], tmp_path: Pat
     assert not (tmp_path / "whole").exists()
 
 
+def test_one_line_says_so_when_there_is_nothing_to_merge_or_a_manifest_is_damaged(
+    shards: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="no shards to merge"):
+        merge_shards([], tmp_path / "whole")
+    change(shards[1], fpr=None)
+    with pytest.raises(FileError, match=r"shard2/_manifest\.json: is damaged"):
+        merge_shards(shards, tmp_path / "whole")
+    assert not (tmp_path / "whole").exists()
+
+
 def change(folder: Path, **fields: object) -> None:
     manifest = folder / "_manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | fields))

@@ -213,6 +213,27 @@ def test_worker_that_is_killed_before_it_begins_costs_nothing(
     assert len(started) == 2
 
 
+def test_worker_that_starts_while_the_scan_ends_is_ended(tmp_path: Path) -> None:
+    ended: list[bool] = []
+
+    class Late:
+        def ask(self, request: Any, timeout_s: float) -> Any:
+            raise AssertionError("nobody waits for it")
+
+        def close(self) -> None:
+            ended.append(True)
+
+    def start() -> Late:
+        workers.close()
+        return Late()
+
+    reading = Reading(str(tmp_path), None, 1e-6, True, False, 1)
+    workers = pool._Pool(reading, 1.0, start)
+    with pytest.raises(RuntimeError, match="the scan has ended"):
+        workers.read(Item("a.png", b""))
+    assert ended == [True]
+
+
 def test_file_that_hangs_costs_one_row(
     scan: Scan, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -246,7 +246,7 @@ def frame_bar(text: str, unit: str = "frames") -> Iterator[Callable[[int, int | 
                 progress.update(task, completed=done, total=total, frames=shown)
             elif now - said >= _QUIET_S:
                 said = now
-                left = f", {(total - done) / rate / 60:.0f} minutes left" if total else ""
+                left = f", {(total - done) / rate / 60:.0f} minutes left" if total and done else ""
                 note(f"{text}: {shown}{left}")
             stop_if_interrupted()
 

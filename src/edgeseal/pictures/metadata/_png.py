@@ -20,8 +20,12 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CODING = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iDOT")
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 _LEAST_BYTES = {b"cHRM": 32, b"gAMA": 4, b"pHYs": 9, b"sRGB": 1}
-# says what was true of the old pixels
-_UNTRUE = {b"sBIT": "significant bits (sBIT)", b"hIST": "histogram (hIST)"}
+_UNTRUE = {  # what was true of the old pixels, and pictures beside them
+    b"caBX": "C2PA manifest",
+    b"hIST": "histogram (hIST)",
+    b"sBIT": "significant bits (sBIT)",
+    **dict.fromkeys(_ANIMATION, "animation"),
+}
 _COLOUR = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI")
 # which are not "safe to copy", but true of every picture of these colours
 _SAFE = (*_COLOUR, b"bKGD", b"eXIf")
@@ -51,14 +55,9 @@ def read_png(file: IO[bytes]) -> Metadata:
         elif kind == b"iCCP":
             profile = _unpacked(data.partition(b"\0")[2][1:])
             metadata = replace(metadata, icc_profile=profile)
-            if not profile:
-                dropped.append("colour profile (damaged)")
-        elif kind == b"caBX":
-            dropped.append("C2PA manifest")
+            dropped += [] if profile else ["colour profile (damaged)"]
         elif kind in _UNTRUE:
             dropped.append(_UNTRUE[kind])
-        elif kind in _ANIMATION:
-            dropped.append("animation")
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
             metadata = _with_text(metadata, kind, data, blocks, dropped)
         elif kind == b"bKGD":
@@ -70,16 +69,21 @@ def read_png(file: IO[bytes]) -> Metadata:
                 blocks.append(Piece(kind, data, name))
             else:  # its author says that it does not outlive a change of pixels
                 dropped.append(name)
-            if kind == b"pHYs" and len(data) == 9 and data[8] == 1:
-                across, down = (one * _INCH for one in struct.unpack_from(">II", data))
-                metadata = replace(metadata, dpi=(across, down))
-    for one in damaged:
-        name = f"chunk {one.decode('latin-1')}"
-        metadata = replace(metadata, problems=(*metadata.problems, f"{name}: damaged"))
-        dropped.append(f"{name} (damaged)")
-    if kind != b"IEND":
-        metadata = replace(metadata, problems=(*metadata.problems, "PNG chunks: cut short"))
-    return replace(metadata, blocks=tuple(blocks)).without(*dropped)
+            if kind == b"pHYs":
+                metadata = replace(metadata, dpi=_dpi(data))
+    names = [f"chunk {one.decode('latin-1')}" for one in damaged]
+    cut = [] if kind == b"IEND" else ["PNG chunks: cut short"]
+    problems = (*metadata.problems, *(f"{name}: damaged" for name in names), *cut)
+    metadata = replace(metadata, blocks=tuple(blocks), problems=problems)
+    return metadata.without(*dropped, *(f"{name} (damaged)" for name in names))
+
+
+def _dpi(data: bytes) -> tuple[float, float] | None:
+    """Return dots per inch across and down, where a pHYs chunk says them."""
+    if len(data) != 9 or data[8] != 1:
+        return None
+    across, down = struct.unpack_from(">II", data)
+    return across * _INCH, down * _INCH
 
 
 def write_png(encoded: IO[bytes], target: IO[bytes], metadata: Metadata) -> list[str]:

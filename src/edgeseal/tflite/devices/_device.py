@@ -90,13 +90,14 @@ class DeviceSession(Closing):
             raise
         return answer
 
-    def compiled(self) -> bytes | None:
+    def compiled(self) -> Path | None:
         """Return the file that the device's compiler made of the last model; None if it makes none.
 
-        It holds what that model held beside its operators: signatures and metadata.
+        It holds what that model held beside its operators: signatures and metadata. The next
+        model's takes its place, and it goes with the session.
         """
         path = Path(self._folder.name) / COMPILED
-        return path.read_bytes() if path.exists() else None
+        return path if path.exists() else None
 
     def close(self) -> None:
         """End the process and remove its files."""

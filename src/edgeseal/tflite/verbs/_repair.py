@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeseal._files import check_apart, check_output
 from edgeseal._progress import SILENT, Progress
@@ -128,27 +128,20 @@ def repair(
         ProbeError: the process that loads LiteRT cannot start.
     """
     source, output = Path(source), Path(output)
-    known = [preference.value for preference in Preference]
-    if prefer not in known:
-        raise UsageError(f"`prefer` {prefer}: expected one of {', '.join(known)}")
+    preference = _preference(prefer)
     asked = None if device is None else find_devices([device])[0]
     form = InputForm.of(**inputs)
     model = read_model(source)
-    pictures = None if images is None else given_inputs(images)
+    pictures = _pictures(images, device)
     named = [picture for picture in pictures or () if isinstance(picture, str | Path)]
     check_apart([source, float_model, *named], [output])
     check_output(output, overwrite=overwrite)
     prober = Prober(timeout_s=timeout_s, memory_limit_bytes=bytes_of(memory_limit_mib))
     text = f"repairing {source.name}" + (f" for {device}" if device else "")
-    if asked is not None and pictures is not None and are_arrays(pictures):
-        raise UsageError("`device` is tried on pictures: leave the arrays out")
     with ExitStack() as stack:
         file = stack.enter_context(shaped(source, model, form))
         samples = samples_of(model, pictures)
-        float_file = None
-        if float_model is not None:
-            named_float = Path(float_model)
-            float_file = stack.enter_context(shaped(named_float, read_model(named_float), form))
+        companion = stack.enter_context(_shaped_float(float_model, form))
         say = stack.enter_context(progress.busy(text))
         stack.enter_context(prober)
 
@@ -158,16 +151,15 @@ def repair(
         judge = None
         if asked is not None:
             examiner = Examiner(model, file, prober, pictures=pictures, seed=seed)
-            limit_s = device_limit_s(timeout_s)
-            session = stack.enter_context(DeviceSession(asked, timeout_s=limit_s))
-            judge = partial(examiner.examine, session=session, progress=tell)
+            session = DeviceSession(asked, timeout_s=device_limit_s(timeout_s))
+            judge = partial(examiner.examine, session=stack.enter_context(session), progress=tell)
         result = repair_model(
             model,
             file,
             prober,
             samples=samples,
-            companion=float_file,
-            prefer=Preference(prefer),
+            companion=companion,
+            prefer=preference,
             seed=seed,
             judge=judge,
             time_limit_s=time_limit_s,
@@ -175,6 +167,31 @@ def repair(
         )
     write_model(result.model, output, overwrite=overwrite)
     return RepairedFile(source, output, source.stat().st_size, output.stat().st_size, result)
+
+
+def _pictures(
+    images: ImageInput | Iterable[ImageInput] | None, device: str | None
+) -> list[Any] | None:
+    found = None if images is None else given_inputs(images)
+    if device is not None and found is not None and are_arrays(found):
+        raise UsageError("`device` is tried on pictures: leave the arrays out")
+    return found
+
+
+@contextmanager
+def _shaped_float(path: str | Path | None, form: InputForm) -> Iterator[Path | None]:
+    if path is None:
+        yield None
+        return
+    with shaped(Path(path), read_model(path), form) as file:
+        yield file
+
+
+def _preference(name: str) -> Preference:
+    known = [preference.value for preference in Preference]
+    if name not in known:
+        raise UsageError(f"`prefer` {name}: expected one of {', '.join(known)}")
+    return Preference(name)
 
 
 def _unmended_record(item: Unmended) -> dict[str, object]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edgeseal._files import sha256_of
 from edgeseal.errors import ModelError
 from edgeseal.tflite.devices import Device, DeviceResult, DeviceSession, Examiner
-from edgeseal.tflite.graph import read_model
+from edgeseal.tflite.graph import Model, read_model
 from edgeseal.tflite.probe import Prober
 
 __all__ = ["Variant", "make_variants"]
@@ -70,9 +71,10 @@ def make_variants(
     refused: list[str] = []
     with Prober(timeout_s=_TIMEOUT_S) as prober:
         for path in paths if devices else ():
-            examiner = Examiner(read_model(path), path, prober, pictures=pictures)
+            model = read_model(path)
+            examiner = Examiner(model, path, prober, pictures=pictures)
             for device in devices:
-                found = _variant(path, device, examiner, folder)
+                found = _variant(path, model, device, examiner, folder)
                 if isinstance(found, Variant):
                     made.append(found)
                 else:
@@ -86,11 +88,10 @@ def make_variants(
 
 
 def _variant(
-    path: Path, device: Device, examiner: Examiner, folder: Path
+    path: Path, model: Model, device: Device, examiner: Examiner, folder: Path
 ) -> Variant | DeviceResult:
     """Return what a device makes of a model; its verdict if that is not right."""
     with DeviceSession(device, timeout_s=_TIMEOUT_S) as session:
-        model = read_model(path)
         result = examiner.examine(model, session, one_by_one=False)
         if not result.is_good:
             return result
@@ -100,9 +101,9 @@ def _variant(
             return variant
         session.ask(model, ())  # with signatures and metadata, which the trial is without
         compiled = session.compiled()
-    if compiled is None:
-        raise ModelError(f"{path}: {device.name} does not compile it a second time; try again")
-    name = f"{path.stem}_{device.name.replace(':', '_')}.tflite"
-    (folder / name).write_bytes(compiled)
-    checksum = hashlib.sha256(compiled).hexdigest()
-    return replace(variant, file=name, size_bytes=len(compiled), sha256=checksum)
+        if compiled is None:
+            raise ModelError(f"{path}: {device.name} does not compile it a second time; try again")
+        target = folder / f"{path.stem}_{device.name.replace(':', '_')}.tflite"
+        shutil.copyfile(compiled, target)
+    size_bytes, checksum = target.stat().st_size, sha256_of(target)
+    return replace(variant, file=target.name, size_bytes=size_bytes, sha256=checksum)

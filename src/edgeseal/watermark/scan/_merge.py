@@ -36,10 +36,13 @@ def merge_shards(folders: Sequence[Path], output: Path) -> dict[str, Any]:
         What the new folder is of.
 
     Raises:
-        UsageError: shards are missing, unfinished, of different scans, or given twice.
+        UsageError: there are no shards, or some are missing, unfinished, of different scans, or
+            given twice.
         FileError: a folder is no shard, a row is damaged or there twice, or the disk refuses it.
         OutputExistsError: the output is there.
     """
+    if not folders:
+        raise UsageError("no shards to merge; name the folder of each")
     check_new_folder(output)
     heads = {folder: read_manifest(folder) for folder in folders}
     shards = _checked(heads)

@@ -157,6 +157,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise FileError(f"{path}: is damaged ({error}); choose another output") from error
     if not isinstance(record, dict) or record.get("command") != "scan":
         raise FileError(f"{path}: is none of `edgeseal scan`; choose another output")
+    if not isinstance(record.get("fpr"), float):
+        raise FileError(f"{path}: is damaged (`fpr` is no rate); choose another output")
     return record
 
 

@@ -109,14 +109,16 @@ class _Pool:
 
     def _take(self) -> ScanWorker:
         with self._lock:
-            if self._is_closed:
-                raise RuntimeError("the scan has ended")  # nobody waits for the answer
-            if self._idle:
+            if self._idle and not self._is_closed:
                 return self._idle.pop()
-        worker = self._start()
+        worker = None if self._is_closed else self._start()
         with self._lock:
-            self._alive.add(worker)
-        return worker
+            if worker is not None and not self._is_closed:
+                self._alive.add(worker)
+                return worker
+        if worker is not None:  # the scan ended while it started
+            worker.close()
+        raise RuntimeError("the scan has ended")  # nobody waits for the answer
 
     def _end(self, worker: ScanWorker) -> None:
         with self._lock:
