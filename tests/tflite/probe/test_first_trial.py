@@ -52,6 +52,14 @@ def test_hang_is_told_in_words_when_a_file_does_not_end(tmp_path: Path) -> None:
         assert "it does not end" in str(refusal(path, prober=prober))
 
 
+def test_name_is_blamed_when_it_is_no_utf8(tmp_path: Path) -> None:
+    model = negation()
+    model.main.outputs[0].name = "damaged"
+    path = saved(model, tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"damaged", b"d\x81maged"))
+    assert refusal(path) == "the name of a tensor is no UTF-8"
+
+
 def test_only_refusals_pass_when_asked_whether_it_comes_back(tmp_path: Path) -> None:
     path = saved(FIXTURES["ES005"].build(), tmp_path)
     assert "FrobnicateOp" in str(refusal(path))

@@ -29,7 +29,11 @@ from edgeseal.tflite.quantization.weights._gptq import (
     output_error,
     round_with_root,
 )
-from edgeseal.tflite.quantization.weights._integer_weights import symmetric_scale
+from edgeseal.tflite.quantization.weights._integer_weights import (
+    round_balanced,
+    round_to_nearest,
+    symmetric_scale,
+)
 from edgeseal.tflite.quantization.weights._widen import diffused
 from edgeseal.tflite.rewrites._patches import MULTIPLY_PATCHES
 from graphs import constant, model_of, run, value
@@ -50,6 +54,26 @@ def test_root_inverts_the_damped_covariance_when_larger_than_one_block() -> None
     found = root[0].astype(float).T @ root[0]
     assert np.abs(found - expected).max() < 1e-3 * np.abs(expected).max()
     assert np.all(np.tril(root[0], -1) == 0)
+
+
+@pytest.mark.parametrize("shape, axis", [((24, 3, 3, 40), 0), ((1, 3, 3, 24), 3)])
+@pytest.mark.parametrize("bits", [8, 4])
+def test_errors_of_a_channel_cancel_when_balanced(
+    shape: tuple[int, ...], axis: int, bits: int
+) -> None:
+    weights = RNG.normal(size=shape).astype(np.float32)
+    others = tuple(dim for dim in range(4) if dim != axis)
+    nearest = round_to_nearest(weights, axis, bits=bits)
+    balanced = round_balanced(weights, axis, bits=bits)
+    shift, error, old = (
+        np.abs(np.moveaxis(made.dequantized() - weights, axis, -1) / made.scale)
+        if is_each
+        else np.abs((made.dequantized() - weights).sum(axis=others) / made.scale)
+        for made, is_each in ((balanced, False), (balanced, True), (nearest, True))
+    )
+    assert shift.max() < 0.501
+    assert error.max() < 1
+    assert np.square(error).sum() < 1.3 * np.square(old).sum()
 
 
 @pytest.mark.parametrize("bits", [8, 4])

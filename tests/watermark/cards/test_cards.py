@@ -143,6 +143,12 @@ def test_text_is_refused_when_it_is_no_card(text: str, message: str) -> None:
         Card.from_json(text, origin="my.json")
 
 
+@pytest.mark.parametrize("family", [["unet"], {}, None])
+def test_family_is_named_when_it_is_no_text(family: object) -> None:
+    with pytest.raises(UsageError, match=r"embedder\.family: must be one of unet, carrier, is "):
+        Card.from_json(edited(lambda data: data["embedder"].update(family=family)))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -291,6 +291,7 @@ def test_runtimes_own_words_are_shown_when_it_refuses_the_model(refused: Path) -
         load_detector(refused)
     text = str(caught.value)
     assert text.startswith(str(refused))
+    assert "\n" not in text
     for words in ("BATCH_MATMUL", "failed to prepare", "edgeseal inspect", "edgeseal quantize"):
         assert words in text
 

@@ -42,11 +42,11 @@ def _limit_memory(size_bytes: int) -> None:
 def _answer(request: Request) -> Outcome:
     try:
         interpreter = _prepare(request)
+        delegated = _partitions(interpreter)
+        nodes = _delegated_nodes(interpreter) if request.inputs is None else ()
     except (RuntimeError, ValueError, MemoryError) as error:
         return Outcome(Status.REFUSED, _words(error))
-    delegated = _partitions(interpreter)
     if request.inputs is None:
-        nodes = _delegated_nodes(interpreter)
         return Outcome(Status.PREPARED, delegated=delegated, delegated_nodes=nodes)
     try:
         times = _run(interpreter, request)
@@ -129,6 +129,8 @@ def _outputs(interpreter: Any, limit_bytes: int) -> tuple[NDArray[Any], ...]:
 
 
 def _words(error: BaseException) -> str:
+    if isinstance(error, UnicodeDecodeError):  # by the interface, of what it lists
+        return "the name of a tensor is no UTF-8"
     return str(error).strip() or type(error).__name__
 
 

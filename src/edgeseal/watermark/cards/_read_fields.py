@@ -85,7 +85,7 @@ def _read_object(classes: tuple[Any, ...], value: object, where: str, problems: 
     if hasattr(cls, "family"):
         families = {candidate.family: candidate for candidate in classes}
         family = data.pop("family", None)
-        if family not in families:
+        if not isinstance(family, str) or family not in families:
             expected = ", ".join(families)
             problems.append(f"{where}.family: must be one of {expected}, is {family!r}")
             return None

@@ -180,9 +180,10 @@ def open_session(path: str | Path, part: str, *, threads: int) -> Session:
 
 
 def _refusal(path: Path, verb: str, why: object) -> RuntimeRefusalError:
+    words = " ".join(str(why).split()).rstrip(".")
     return RuntimeRefusalError(
-        f"{path}: LiteRT cannot {verb} this model: {str(why).strip().rstrip('.')}; see what is in "
-        "it with `edgeseal inspect`, or make one that runs with `edgeseal quantize`"
+        f"{path}: LiteRT cannot {verb} this model: {words}; see what is in it with "
+        "`edgeseal inspect`, or make one that runs with `edgeseal quantize`"
     )
 
 

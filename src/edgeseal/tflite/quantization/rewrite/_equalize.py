@@ -17,7 +17,7 @@ whose activations are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,7 @@ from edgeseal.tflite.calibration import TensorStatistics
 from edgeseal.tflite.graph import Operator, Subgraph, Tensor, float32_constant, new_arithmetic
 from edgeseal.tflite.quantization._weighted_layers import WeightedLayer
 from edgeseal.tflite.quantization._work import Work
-from edgeseal.tflite.quantization.recipe._recipe import Place, WeightType
+from edgeseal.tflite.quantization.recipe._recipe import Activations, Place, WeightType
 from edgeseal.tflite.quantization.rewrite._divide import Division
 from edgeseal.tflite.quantization.rewrite._equalize_cost import Cost, Reader
 
@@ -68,7 +68,14 @@ def equalize_channels(work: Work) -> None:
         observed = work.calibration.observe(work.model, _seen_by_integers(work, layers))
     for subgraph in work.model.subgraphs:
         inside = set(subgraph.operators)
-        equalize(subgraph, [layer for layer in layers if layer.operator in inside], observed)
+        own = [layer for layer in layers if layer.operator in inside]
+        equalize(subgraph, own, observed, _reading_floats(work, own))
+
+
+def _reading_floats(work: Work, layers: Sequence[WeightedLayer]) -> set[Operator]:
+    """Return the layers whose weights alone are integers."""
+    precisions = {layer.operator: work.plan.precision(layer.operator) for layer in layers}
+    return {o for o, p in precisions.items() if p and p.activations is Activations.FLOAT}
 
 
 def _seen_by_integers(work: Work, layers: Sequence[WeightedLayer]) -> set[Tensor]:
@@ -85,6 +92,7 @@ def equalize(
     subgraph: Subgraph,
     layers: Sequence[WeightedLayer],
     observed: Mapping[Tensor, TensorStatistics] | None = None,
+    reading_floats: Collection[Operator] = (),
 ) -> int:
     """Equalize what layers read.
 
@@ -92,12 +100,13 @@ def equalize(
         subgraph: a float graph.
         layers: those whose inputs or weights will be integers.
         observed: statistics of their inputs; without, only what weights give away is mended.
+        reading_floats: those of the layers whose weights alone will be integers.
 
     Returns:
         The number of tensors that were changed.
     """
     count = 0
-    for tensor, readers in _by_input(layers).items():
+    for tensor, readers in _by_input(layers, reading_floats).items():
         if observed is None:
             chosen = _from_weights(subgraph, tensor, readers)
         else:
@@ -114,7 +123,9 @@ def equalize(
     return count
 
 
-def _by_input(layers: Iterable[WeightedLayer]) -> dict[Tensor, list[Reader]]:
+def _by_input(
+    layers: Iterable[WeightedLayer], reading_floats: Collection[Operator]
+) -> dict[Tensor, list[Reader]]:
     found: dict[Tensor, list[Reader]] = {}
     for layer in layers:
         source = layer.operator.inputs[0]
@@ -122,7 +133,9 @@ def _by_input(layers: Iterable[WeightedLayer]) -> dict[Tensor, list[Reader]]:
         if source is None or not source.shape or source.shape[-1] != layer.weights.shape[axis]:
             continue  # flattened, grouped, or with several outputs per channel
         if layer.operator.kind in ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"):
-            found.setdefault(source, []).append(Reader(layer.operator, axis))
+            found.setdefault(source, []).append(
+                Reader(layer.operator, axis, layer.operator not in reading_floats)
+            )
     return found
 
 

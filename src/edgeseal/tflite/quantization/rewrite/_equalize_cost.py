@@ -29,10 +29,12 @@ class Reader:
     Attributes:
         operator: the layer.
         axis: of the weights' input channels.
+        is_rounded: whether what it reads will be integers; else only its weights err.
     """
 
     operator: Operator
     axis: int
+    is_rounded: bool = True
 
     @property
     def weights(self) -> Tensor:
@@ -82,7 +84,8 @@ class Cost:
         self.reach, self.weights = _above_zero(reach), _above_zero(weights)
         self.is_used = reach > _NEGLIGIBLE * float(reach.max())
         self._energy = np.square(reach) if seen.channel_energy is None else seen.channel_energy
-        self._met = sum(np.square(rows).sum(axis=(0, 1)) for _, rows in self._readers)
+        met = (np.square(rows).sum(axis=(0, 1)) for r, rows in self._readers if r.is_rounded)
+        self._met = sum(met, np.zeros_like(reach))
 
     def error(self, divisor: Float | None = None) -> float:
         """Return the error if the tensor is divided by float32 [channels], or as it is."""

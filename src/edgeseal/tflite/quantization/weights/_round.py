@@ -9,6 +9,7 @@ from edgeseal.tflite.quantization.recipe._recipe import Activations, Place, Weig
 from edgeseal.tflite.quantization.weights._integer_weights import (
     constant,
     integer_constant,
+    round_balanced,
     round_to_nearest,
 )
 from edgeseal.tflite.quantization.weights._learn import BITS, learn_weights
@@ -21,7 +22,7 @@ from edgeseal.tflite.quantization.weights._widen import (
 
 __all__ = ["round_weights"]
 
-_Key = tuple[int, int | None, WeightType, bool]
+_Key = tuple[int, int | None, WeightType, bool, bool]
 
 
 def round_weights(work: Work) -> None:
@@ -35,11 +36,12 @@ def round_weights(work: Work) -> None:
         if layer.weights.dtype != "FLOAT32":  # a whole integer graph has them already
             continue
         is_widened = precision.activations is Activations.FLOAT
+        is_nearest = layer.operator in work.nearest
         if layer.operator in learned:
             fitted = integer_constant(layer.weights.name, learned[layer.operator])
             layer.operator.inputs[layer.position] = _placed(work, entry, fitted)
             continue
-        key = (id(layer.weights), layer.axis, precision.weights, is_widened)
+        key = (id(layer.weights), layer.axis, precision.weights, is_widened, is_nearest)
         if key not in shared:
             stored = _stored(work, entry)
             if stored is None:
@@ -72,8 +74,10 @@ def _stored(work: Work, entry: PlannedOperator) -> Tensor | None:
             work.notes.append(f"{entry.name} stays float32: half precision cannot hold its values")
             return None
         return half_constant(name, half)
-    rounded = round_to_nearest(values, layer.axis, bits=BITS[precision.weights])
-    return integer_constant(name, rounded)
+    # beside activations that are rounded too, balance was no gain
+    is_balanced = precision.activations is Activations.FLOAT and entry.operator not in work.nearest
+    rounded = round_balanced if is_balanced else round_to_nearest
+    return integer_constant(name, rounded(values, layer.axis, bits=BITS[precision.weights]))
 
 
 def _picture_channels(work: Work, entry: PlannedOperator) -> int | None:
