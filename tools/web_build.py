@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import edgeseal
+from edgeseal.data import litert_archive
 from edgeseal.watermark.web._packs import copy_pack, read_contract
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,9 +30,12 @@ ROOM = ROOT / "src" / "edgeseal" / "watermark" / "web"
 PAGE = ROOM / "page"
 RECORD = PAGE / "build.json"
 
-_SOURCES = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts")
-_FOLDERS = ("src", "page", "public")
-_BUILDS = ("litert_wasm_internal", "litert_wasm_compat_internal", "litert_wasm_jspi_internal")
+_SOURCES = (
+    "index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts",
+    "vite.device.config.ts",
+)  # fmt: skip
+_FOLDERS = ("src", "page", "public", "device")
+_BUILDS = tuple(f"litert_wasm_{kind}internal" for kind in ("", "compat_", "jspi_", "threaded_"))
 _PAIR = ("reference_detector_dynamic-int8.tflite", "reference_embedder_float32.tflite")
 _VECTORS = 2
 _LICENCES = """Edgeseal, this page and the reference pair's weights: MIT licence.
@@ -39,7 +43,7 @@ Copyright (c) the Edgeseal authors.
 
 {mit}
 
-LiteRT.js (litert/, and parts of assets/worker.js), version {version}:
+LiteRT.js (litert/, and parts of assets/worker.js and device.js), version {version}:
 https://github.com/google-ai-edge/LiteRT, copyright Google LLC, Apache License 2.0, unchanged.
 
 {apache}
@@ -65,7 +69,7 @@ def main() -> None:
     litert = WEB / "node_modules" / "@litertjs" / "core"
     version = json.loads((litert / "package.json").read_text())["version"]
     names = [f"{build}.{ending}" for build in _BUILDS for ending in ("js", "wasm")]
-    _archive(ROOM / "litert.tar.xz", {name: litert / "wasm" / name for name in names})
+    _archive(litert_archive(), {name: litert / "wasm" / name for name in names})
     _write_pair(models)
     mit = (ROOT / "LICENSE").read_text()
     apache = (WEB / "node_modules" / "typescript" / "LICENSE.txt").read_text()  # the same text

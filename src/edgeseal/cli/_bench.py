@@ -49,6 +49,10 @@ def bench(
         bool,
         typer.Option("--compiled-model", help="LiteRT's CompiledModel beside its interpreter."),
     ] = False,
+    browser: Annotated[
+        bool,
+        typer.Option("--browser", help="LiteRT.js in a browser beside: WebAssembly and WebGPU."),
+    ] = False,
     threads: ThreadsOption = 1,
     rounds: RoundsOption = 30,
     device: OnDeviceOption = None,
@@ -66,7 +70,8 @@ def bench(
 
     Every engine has a process of its own, and all run in turn, so that ratios hold on a busy
     machine. NMSE (of detectors NMSE(img)) and sign are those against the first model. --checkpoint
-    and --calibration are for other engines. On a device (--on) nothing is timed. Exits with 1 if a
+    and --calibration are for other engines. On a device (--on), and on a
+    graphics processor in software, nothing is timed. Exits with 1 if a
     model cannot run.
     """
     import edgeseal
@@ -79,6 +84,7 @@ def bench(
         threads=threads,
         rounds=rounds,
         device=device,
+        browser=browser,
         images=images or None,
         draws=draws,
         embedder=embedder,

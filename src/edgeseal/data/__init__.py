@@ -1,10 +1,10 @@
-"""Files that come with the package: photographs, recipes and the reference pair's weights."""
+"""Files that come with the package: photographs, recipes, reference weights, LiteRT.js."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["attribution", "photo_paths", "recipe_paths"]
+__all__ = ["attribution", "browser_script", "litert_archive", "photo_paths", "recipe_paths"]
 
 _FOLDER = Path(__file__).parent
 _SUFFIXES = {".jpg", ".png"}
@@ -29,3 +29,13 @@ def recipe_paths() -> list[Path]:
     """Return the built-in recipes, from the most precise to the smallest."""
     folder = _FOLDER / "recipes"
     return [folder / f"{name}.json" for name in _RECIPES]
+
+
+def browser_script() -> Path:
+    """Return what the browser of `edgeseal check --on browser` runs; `make web` writes it."""
+    return _FOLDER / "browser" / "device.js"
+
+
+def litert_archive() -> Path:
+    """Return the archive of LiteRT.js' WebAssembly builds; `make web` writes it."""
+    return _FOLDER / "browser" / "litert.tar.xz"

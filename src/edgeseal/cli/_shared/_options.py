@@ -140,13 +140,13 @@ EndsOption: TypeAlias = Annotated[
         help="What the model takes and gives; integers where all of it is quantized.",
     ),
 ]
-DEVICES = "cpu|gpu|qualcomm[:SOC]|arm[:CPU]|ethos-u85[:MACS]"
+DEVICES = "cpu|gpu|qualcomm[:SOC]|arm[:CPU]|ethos-u85[:MACS]|browser[:BACKEND]"
 """Those that can be asked here; nothing runs models for an Ethos-U85, it is compiled for."""
 OnDeviceOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--on",
-        metavar="cpu|gpu|qualcomm[:SOC]|arm[:CPU]",
+        metavar="cpu|gpu|qualcomm[:SOC]|arm[:CPU]|browser[:BACKEND]",
         help="Let a device, or what stands for it here, compute it; see `check --on`.",
     ),
 ]

@@ -1,5 +1,6 @@
 """How long models take, measured so that ratios hold on a noisy machine."""
 
+from edgeseal.tflite.benchmark._browser_engine import LiteRTInBrowser
 from edgeseal.tflite.benchmark._engine import Engine, Run
 from edgeseal.tflite.benchmark._interleaved import EngineMeasurement, Timings, bench
 from edgeseal.tflite.benchmark._latency import Latency, measure_interleaved
@@ -11,6 +12,7 @@ __all__ = [
     "EngineMeasurement",
     "Latency",
     "LiteRTCompiledModel",
+    "LiteRTInBrowser",
     "LiteRTInterpreter",
     "Run",
     "Timings",

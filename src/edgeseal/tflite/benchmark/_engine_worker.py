@@ -40,10 +40,12 @@ class Loaded:
     Attributes:
         load_ms: loading the model, its libraries being imported already.
         first_run_ms: the first run, which may compile or pack weights.
+        is_timed: whether times say anything; an emulator's do not.
     """
 
     load_ms: float
     first_run_ms: float
+    is_timed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,12 @@ class Timed:
 
     Attributes:
         wall_ms: as a clock on the wall sees it.
-        processor_ms: time that the process had on the processor, all threads together.
+        processor_ms: time that the process had on the processor, all threads together; None where
+            nothing tells.
     """
 
     wall_ms: float
-    processor_ms: float
+    processor_ms: float | None
 
 
 class Worker(Closing):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseal.tflite.benchmark._browser_engine import BrowserWorker, LiteRTInBrowser
 from edgeseal.tflite.benchmark._engine import Engine
 from edgeseal.tflite.benchmark._engine_worker import EngineFailureError, Loaded, Timed, Worker
 
@@ -30,18 +31,18 @@ class Timings:
         median_ms: of one run, over the rounds.
         p90_ms: 90 of 100 runs take no longer.
         processor_ms: median time on the processor, all threads together; far below ``median_ms``
-            with one thread, it tells that other programs kept the machine busy.
+            with one thread, it tells that other programs kept the machine busy. None in a browser.
         ratio: median over the rounds of this run's time by the first engine's in the same round.
         runs_per_s: runs per second, back to back.
-        peak_memory_bytes: the most that libraries, model and runs took in its process; None where
-            the system does not tell.
+        peak_memory_bytes: the most that libraries, model and runs took in its process, or of
+            WebAssembly's memory; None where the system does not tell.
     """
 
     load_ms: float
     first_run_ms: float
     median_ms: float
     p90_ms: float
-    processor_ms: float
+    processor_ms: float | None
     ratio: float
     runs_per_s: float
     peak_memory_bytes: int | None
@@ -55,7 +56,7 @@ class EngineMeasurement:
         model: what was run.
         engine: what ran it.
         size_bytes: of its file, or None.
-        timings: None where it could not run.
+        timings: None where it could not run, or times would be an emulator's.
         outputs: first output for every picture, float32 [pictures, ...]; None where it could not
             run.
         failure: why it could not run, or None.
@@ -70,7 +71,7 @@ class EngineMeasurement:
 
 
 def bench(
-    engines: Sequence[Engine],
+    engines: Sequence[Engine | LiteRTInBrowser],
     inputs: Sequence[Sequence[tuple[NDArray[Any], ...]]],
     *,
     rounds: int,
@@ -95,17 +96,18 @@ def bench(
         contenders = []
         for engine, samples in zip(engines, inputs, strict=True):
             advance(f"loading {engine.model} in {engine.name}")
-            worker = stack.enter_context(Worker(engine, list(samples), timeout_s=timeout_s))
+            worker = _worker(engine, samples, timeout_s)
+            stack.enter_context(worker)
             contender = _Contender(engine, worker)
             contender.attempt(contender.load)
             contenders.append(contender)
         for number in range(_WARM_UP_ROUNDS + rounds):
             advance(f"round {number + 1} of {_WARM_UP_ROUNDS + rounds}")
-            for contender in contenders:
+            for contender in filter(_Contender.is_timed, contenders):
                 contender.attempt(contender.run, number)
         for _ in range(_SUSTAINED_TURNS):
             advance("running back to back")
-            for contender in contenders:
+            for contender in filter(_Contender.is_timed, contenders):
                 contender.attempt(contender.run_back_to_back, sustained_s)
         advance("comparing results")
         for contender in contenders:
@@ -113,10 +115,20 @@ def bench(
     return _measured(contenders)
 
 
+def _worker(
+    engine: Engine | LiteRTInBrowser,
+    samples: Sequence[tuple[NDArray[Any], ...]],
+    timeout_s: float,
+) -> Worker | BrowserWorker:
+    if isinstance(engine, LiteRTInBrowser):
+        return BrowserWorker(engine, samples, timeout_s=timeout_s)
+    return Worker(engine, list(samples), timeout_s=timeout_s)
+
+
 class _Contender:
     """An engine under measurement; once it fails, it takes no more part."""
 
-    def __init__(self, engine: Engine, worker: Worker) -> None:
+    def __init__(self, engine: Engine | LiteRTInBrowser, worker: Worker | BrowserWorker) -> None:
         self.engine = engine
         self.failure: str | None = None
         self.loaded: Loaded | None = None
@@ -125,6 +137,9 @@ class _Contender:
         self.peak_memory_bytes: int | None = None
         self.outputs: NDArray[np.float32] | None = None
         self._worker = worker
+
+    def is_timed(self) -> bool:
+        return self.loaded is None or self.loaded.is_timed
 
     def attempt(self, step: Callable[..., None], *arguments: Any) -> None:
         if self.failure is None:
@@ -151,7 +166,7 @@ class _Contender:
 
 
 def _measured(contenders: list[_Contender]) -> list[EngineMeasurement]:
-    reference = next((c for c in contenders if c.failure is None), None)
+    reference = next((c for c in contenders if c.failure is None and c.is_timed()), None)
     return [_measurement(contender, reference) for contender in contenders]
 
 
@@ -160,15 +175,22 @@ def _measurement(contender: _Contender, reference: _Contender | None) -> EngineM
     known = (engine.model, engine.name, engine.size_bytes)
     if contender.loaded is None or contender.failure is not None or reference is None:
         return EngineMeasurement(*known, failure=contender.failure)
+    if not contender.is_timed():
+        return EngineMeasurement(*known, outputs=contender.outputs)
     wall_ms = contender.wall_ms()
     timings = Timings(
         load_ms=contender.loaded.load_ms,
         first_run_ms=contender.loaded.first_run_ms,
         median_ms=float(np.median(wall_ms)),
         p90_ms=float(np.quantile(wall_ms, 0.9)),
-        processor_ms=statistics.median(r.processor_ms for r in contender.runs[_WARM_UP_ROUNDS:]),
+        processor_ms=_median_or_none(r.processor_ms for r in contender.runs[_WARM_UP_ROUNDS:]),
         ratio=float(np.median(wall_ms / reference.wall_ms())),
         runs_per_s=statistics.median(contender.rates),
         peak_memory_bytes=contender.peak_memory_bytes,
     )
     return EngineMeasurement(*known, timings, contender.outputs)
+
+
+def _median_or_none(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None

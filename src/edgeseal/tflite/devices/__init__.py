@@ -12,13 +12,21 @@ from edgeseal.tflite.devices._device_report import (
 from edgeseal.tflite.devices._examiner import TAKEN_AND_WRONG, Examiner
 from edgeseal.tflite.devices._known_devices import (
     ARM_CPUS,
+    BROWSER_BACKENDS,
     DEVICE_NAMES,
     SOCS,
+    browser_device,
     find_device,
     find_devices,
 )
 from edgeseal.tflite.devices._rightness import MOST_NSR
-from edgeseal.tflite.devices._trial import DeviceAnswer, Refusal
+from edgeseal.tflite.devices._trial import (
+    BrowserOpen,
+    BrowserRun,
+    BrowserTold,
+    DeviceAnswer,
+    Refusal,
+)
 from edgeseal.tflite.devices._vela_compiler import (
     ETHOS_U85_MACS,
     Compilation,
@@ -28,11 +36,15 @@ from edgeseal.tflite.devices._vela_compiler import (
 
 __all__ = [
     "ARM_CPUS",
+    "BROWSER_BACKENDS",
     "DEVICE_NAMES",
     "ETHOS_U85_MACS",
     "MOST_NSR",
     "SOCS",
     "TAKEN_AND_WRONG",
+    "BrowserOpen",
+    "BrowserRun",
+    "BrowserTold",
     "Compilation",
     "Device",
     "DeviceAnswer",
@@ -44,6 +56,7 @@ __all__ = [
     "Refusal",
     "Verdict",
     "WrongOperator",
+    "browser_device",
     "check_macs",
     "check_on",
     "compile_with_vela",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +19,8 @@ from edgeseal.tflite.graph import Model, serialize
 from edgeseal.tflite.probe import WorkerGoneError, WorkerProcess, numpy_type
 
 __all__ = ["Device", "DeviceSession"]
+
+_TURNS, _TURN_S = 50, 0.05  # while killed processes end
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +84,25 @@ class DeviceSession(Closing):
         outputs = tuple((t.shape, np.dtype(numpy_type(t)).name) for t in model.main.outputs)
         request = DeviceRequest(bytes(serialize(model)), samples, outputs)
         try:
+            answer: DeviceAnswer = self.tell(request)
+        except WorkerGoneError as gone:
+            return DeviceAnswer(gone.status, _why(gone))
+        return answer
+
+    def tell(self, request: object) -> Any:
+        """Send the process any request that it knows; return its answer.
+
+        Raises:
+            ProbeError: it cannot start.
+            WorkerGoneError: it crashed or gave no answer in time; the next request starts another.
+        """
+        try:
             if self._worker is None:
                 self._worker = self._started()
-            answer: DeviceAnswer = self._worker.ask(request, self._timeout_s)
-        except WorkerGoneError as gone:
-            self._end_worker()
-            return DeviceAnswer(gone.status, _why(gone))
-        except BaseException:  # Ctrl-C between question and answer: the next answer would be stale
+            return self._worker.ask(request, self._timeout_s)
+        except BaseException:  # after Ctrl-C, the next answer would be to this request
             self._end_worker()
             raise
-        return answer
 
     def compiled(self) -> Path | None:
         """Return the file that the device's compiler made of the last model; None if it makes none.
@@ -115,8 +129,19 @@ class DeviceSession(Closing):
         if self._worker is not None:
             self._worker.close()
             self._worker = None
-            for path in Path(self._folder.name).iterdir():  # of what it was doing
-                path.unlink()
+            _empty(Path(self._folder.name))
+
+
+def _empty(folder: Path) -> None:
+    """Remove what a process was doing; what it started, and was killed with it, may still write."""
+    for _ in range(_TURNS):
+        try:
+            for path in folder.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        except OSError:
+            time.sleep(_TURN_S)
+        else:
+            return
 
 
 def _why(gone: WorkerGoneError) -> str:

@@ -6,27 +6,42 @@ import ctypes.util
 import importlib.util
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgeseal._extras import install_command
 from edgeseal.errors import UsageError
+from edgeseal.tflite.devices._browser import SOFTWARE_WEBGPU
 from edgeseal.tflite.devices._device import Device
 from edgeseal.tflite.devices._vela_compiler import check_macs
 
-__all__ = ["ARM_CPUS", "DEVICE_NAMES", "SOCS", "find_device", "find_devices"]
+__all__ = [
+    "ARM_CPUS",
+    "BROWSER_BACKENDS",
+    "DEVICE_NAMES",
+    "SOCS",
+    "browser_device",
+    "find_device",
+    "find_devices",
+]
 
-DEVICE_NAMES = ("cpu", "gpu", "qualcomm[:SOC]", "arm[:CPU]", "ethos-u85[:MACS]")
+DEVICE_NAMES = (
+    "cpu", "gpu", "qualcomm[:SOC]", "arm[:CPU]", "ethos-u85[:MACS]", "browser[:BACKEND]",
+)  # fmt: skip
 SOCS = ("SM8450", "SM8550", "SM8650", "SM8750", "SM8850")
 """Snapdragon 8 of five years, as LiteRT's compiler names them."""
 ARM_CPUS = ("cortex-a53", "cortex-a76", "max")
 """Plain NEON; dot product; INT8 matrix products."""
+BROWSER_BACKENDS = ("wasm", "wasm-threads", "webgpu")
+"""WebAssembly with one thread and with several; the graphics processor."""
 
 _ETHOS_MACS = 256  # per cycle, the size in the middle
 _WORKERS = "edgeseal.tflite.devices._{}_worker"
 _ARM_FOLDER = "EDGESEAL_ARM"  # names the folder that tools/arm.sh made
 _CHROMIUM = Path("/usr/lib/chromium")  # where Debian keeps SwiftShader, a complete software Vulkan
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _DRIVERS = "/dev/dri/renderD*", "/dev/nvidia[0-9]*"
 
 
@@ -34,9 +49,9 @@ def find_device(name: str) -> Device:
     """Return a device by name.
 
     Args:
-        name: ``cpu``, ``gpu``, ``qualcomm``, ``arm`` or ``ethos-u85``; the last three take a
-            processor or a size behind a colon, as in ``qualcomm:SM8650``, ``arm:cortex-a53`` and
-            ``ethos-u85:256``.
+        name: ``cpu``, ``gpu``, ``qualcomm``, ``arm``, ``ethos-u85`` or ``browser``; the last four
+            take a processor, a size or a backend behind a colon, as in ``qualcomm:SM8650``,
+            ``arm:cortex-a53``, ``ethos-u85:256`` and ``browser:webgpu``.
 
     Raises:
         UsageError: there is no such device; lists those there are.
@@ -142,10 +157,42 @@ def _ethos(variant: str) -> Device:
     return Device(name, title, command, missing=missing, runs=False)
 
 
+def browser_device(backend: str, *, threads: int | None = None) -> Device:
+    """Return LiteRT.js in a browser as a device.
+
+    Args:
+        backend: one of :data:`BROWSER_BACKENDS`.
+        threads: of ``wasm-threads``; as many as the processor has if None.
+
+    Raises:
+        UsageError: there is no such backend.
+    """
+    if backend not in BROWSER_BACKENDS:
+        raise UsageError(f"unknown backend {backend!r}; known ones: {', '.join(BROWSER_BACKENDS)}")
+    program = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    missing = "" if program else "install Chromium or Chrome (Debian: `chromium`)"
+    count = (threads or os.cpu_count() or 1) if backend == "wasm-threads" else 1
+    accelerator = backend.partition("-")[0]
+    options: tuple[str, ...] = ()
+    title = f"LiteRT.js in WebAssembly, {count} thread{'s' * (count != 1)}"
+    if accelerator == "webgpu":
+        title = "LiteRT.js in WebGPU"
+        if not any(_found(pattern) for pattern in _DRIVERS):
+            options, title = SOFTWARE_WEBGPU, f"{title} on SwiftShader, a software GPU"
+    worker = (sys.executable, "-m", _WORKERS.format("browser"))
+    command = (*worker, program or "", accelerator, str(count), *options)
+    return Device(f"browser:{backend}", title, command, missing=missing)
+
+
+def _browser(variant: str) -> Device:
+    return browser_device(variant or BROWSER_BACKENDS[0])
+
+
 _KINDS: dict[str, Callable[[str], Device]] = {
     "cpu": _cpu,
     "gpu": _gpu,
     "qualcomm": _qualcomm,
     "arm": _arm,
     "ethos-u85": _ethos,
+    "browser": _browser,
 }

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
 
 from edgeseal.tflite.probe import Status
 
-__all__ = ["COMPILED", "DeviceAnswer", "DeviceRequest", "Refusal", "Sample"]
+__all__ = [
+    "COMPILED",
+    "BrowserOpen",
+    "BrowserRun",
+    "BrowserTold",
+    "DeviceAnswer",
+    "DeviceRequest",
+    "Refusal",
+    "Sample",
+]
 
 COMPILED = "compiled.tflite"
 """What a compiler makes, in the folder of the process that asks it."""
@@ -71,3 +81,44 @@ class DeviceAnswer:
     refusals: tuple[Refusal, ...] = ()
     pieces: int = 0
     outputs: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserOpen:
+    """A model for a browser to open, for benchmarks.
+
+    Attributes:
+        model: bytes of a ``.tflite`` file.
+    """
+
+    model: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserRun:
+    """What a browser is to run the open model on.
+
+    Attributes:
+        sample: an array for each input.
+        outputs: shape and numpy type of each output.
+        seconds: how long, again and again; once if 0.
+    """
+
+    sample: Sample
+    outputs: tuple[tuple[tuple[int, ...], str], ...]
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserTold:
+    """What a browser said.
+
+    Attributes:
+        facts: as ``web/device/device.ts`` names them.
+        outputs: of the last run.
+        failure: why it cannot, in its own words; empty if it can.
+    """
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Sample = ()
+    failure: str = ""

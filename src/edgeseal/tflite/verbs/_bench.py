@@ -22,12 +22,13 @@ from edgeseal.tflite.benchmark import (
     Engine,
     EngineMeasurement,
     LiteRTCompiledModel,
+    LiteRTInBrowser,
     LiteRTInterpreter,
     run_on_device,
 )
 from edgeseal.tflite.benchmark import bench as measure
 from edgeseal.tflite.comparison import ModelFile, check_ends
-from edgeseal.tflite.devices import find_devices
+from edgeseal.tflite.devices import BROWSER_BACKENDS, find_devices
 from edgeseal.tflite.inputs import (
     InputForm,
     InputOptions,
@@ -48,6 +49,7 @@ __all__ = [
     "EngineAgreement",
     "agreements_of",
     "bench",
+    "check_devices",
     "files_of",
     "plain_agreement",
 ]
@@ -121,7 +123,8 @@ class BenchResult:
             if one.failure is not None:
                 yield f"{one.model} in {one.engine}: {one.failure}"
         timed = [one.timings for one in self.engines if one.timings is not None]
-        if self.threads == 1 and any(t.median_ms > _BUSY * t.processor_ms for t in timed):
+        busy = [t for t in timed if t.processor_ms and t.median_ms > _BUSY * t.processor_ms]
+        if self.threads == 1 and busy:
             yield "other programs keep the processor busy: times are too long, ratios hold"
 
     def to_json(self) -> dict[str, object]:
@@ -175,6 +178,7 @@ class Bencher:
         seed: for what is drawn.
         timeout_s: longest wait for an engine.
         device: where to run the files as well; None for nowhere.
+        browser: whether to run them in a browser as well.
     """
 
     files: Sequence[ModelFile]
@@ -185,6 +189,7 @@ class Bencher:
     seed: int
     timeout_s: float
     device: str | None = None
+    browser: bool = False
 
     def run(
         self,
@@ -207,9 +212,13 @@ class Bencher:
             [file.model for file in self.files], pictures, draws=draws or _DRAWS, seed=self.seed
         )
         own, inputs = self._engines(samples)
+        beside: list[tuple[Engine | LiteRTInBrowser, ModelInputs]] = [
+            *self._in_browser(samples),
+            *[(engine, samples[0]) for engine in more],
+        ]
         found = measure(
-            [*own, *more],
-            [*inputs, *[samples[0]] * len(more)],
+            [*own, *(engine for engine, _ in beside)],
+            [*inputs, *(sample for _, sample in beside)],
             rounds=self.rounds,
             timeout_s=self.timeout_s,
             advance=say,
@@ -237,6 +246,14 @@ class Bencher:
                 file.path, self.device, inputs, timeout_s=self.timeout_s, advance=say
             )
 
+    def _in_browser(
+        self, samples: Sequence[ModelInputs]
+    ) -> Iterator[tuple[LiteRTInBrowser, ModelInputs]]:
+        threads = self.threads if self.threads > 1 else os.cpu_count() or 1
+        for file, inputs in zip(self.files, samples, strict=True):
+            for backend in BROWSER_BACKENDS if self.browser else ():
+                yield LiteRTInBrowser(file.path, backend, threads), inputs
+
     def _engines(self, samples: Sequence[ModelInputs]) -> tuple[list[Engine], list[ModelInputs]]:
         kinds: tuple[Any, ...] = (LiteRTInterpreter,)
         kinds += (LiteRTCompiledModel,) * self.compiled_model
@@ -255,6 +272,7 @@ def bench(
     threads: int = 1,
     rounds: int = 30,
     device: str | None = None,
+    browser: bool = False,
     images: ImageInput | Iterable[ImageInput] | None = None,
     draws: int | None = None,
     seed: int = 0,
@@ -274,6 +292,8 @@ def bench(
         rounds: timed runs of each, in turn.
         device: run each there as well, as :func:`edgeseal.tflite.check` takes its name, to see how
             far its results agree; that is not timed.
+        browser: time LiteRT.js in a browser beside: in WebAssembly with one thread and with
+            several, and on the graphics processor.
         images: pictures to run on.
         draws: number of drawn inputs instead, 2 or more; 8 if neither is given.
         seed: for what is drawn.
@@ -286,16 +306,26 @@ def bench(
             device that cannot be asked here.
         FileError, ModelError: a file cannot be read, or is no model.
     """
-    if device is not None:
-        find_devices([device])
+    check_devices(device, browser=browser)
     form = InputForm.of(**inputs)
     with (
         files_of(paths, form, has_images=images is not None, draws=draws) as (files, names),
         progress.busy("measuring") as say,
     ):
         pictures = None if images is None else given_inputs(images)
-        bencher = Bencher(files, names, compiled_model, threads, rounds, seed, timeout_s, device)
+        bencher = Bencher(
+            files, names, compiled_model, threads, rounds, seed, timeout_s, device, browser
+        )
         return bencher.run(pictures, draws, plain_agreement, say)
+
+
+def check_devices(device: str | None, *, browser: bool) -> None:
+    """Refuse to measure where something is missing.
+
+    Raises:
+        UsageError: there is no such device, or something has to be installed; says what.
+    """
+    find_devices([*([] if device is None else [device]), *(["browser"] if browser else [])])
 
 
 @contextlib.contextmanager

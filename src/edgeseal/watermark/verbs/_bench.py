@@ -19,13 +19,13 @@ from edgeseal.errors import UsageError
 from edgeseal.pictures import ImageInput, given_pictures, list_pictures
 from edgeseal.tflite.benchmark import Engine
 from edgeseal.tflite.comparison import ModelFile
-from edgeseal.tflite.devices import find_devices
 from edgeseal.tflite.inputs import InputForm, InputOptions, given_inputs
 from edgeseal.tflite.metrics import nmse_img, sign_agreement
 from edgeseal.tflite.verbs._bench import (
     Bencher,
     BenchResult,
     EngineAgreement,
+    check_devices,
     files_of,
     plain_agreement,
 )
@@ -72,6 +72,7 @@ def bench(
     threads: int = 1,
     rounds: int = 30,
     device: str | None = None,
+    browser: bool = False,
     images: ImageInput | Iterable[ImageInput] | None = None,
     draws: int | None = None,
     embedder: str | Path | None = None,
@@ -92,6 +93,7 @@ def bench(
         threads: that each may use.
         rounds: timed runs of each, in turn.
         device: run each file there as well, to see how far its results agree; that is not timed.
+        browser: time LiteRT.js in a browser beside, as :func:`edgeseal.tflite.bench` does.
         images: pictures to run on; the bundled photographs for models of ours, if neither these
             nor ``draws`` are given.
         draws: number of drawn inputs instead, 2 or more.
@@ -109,8 +111,7 @@ def bench(
         FileError, ModelError: a file cannot be read, or is no model.
         MissingExtraError: a peer is not installed.
     """
-    if device is not None:
-        find_devices([device])
+    check_devices(device, browser=browser)
     if embedder is not None and images is None:
         raise UsageError("`embedder` marks pictures: name them with `images`")
     if not (with_peers or peer_names):
@@ -128,7 +129,9 @@ def bench(
         judge = plain_agreement
         if info is None or info.part == "detector":
             judge = functools.partial(compare_logits, bits=bits)
-        bencher = Bencher(files, names, compiled_model, threads, rounds, seed, timeout_s, device)
+        bencher = Bencher(
+            files, names, compiled_model, threads, rounds, seed, timeout_s, device, browser
+        )
         say = stack.enter_context(progress.busy("measuring"))
         more: list[Engine] = []
         if source is not None:

@@ -16,6 +16,7 @@ from typing import Any
 from edgeseal._files import check_new_folder, listed
 from edgeseal._leftovers import scratch_folder
 from edgeseal._progress import SILENT, Progress
+from edgeseal.data import litert_archive
 from edgeseal.watermark.web._packs import copy_pack, read_contract
 from edgeseal.watermark.web._serve import server_of
 
@@ -23,7 +24,7 @@ __all__ = ["WebSite", "web"]
 
 _WORKER = "sw.js"
 _VERSION = b"@VERSION@"
-_ARCHIVES = {"litert.tar.xz": "litert", "reference.tar.xz": "models/0"}
+_PAIR = "reference.tar.xz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +115,9 @@ def _write(site: Path, packs: Sequence[Path], contracts: Sequence[dict[str, Any]
     """Write all files of a site into a new folder; return the names of its models."""
     with importlib.resources.as_file(importlib.resources.files(__package__)) as own:
         shutil.copytree(own / "page", site)
-        for archive, place in _ARCHIVES.items():
-            if not (packs and place.startswith("models")):
-                _unpack(own / archive, site / place)
+        _unpack(litert_archive(), site / "litert")
+        if not packs:
+            _unpack(own / _PAIR, site / "models" / "0")
     for index, (pack, contract) in enumerate(zip(packs, contracts, strict=True)):
         copy_pack(pack, contract, site / "models" / str(index))
     places = sorted(path.name for path in (site / "models").iterdir())
