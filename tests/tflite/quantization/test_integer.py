@@ -424,3 +424,16 @@ def test_response_norm_is_the_same_when_rewritten(activation: int) -> None:
     assert {operator.kind for operator in narrow} == {"MUL", "SUM"}
     (got,) = run(model, values)
     np.testing.assert_allclose(got, expected, rtol=1e-4)
+
+
+def test_quotient_stays_when_the_divisor_may_be_negative() -> None:
+    x, by, root = value("x", [4, 8]), value("by", [4, 8]), value("root", [4, 8])
+    product, y = value("product", [4, 8]), value("y", [4, 8])
+    operators = [
+        new_operator("RSQRT", [by], [root]),
+        new_operator("MUL", [x, root], [product], fusedActivationFunction=0),
+        new_operator("DIV", [x, product], [y], fusedActivationFunction=0),
+    ]
+    model = model_of([x, by], [y], operators)
+    rewrite_roots(model.main)
+    assert [operator.kind for operator in model.main.operators] == ["RSQRT", "MUL", "DIV"]

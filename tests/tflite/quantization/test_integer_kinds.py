@@ -139,6 +139,17 @@ def softmax_over_rows(x: Tensor) -> Part:
     ], y
 
 
+def share_of_largest(x: Tensor) -> Part:
+    """Divide by a value per place that is clamped to what is above 0."""
+    column = (1, SIDE, SIDE, 1)
+    largest, floor, y = value("largest", column), value("floor", column), value("y", SHAPE)
+    return [
+        new_operator("REDUCE_MAX", [x, ONE_AXIS], [largest], keepDims=True),
+        new_operator("MAXIMUM", [largest, constant("least", np.float32(0.25))], [floor]),
+        new_operator("DIV", [x, floor], [y], **NONE),
+    ], y
+
+
 def average_of_brightness(x: Tensor) -> Part:
     """The average around each pixel of the sum of all channels."""
     total, y = value("total", (1, SIDE, SIDE, 1)), value("y", (1, SIDE - 2, SIDE - 2, 1))
@@ -150,6 +161,7 @@ def average_of_brightness(x: Tensor) -> Part:
 
 
 PARTS: dict[str, Callable[[Tensor], Part]] = {
+    "ABS": plain("ABS"),
     "HARD_SWISH": plain("HARD_SWISH"),
     "LEAKY_RELU": plain("LEAKY_RELU", alpha=0.1),
     "ELU": plain("ELU"),
@@ -167,11 +179,13 @@ PARTS: dict[str, Callable[[Tensor], Part]] = {
     "Keras LayerNorm": keras_norm,
     "BROADCAST_TO": plain("BROADCAST_TO", constant("s", [2, *SHAPE[1:]]), shape=(2, *SHAPE[1:])),
     "TILE": plain("TILE", constant("s", [1, 2, 1, 1]), shape=(1, 16, SIDE, CHANNELS)),
+    "MEAN of channels": plain("MEAN", ONE_AXIS, shape=(1, SIDE, SIDE, 1), keepDims=True),
     "SPLIT": split,
     "SELECT_V2": chosen,
     "softmax over rows": softmax_over_rows,
     "DEPTH_TO_SPACE": plain("DEPTH_TO_SPACE", shape=(1, 16, 16, 2), blockSize=2),
     "DIV": plain("DIV", constant("d", draw(CHANNELS, size=0.1) + 2), **NONE),
+    "DIV by what is clamped": share_of_largest,
     "PADV2": plain(
         "PADV2", constant("p", [[0, 0], [1, 1], [1, 1], [0, 0]]), constant("v", np.float32(-1e9)),
         shape=(1, 10, 10, CHANNELS),
@@ -217,6 +231,11 @@ def test_result_is_closer_when_activations_have_16_bits(part: str) -> None:
 def test_pooling_is_a_convolution_when_npus_refuse_it() -> None:
     model, _, _ = measured("AVERAGE_POOL_2D of one channel", "int16x8")
     assert "AVERAGE_POOL_2D" not in kinds(model)
+
+
+def test_mean_is_a_layer_when_npus_get_it_wrong() -> None:
+    model, _, _ = measured("MEAN of channels", "full-int8")
+    assert "MEAN" not in kinds(model)
 
 
 def test_step_is_not_spent_on_what_a_relu_cuts_off() -> None:

@@ -1,6 +1,7 @@
 """Means over the channels of a map as means over the rows of a matrix.
 
-The same numbers everywhere; Arm's compiler for the Ethos-U85 takes only the second.
+The same numbers everywhere; Arm's compiler for the Ethos-U85 takes only the second, and integers
+are then written as a layer.
 """
 
 from __future__ import annotations

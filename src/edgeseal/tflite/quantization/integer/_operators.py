@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from edgeseal.errors import ModelError
 from edgeseal.tflite.graph import (
+    NO_ACTIVATION,
     Buffer,
     Operator,
     Quantization,
     Tensor,
+    new_arithmetic,
     new_operator,
     new_quantize,
+    tensor_like,
 )
 from edgeseal.tflite.probe import constant_values
 from edgeseal.tflite.quantization._weighted_layers import WEIGHTS_INPUT
@@ -38,6 +42,7 @@ __all__ = ["CHANNEL_AXES", "FORMS", "INT8_ALONE"]
 _BIAS_LIMITS = {"INT8": 2**30, "INT16": 2**38}  # with room for the sum of products
 _INT64 = 4  # TensorType
 _VALID = 1  # Padding
+_MOST_SHARES = 2**16  # INT8 values whose sum, times 127, 32 bits surely hold
 _SHUFFLES = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
 CHANNEL_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "TRANSPOSE_CONV": 0}
 _DATA_INPUT = {"TRANSPOSE_CONV": 2, "SPLIT": 1}  # of the others the first
@@ -140,30 +145,62 @@ def _same_scale(operator: Operator, builder: IntegerBuilder, dtype: str) -> None
 
 def _average(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
     """Average; one channel of INT16 by CONV_2D, since Qualcomm's compiler refuses to pool those."""
-    source, output, how = operator.inputs[0], operator.outputs[0], operator.options
+    source, how = operator.inputs[0], operator.options
     assert source is not None
     taken = builder.home(source)
     if taken.dtype != "INT16" or taken.shape[-1] != 1 or how.padding != _VALID:
         _same_scale(operator, builder, dtype)
         return
-    shape = (1, how.filterHeight, how.filterWidth, 1)
-    taps = np.full(shape, 1 / (how.filterHeight * how.filterWidth), np.float32)
-    scale = symmetric_scale(taps, 0)
-    stored = integer_constant(f"{output.name}/taps", round_to_nearest(taps, 0, scale))
-    bias = _bias(operator, np.zeros(1, np.float32), scale_of(taken) * scale, "INT16")
-    builder.made[operator] = new_operator(
+    layer = new_operator(
         "CONV_2D",
-        [taken, stored, bias],
-        [builder.new(output, "INT16", taken.quantization)],
+        [],
+        [builder.new(operator.outputs[0], "INT16", taken.quantization)],
         padding=_VALID,
         strideH=how.strideH,
         strideW=how.strideW,
         dilationHFactor=1,
         dilationWFactor=1,
         fusedActivationFunction=how.fusedActivationFunction,
-        quantizedBiasType=_INT64,
     )
-    builder.add(builder.made[operator])
+    _append_shares(operator, builder, layer, taken, (1, how.filterHeight, how.filterWidth, 1))
+
+
+def _mean(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    """Take means; those of rows as a layer, since Qualcomm's NPU gets some of them wrong."""
+    source, axes = operator.inputs
+    assert source is not None
+    assert axes is not None
+    result, axis = operator.outputs[0], constant_values(axes)
+    is_last = axis is not None and [*axis.flat] in ([1], [-1])
+    if not is_last or not source.rank == result.rank == 2 or source.shape[1] > _MOST_SHARES:
+        _reduction(operator, builder, dtype)
+        return
+    layer = new_operator(
+        "FULLY_CONNECTED",
+        [],
+        [builder.new(result, dtype)],
+        fusedActivationFunction=NO_ACTIVATION,
+    )
+    _append_shares(operator, builder, layer, builder.form(source, dtype), (1, source.shape[1]))
+
+
+def _append_shares(
+    operator: Operator,
+    builder: IntegerBuilder,
+    layer: Operator,
+    taken: Tensor,
+    shape: tuple[int, ...],
+) -> None:
+    """Append a layer whose weights are all the same, and exact: 127 steps of 1 / (127 n)."""
+    shares = np.full(shape, 1 / math.prod(shape), np.float32)
+    scale = symmetric_scale(shares, 0)
+    stored = integer_constant(f"{layer.outputs[0].name}/shares", round_to_nearest(shares, 0, scale))
+    bias = _bias(operator, np.zeros(1, np.float32), scale_of(taken) * scale, taken.dtype)
+    layer.inputs[:] = [taken, stored, bias]
+    if taken.dtype == "INT16":
+        layer.options.quantizedBiasType = _INT64
+    builder.made[operator] = layer
+    builder.add(layer)
 
 
 def _root(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
@@ -178,6 +215,24 @@ def _root(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
     floor = Tensor("step", step.shape, dtype, Buffer.of(step), taken.quantization)
     builder.add(new_operator("MAXIMUM", [taken, floor], [safe]))
     _append(operator, builder, [safe], builder.new(operator.outputs[0], dtype), dtype)
+
+
+def _absolute(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
+    """Take magnitudes; of INT16 as max(x, -x), since Qualcomm's compiler refuses ABS of those."""
+    source = operator.inputs[0]
+    assert source is not None
+    taken = builder.form(source, dtype)
+    scale = taken.quantization
+    if dtype == "INT8":
+        _append(operator, builder, [taken], builder.new(operator.outputs[0], dtype), dtype)
+        return
+    negative = tensor_like(taken, f"{source.name}/negative", taken.shape)
+    one = np.full((1,) * taken.rank, -1, np.int16)
+    minus = Tensor("minus", one.shape, dtype, Buffer.of(one), per_tensor(1.0, 0))
+    builder.add(new_arithmetic("MUL", taken, minus, negative))
+    result = builder.new(operator.outputs[0], dtype, scale)
+    builder.made[operator] = new_operator("MAXIMUM", [taken, negative], [result])
+    builder.add(builder.made[operator])
 
 
 def _maximum(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
@@ -316,7 +371,8 @@ FORMS: dict[str, Callable[[Operator, IntegerBuilder, str], None]] = {
         ),
         _elementwise,
     ),
-    **dict.fromkeys(("SUM", "MEAN"), _reduction),
+    "MEAN": _mean,
+    "SUM": _reduction,
     **dict.fromkeys(
         (
             *_SHUFFLES,
@@ -332,6 +388,7 @@ FORMS: dict[str, Callable[[Operator, IntegerBuilder, str], None]] = {
     **dict.fromkeys(("SELECT", "SELECT_V2"), _chosen),
     "PADV2": _padded,
     "ARG_MAX": _place_of_largest,
+    "ABS": _absolute,
     "AVERAGE_POOL_2D": _average,
     "BATCH_MATMUL": _matmul,
     "RSQRT": _root,

@@ -81,18 +81,21 @@ def _quotient(division: Operator) -> list[Operator]:
 
 
 def _is_positive(tensor: Tensor | None, makers: dict[Tensor, Operator]) -> bool:
-    """Whether a divisor is a mean or sum of square roots, plus a constant."""
+    """Whether a divisor is a mean or sum of square roots, plus a constant; or clamped above 0."""
     while tensor is not None and (maker := makers.get(tensor)) is not None:
         if maker.kind in ("SQRT", "RSQRT", "EXP"):
             return True
-        if maker.kind == "MUL" and any(
-            o is not None and (m := makers.get(o)) is not None and m.kind == "RSQRT"
-            for o in maker.inputs
-        ):
-            return True  # a square root that was rewritten
-        if maker.kind == "ADD":
+        if maker.kind == "MUL":
+            one, other = maker.inputs
+            return _is_root(one, other, makers) or _is_root(other, one, makers)
+        if maker.kind in ("ADD", "MAXIMUM"):
+            constants = [v for t in maker.inputs if t and (v := constant_values(t)) is not None]
             rest = [t for t in maker.inputs if t is not None and not t.is_constant]
-            if len(rest) != 1:
+            if len(rest) != 1 or len(constants) != 1:
+                return False
+            if maker.kind == "MAXIMUM" and constants[0].min() > 0:
+                return True
+            if maker.kind == "ADD" and not constants[0].min() >= 0:
                 return False
             tensor = rest[0]
         elif maker.kind in ("MEAN", "SUM", "RESHAPE"):
@@ -100,6 +103,15 @@ def _is_positive(tensor: Tensor | None, makers: dict[Tensor, Operator]) -> bool:
         else:
             return False
     return False
+
+
+def _is_root(value: Tensor | None, inverse: Tensor | None, makers: dict[Tensor, Operator]) -> bool:
+    """Whether a product is a square root that was rewritten, x / sqrt(x + tiny)."""
+    root = None if inverse is None else makers.get(inverse)
+    if root is None or root.kind != "RSQRT":
+        return False
+    added = makers.get(root.inputs[0]) if root.inputs[0] is not None else None
+    return value is root.inputs[0] or (added is not None and value in added.inputs)
 
 
 def _square_of_rows(total: Operator, makers: dict[Tensor, Operator]) -> Operator | None:
