@@ -35,7 +35,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, folder: Path, body: str) -> None:
     script.write_text(
         "import os, signal\n"
         "from edgeseal.tflite.devices import DeviceAnswer, Refusal\n"
-        "from edgeseal.tflite.probe import Status, serve\n"
+        "from edgeseal.tflite.workers import Status, serve\n"
         f"def answer(request):\n    {body}\n"
         "serve(answer)\n"
     )
@@ -132,7 +132,7 @@ def test_outputs_come_from_the_device_when_two_files_are_compared(
 BUSY = """
 import subprocess
 from pathlib import Path
-from edgeseal.tflite.probe import serve
+from edgeseal.tflite.workers import serve
 def answer(request):
     child = subprocess.Popen(["sleep", "600"])
     Path({pid!r}).write_text(str(child.pid))

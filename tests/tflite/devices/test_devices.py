@@ -50,7 +50,7 @@ def worker(folder: Path, body: str) -> Device:
         "import os, signal, time\n"
         "from pathlib import Path\n"
         "from edgeseal.tflite.devices import DeviceAnswer\n"
-        "from edgeseal.tflite.probe import Status, serve\n"
+        "from edgeseal.tflite.workers import Status, serve\n"
         f"def answer(request):\n    {body}\n"
         "serve(answer)\n"
     )

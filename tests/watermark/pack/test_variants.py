@@ -22,7 +22,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from edgeseal.tflite.devices import _cpu_worker
-from edgeseal.tflite.probe import serve
+from edgeseal.tflite.workers import serve
 def answer(request):
     Path(sys.argv[2], "compiled.tflite").write_bytes(request.model)
     found = _cpu_worker.answer(request)

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from edgeseal.tflite.probe import serve
+from edgeseal.tflite.workers import serve
 from edgeseal.watermark.scan import Item, Reading, ScanRow, read_item
 
 

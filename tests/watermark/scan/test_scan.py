@@ -29,7 +29,7 @@ from edgeseal.errors import (
     ProbeError,
     UsageError,
 )
-from edgeseal.tflite.probe import WorkerProcess
+from edgeseal.tflite.workers import WorkerProcess
 from edgeseal.watermark.payload import Payload
 from edgeseal.watermark.registry import Issued, Registry
 from edgeseal.watermark.scan import Item, Reading, read_item

@@ -22,7 +22,8 @@ from edgeseal.tflite.devices import (
 )
 from edgeseal.tflite.graph import read_model
 from edgeseal.tflite.metrics import real_values
-from edgeseal.tflite.probe import WorkerGoneError, numpy_type
+from edgeseal.tflite.probe import numpy_type
+from edgeseal.tflite.workers import WorkerGoneError
 
 __all__ = ["BrowserWorker", "LiteRTInBrowser"]
 

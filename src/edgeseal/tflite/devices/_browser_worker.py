@@ -18,7 +18,7 @@ from edgeseal.tflite.devices._trial import (
     DeviceRequest,
     Sample,
 )
-from edgeseal.tflite.probe import Status, serve
+from edgeseal.tflite.workers import Status, serve
 
 _TYPES = ("float32", "int32", "uint8")
 

@@ -8,7 +8,7 @@ from typing import Any
 from ai_edge_litert.interpreter import Interpreter
 
 from edgeseal.tflite.devices._trial import DeviceAnswer, DeviceRequest
-from edgeseal.tflite.probe import Status, serve
+from edgeseal.tflite.workers import Status, serve
 
 
 def answer(request: DeviceRequest) -> DeviceAnswer:

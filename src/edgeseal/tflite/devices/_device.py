@@ -16,7 +16,8 @@ from edgeseal._closing import Closing
 from edgeseal.errors import UsageError
 from edgeseal.tflite.devices._trial import COMPILED, DeviceAnswer, DeviceRequest, Sample
 from edgeseal.tflite.graph import Model, serialize
-from edgeseal.tflite.probe import WorkerGoneError, WorkerProcess, numpy_type
+from edgeseal.tflite.probe import numpy_type
+from edgeseal.tflite.workers import WorkerGoneError, WorkerProcess
 
 __all__ = ["Device", "DeviceSession"]
 
@@ -30,7 +31,7 @@ class Device:
     Attributes:
         name: as users write it, such as ``qualcomm:SM8650``.
         title: what really runs, for reports.
-        command: a Python that ends in :func:`~edgeseal.tflite.probe.serve`; the folder for its
+        command: a Python that ends in :func:`~edgeseal.tflite.workers.serve`; the folder for its
             files is added.
         environment: variables that it needs.
         missing: what has to be installed before it can be asked; empty if nothing.

@@ -11,7 +11,7 @@ from edgeseal.errors import ModelError
 from edgeseal.tflite.devices._trial import COMPILED, DeviceAnswer, DeviceRequest, Refusal
 from edgeseal.tflite.devices._vela_compiler import compile_with_vela
 from edgeseal.tflite.graph import deserialize
-from edgeseal.tflite.probe import Status, serve
+from edgeseal.tflite.workers import Status, serve
 
 
 def answer(request: DeviceRequest) -> DeviceAnswer:

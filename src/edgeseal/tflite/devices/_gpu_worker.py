@@ -14,7 +14,7 @@ from ai_edge_litert.options import Options
 
 from edgeseal._native import native_words
 from edgeseal.tflite.devices._trial import DeviceAnswer, DeviceRequest, Refusal, Sample
-from edgeseal.tflite.probe import Status, serve
+from edgeseal.tflite.workers import Status, serve
 
 _HEADING = "operations are not supported by GPU delegate:"
 _REASON = re.compile(r"^([A-Z][A-Z0-9_]+): (.*)$")

@@ -32,7 +32,8 @@ from edgeseal.tflite.devices._trial import (
     Sample,
 )
 from edgeseal.tflite.graph import Model, Tensor, compiled_program, deserialize
-from edgeseal.tflite.probe import Status, numpy_type, serve
+from edgeseal.tflite.probe import numpy_type
+from edgeseal.tflite.workers import Status, serve
 
 _LITERT = Path(ai_edge_litert.__file__).parent
 _QNN = Path(onnxruntime_qnn.get_qnn_htp_path()).parent

@@ -4,7 +4,6 @@ from edgeseal.tflite.probe._cut import Cutout, called_functions, cut, cut_functi
 from edgeseal.tflite.probe._execute import ExecutedStep, ValueOrigin, execute, run_alone, run_twin
 from edgeseal.tflite.probe._first_trial import check_comes_back, refusal
 from edgeseal.tflite.probe._interpreter import new_interpreter
-from edgeseal.tflite.probe._outcome import Outcome, Status
 from edgeseal.tflite.probe._prober import Prober
 from edgeseal.tflite.probe._twin import float_twin
 from edgeseal.tflite.probe._unpacking import Unpacking
@@ -25,7 +24,7 @@ from edgeseal.tflite.probe._values import (
     quantize,
     size_bytes,
 )
-from edgeseal.tflite.probe._worker_process import WorkerGoneError, WorkerProcess, serve
+from edgeseal.tflite.workers import Outcome, Status
 
 __all__ = [
     "Cutout",
@@ -35,8 +34,6 @@ __all__ = [
     "Status",
     "Unpacking",
     "ValueOrigin",
-    "WorkerGoneError",
-    "WorkerProcess",
     "called_functions",
     "check_comes_back",
     "check_meaning",
@@ -59,6 +56,5 @@ __all__ = [
     "refusal",
     "run_alone",
     "run_twin",
-    "serve",
     "size_bytes",
 ]

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from edgeseal.tflite.graph import Operator, Subgraph, Tensor
 from edgeseal.tflite.probe._cut import Cutout, cut
-from edgeseal.tflite.probe._outcome import Outcome, Status
 from edgeseal.tflite.probe._prober import Prober
 from edgeseal.tflite.probe._twin import float_twin
 from edgeseal.tflite.probe._unpacking import Unpacking
@@ -28,6 +27,7 @@ from edgeseal.tflite.probe._values import (
     quantize,
     size_bytes,
 )
+from edgeseal.tflite.workers import Outcome, Status
 
 __all__ = ["ExecutedStep", "ValueOrigin", "execute", "run_alone", "run_twin"]
 

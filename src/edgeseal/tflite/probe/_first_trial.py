@@ -17,9 +17,9 @@ from edgeseal._cache_folder import cache_folder
 from edgeseal._files import sha256_of
 from edgeseal.errors import FileError, RuntimeRefusalError
 from edgeseal.tflite.graph import read_model
-from edgeseal.tflite.probe._outcome import Outcome, Status
 from edgeseal.tflite.probe._prober import Prober, default_memory_limit
 from edgeseal.tflite.probe._values import draw
+from edgeseal.tflite.workers import Outcome, Status
 
 __all__ = ["check_comes_back", "refusal"]
 

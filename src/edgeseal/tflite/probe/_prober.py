@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from edgeseal._closing import Closing
 from edgeseal.tflite.graph import Model, serialize
-from edgeseal.tflite.probe._outcome import Outcome, Request
-from edgeseal.tflite.probe._worker_process import WorkerGoneError, WorkerProcess
+from edgeseal.tflite.workers import Outcome, Request, WorkerGoneError, WorkerProcess
 
 __all__ = ["Prober"]
 
 _GIB = 2**30
 _TRIAL_SHARE = 8  # of the worker's memory, for the tensors of one operator
-_WORKER = "edgeseal.tflite.probe._probe_worker"
+_WORKER = "edgeseal.tflite.workers._litert_worker"
 
 
 class Prober(Closing):

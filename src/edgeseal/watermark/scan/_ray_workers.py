@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from edgeseal.errors import FileError, MissingExtraError
-from edgeseal.tflite.probe import Status, WorkerGoneError
+from edgeseal.tflite.workers import Status, WorkerGoneError
 from edgeseal.watermark.scan._choice import Item
 from edgeseal.watermark.scan._read_item import Reading, read_item
 from edgeseal.watermark.scan._scan_row import ScanRow

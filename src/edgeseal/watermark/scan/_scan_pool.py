@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from edgeseal.errors import ProbeError
 from edgeseal.pictures import map_in_order
-from edgeseal.tflite.probe import Status, WorkerGoneError, WorkerProcess
+from edgeseal.tflite.workers import Status, WorkerGoneError, WorkerProcess
 from edgeseal.watermark.scan._choice import Item
 from edgeseal.watermark.scan._read_item import Reading
 from edgeseal.watermark.scan._scan_row import ScanRow, failed_row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeseal.tflite.probe import serve
+from edgeseal.tflite.workers import serve
 from edgeseal.watermark.scan._choice import Item
 from edgeseal.watermark.scan._read_item import Reading, read_item
 from edgeseal.watermark.scan._scan_row import ScanRow

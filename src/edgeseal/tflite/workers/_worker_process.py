@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, cast
 
 from edgeseal.errors import ProbeError
-from edgeseal.tflite.probe._outcome import Status
+from edgeseal.tflite.workers._outcome import Status
 
 __all__ = ["WorkerGoneError", "WorkerProcess", "serve"]
 

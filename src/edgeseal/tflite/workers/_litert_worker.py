@@ -16,8 +16,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
-from edgeseal.tflite.probe._outcome import Outcome, Request, Status
-from edgeseal.tflite.probe._worker_process import serve
+from edgeseal.tflite.workers._outcome import Outcome, Request, Status
+from edgeseal.tflite.workers._worker_process import serve
 
 __all__ = ["main"]
 
