@@ -3,21 +3,25 @@ r"""A corpus through `edgeseal scan`: its parts by time, its memory, and what ki
 ::
 
     python benchmarks/scan.py time DETECTOR FOLDER [--rounds 3]
-    python benchmarks/scan.py memory DETECTOR PICTURE [--items 1000 20000]
+    python benchmarks/scan.py memory DETECTOR PICTURE [--items 1000 100000]
     python benchmarks/scan.py killed DETECTOR FOLDER [--count 20] [--seed 0]
+    python benchmarks/scan.py ray DETECTOR FOLDER [--pictures 2000] [--rounds 3]
 
 `time`: milliseconds a picture on one core for reading the file, decoding it, resizing it and the
 model, each alone and in turn; then whole scans with one worker and with one for each core, without
-the start of their processes. `memory`: the most that a scan and its workers have resident, for
-folders of so many names of one picture. `killed`: scans that are killed at random moments (the
-whole of it, or one worker) and run again until they end, against one that was left alone. Exits
-with 1 if rows differ.
+the start of their processes. `memory`: the most that a scan and its workers have resident, for tar
+files of so many members, all of them one picture. `killed`: scans that are killed at random moments
+(the whole of it, or one worker) and run again until they end, against one that was left alone.
+Exits with 1 if rows differ. `ray`: so many pictures, those of a folder again and again, read by
+worker processes, by the same number of actors on a Ray cluster on this machine, and by Ray Data, in
+turn; with the start of workers, without that of the cluster.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import os
 import platform
@@ -25,6 +29,7 @@ import random
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +43,8 @@ from edgeseal.pictures import find_pictures
 from edgeseal.pictures._small import _SPARE, read_small
 from edgeseal.pictures._workers import cores
 from edgeseal.watermark.runtime import load_detector
-from edgeseal.watermark.scan import Item, Reading, read_items
+from edgeseal.watermark.scan import Item, Reading, read_item, read_items
+from edgeseal.watermark.scan._ray_workers import ray_workers
 
 _LIMIT_S = 600.0
 
@@ -46,15 +52,16 @@ _LIMIT_S = 600.0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     verbs = parser.add_subparsers(required=True)
-    for name, work in {"time": _time, "memory": _memory, "killed": _killed}.items():
+    for name, work in {"time": _time, "memory": _memory, "killed": _killed, "ray": _ray}.items():
         verb = verbs.add_parser(name)
         verb.add_argument("detector", type=Path)
         verb.add_argument("source", type=Path)
         verb.set_defaults(work=work)
         verb.add_argument("--rounds", type=int, default=3)
-        verb.add_argument("--items", type=int, nargs="+", default=[1000, 20_000])
+        verb.add_argument("--items", type=int, nargs="+", default=[1000, 100_000])
         verb.add_argument("--count", type=int, default=20)
         verb.add_argument("--seed", type=int, default=0)
+        verb.add_argument("--pictures", type=int, default=2000)
     arguments = parser.parse_args()
     print(f"Python {platform.python_version()}, {platform.machine()}, {cores()} cores")
     arguments.work(arguments)
@@ -79,50 +86,83 @@ def _time(arguments: argparse.Namespace) -> None:
         "model": (detector.logits, small),
         "all of it": (detector.detect, paths),
     }
-    found: dict[str, list[float]] = {name: [] for name in steps}
-    scans: dict[int, list[float]] = {count: [] for count in sorted({1, cores()})}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
+    scans: dict[int, list[tuple[float, float]]] = {count: [] for count in sorted({1, cores()})}
     for _ in range(arguments.rounds):
         for name, (work, items) in steps.items():
-            began = time.perf_counter()
+            began = time.perf_counter(), time.process_time()
             for item in items:
                 work(item)
-            found[name].append(time.perf_counter() - began)
+            ends = time.perf_counter(), time.process_time()
+            found[name].append((ends[0] - began[0], ends[1] - began[1]))
         for count, times in scans.items():
             times.append(_scanned(arguments.detector, paths, count))
-    ms = {name: 1e3 * min(times) / len(paths) for name, times in found.items()}
     print(f"{arguments.detector.name}, {len(paths)} pictures, best of {arguments.rounds} rounds")
-    for name, value in ms.items():
-        print(f"{name}: {value:.2f} ms a picture, {value / ms['model']:.2f} of the model alone")
-    for count, times in scans.items():
-        value = 1e3 * min(times) / len(paths)
-        rate = ms["all of it"] / value / count
-        print(f"scan, {count} workers: {value:.2f} ms a picture, {rate:.2f} of cores x one core")
+    print("each: ms a picture and of the model alone; then the same by processor time")
+    model, one = _best(found["model"]), _best(found["all of it"])
+    for name, spent in found.items():
+        print(f"{name}:", *(_compared(spent, which, model, len(paths)) for which in (0, 1)))
+    print("each: ms a picture and of cores x one core; then processor time, and one core's in it")
+    for count, spent in scans.items():
+        wall, busy = _best(spent)
+        ms = 1e3 / len(paths)
+        print(f"scan, {count} workers: {ms * wall:.2f} {one[0] / wall / count:.2f}", end="; ")
+        print(f"{ms * busy:.2f} {one[1] / busy:.2f}")
 
 
-def _scanned(detector: Path, paths: list[Path], workers: int) -> float:
-    """Return the seconds of a scan from the time on when all workers are warm."""
-    reading = Reading(str(detector), None, 1e-6, True, False, 1)
-    warm = [Item(f"warm {number}", str(paths[0])) for number in range(8 * workers)]
-    items = [*warm, *(Item(str(path), str(path)) for path in paths)]
+def _best(spent: list[tuple[float, float]]) -> tuple[float, float]:
+    return min(wall for wall, _ in spent), min(busy for _, busy in spent)
+
+
+def _compared(
+    spent: list[tuple[float, float]], which: int, model: tuple[float, float], count: int
+) -> str:
+    best = _best(spent)[which]
+    return f"{1e3 * best / count:.2f} {best / model[which]:.2f}" + ";" * (which == 0)
+
+
+def _scanned(detector: Path, paths: list[Path], workers: int) -> tuple[float, float]:
+    """Return the seconds of a scan, and those of cores that this process and the workers took.
+
+    Others are read before, until all workers are warm, and behind: they work ahead.
+    """
+    reading = Reading.with_model(detector)
+    warm = [Item("another", str(paths[0]))] * 8 * workers
+    items = [*warm, *(Item(str(path), str(path)) for path in paths), *warm]
     rows = read_items(reading, items, workers=workers, timeout_s=_LIMIT_S)
     with contextlib.closing(rows):
         for _ in range(len(warm)):
             next(rows)
-        began = time.perf_counter()
-        assert all(row.error is None for row in rows)
-        return time.perf_counter() - began
+        began, busy = time.perf_counter(), _busy()
+        assert all(next(rows).error is None for _ in paths)
+        return time.perf_counter() - began, _busy() - busy
+
+
+def _busy() -> float:
+    """Return the seconds of processor time of this process and its children."""
+    ticks = 0
+    for pid in _family(os.getpid()):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(arguments: argparse.Namespace) -> None:
     peaks = []
+    picture = arguments.source.read_bytes()
+    digits = -(-load_detector(arguments.detector).info.bits // 4)
     for count in arguments.items:
-        with tempfile.TemporaryDirectory(dir=arguments.source.parent) as name:
-            folder = Path(name) / "in"
-            folder.mkdir()
-            for number in range(count):
-                (folder / f"{number:07}{arguments.source.suffix}").hardlink_to(arguments.source)
+        with tempfile.TemporaryDirectory() as name:
+            source = Path(name) / "shard.tar"
+            with tarfile.open(source, "w") as tar:
+                for number in range(count):
+                    member = tarfile.TarInfo(f"{number:07}{arguments.source.suffix}")
+                    member.size = len(picture)
+                    tar.addfile(member, io.BytesIO(picture))
             began = time.monotonic()
-            with _started(arguments.detector, folder, Path(name) / "out") as process:
+            expect = ["--expect", "0" * digits]  # faster than a search for payloads
+            out = Path(name) / "out"
+            with _started(arguments.detector, source, out, *expect) as process:
                 peaks.append(max(_watched(process)))
             assert process.returncode == 0
         rate = count / (time.monotonic() - began)
@@ -135,7 +175,8 @@ def _killed(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         began = time.monotonic()
-        with _started(arguments.detector, arguments.source, folder / "whole") as process:
+        few = ["--part-rows", "10"]
+        with _started(arguments.detector, arguments.source, folder / "whole", *few) as process:
             process.wait(_LIMIT_S)
         lasts = time.monotonic() - began
         expected = _rows(folder / "whole")
@@ -144,7 +185,7 @@ def _killed(arguments: argparse.Namespace) -> None:
             out = folder / f"out{runs}"
             is_killed = True
             while is_killed:
-                with _started(arguments.detector, arguments.source, out) as process:
+                with _started(arguments.detector, arguments.source, out, *few) as process:
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(generator.uniform(0.2, 1.0) * lasts)
                     is_killed = process.poll() is None
@@ -164,6 +205,52 @@ def _killed(arguments: argparse.Namespace) -> None:
     sys.exit(faults > 0)
 
 
+def _ray(arguments: argparse.Namespace) -> None:
+    paths = find_pictures(arguments.source)
+    given = [(str(n), str(paths[n % len(paths)])) for n in range(arguments.pictures)]
+    reading = Reading.with_model(arguments.detector)
+    with ray_workers("local") as (start, workers):
+
+        def read(start: Callable[[], Any] | None) -> list[str]:
+            items = (Item(*names) for names in given)
+            rows = read_items(reading, items, workers=workers, timeout_s=_LIMIT_S, start=start)
+            return sorted(str(dataclasses.replace(row, seconds=0)) for row in rows)
+
+        ways: dict[str, Callable[[], list[str]]] = {
+            "processes": lambda: read(None),
+            "actors on Ray": lambda: read(start),
+            "Ray Data": lambda: _by_ray_data(reading, given, workers),
+        }
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(arguments.rounds):
+            found = []
+            for name, way in ways.items():
+                began = time.perf_counter()
+                found.append(way())
+                times[name].append(time.perf_counter() - began)
+            assert found[0] == found[1] == found[2]
+    for name, seconds in times.items():
+        ratio = min(seconds) / min(times["processes"])
+        ms = 1e3 * min(seconds) / len(given)
+        print(f"{name}: {ms:.2f} ms a picture, {ratio:.2f} of processes ({workers} workers)")
+
+
+def _by_ray_data(reading: Reading, given: list[tuple[str, str]], workers: int) -> list[str]:
+    import ray.data
+
+    class Reader:
+        def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+            names = zip(*batch.values(), strict=True)
+            items = [Item(str(name), str(path)) for name, path in names]
+            rows = [dataclasses.replace(read_item(reading, item), seconds=0) for item in items]
+            return {"row": list(map(str, rows))}
+
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    rows = [{"name": name, "path": path} for name, path in given]
+    whole = ray.data.from_items(rows).map_batches(Reader, batch_size=8, concurrency=workers)
+    return sorted(row["row"] for row in whole.iter_rows())
+
+
 def _kill(pid: int, generator: random.Random) -> None:
     """Kill a scan, or one of its workers, which it has to survive."""
     children = [child for child in _family(pid) if child != pid]
@@ -173,9 +260,11 @@ def _kill(pid: int, generator: random.Random) -> None:
 
 
 @contextlib.contextmanager
-def _started(detector: Path, source: Path, out: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _started(
+    detector: Path, source: Path, out: Path, *options: str
+) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "edgeseal", "scan", source, "--model", detector, "-o", out]
-    command += ["--part-rows", "10" if len(list(source.iterdir())) < 1000 else "1000"]
+    command += options
     with (
         out.with_suffix(".log").open("w") as log,
         subprocess.Popen(list(map(str, command)), stdout=log, stderr=log) as process,
@@ -187,7 +276,7 @@ def _watched(process: subprocess.Popen[bytes]) -> Iterator[int]:
     """Yield the resident bytes of a process and its children until it ends."""
     while process.poll() is None:
         yield sum(map(_resident, _family(process.pid)))
-        time.sleep(0.2)
+        time.sleep(0.05)
 
 
 def _family(pid: int) -> list[int]:

@@ -17,6 +17,7 @@ from PIL import Image
 from edgeseal.watermark.payload import Payload
 from edgeseal.watermark.runtime import load_embedder
 from edgeseal.watermark.scan import Item, ItemChoice, ScanSources
+from edgeseal.watermark.scan._name_set import NameSet
 from pairs import Pair, write_pair
 from watermark.verbs.conftest import Heard, heard
 
@@ -55,7 +56,7 @@ def items(tmp_path: Path) -> Items:
         *names: object, column: str | None = None, choice: ItemChoice | None = None
     ) -> list[Item]:
         sources = ScanSources([str(name) for name in names], True, column, tmp_path / "out")
-        return list(sources.items(ItemChoice(set()) if choice is None else choice))
+        return list(sources.items(ItemChoice(NameSet()) if choice is None else choice))
 
     return listed
 

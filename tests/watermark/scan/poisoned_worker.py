@@ -9,12 +9,13 @@ from pathlib import Path
 
 from edgeseal.tflite.workers import serve
 from edgeseal.watermark.scan import Item, Reading, ScanRow, read_item
+from edgeseal.watermark.scan._scan_row import PartRow
 
 
-def answer(request: tuple[Reading, Item]) -> ScanRow:
+def answer(request: tuple[Reading, Item]) -> ScanRow | PartRow:
     reading, item = request
     content = Path(item.content).read_bytes() if isinstance(item.content, str) else item.content
-    if content.startswith(b"poison"):
+    if content.startswith(b"poison") or (item.part is not None and item.part.index == 1):
         os.kill(os.getpid(), signal.SIGSEGV)
     if content.startswith(b"once "):  # whoever killed that worker meant another
         mark = Path(content.removeprefix(b"once ").decode())

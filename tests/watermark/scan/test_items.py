@@ -14,6 +14,7 @@ import pytest
 from edgeseal.errors import FileError
 from edgeseal.watermark.scan import ItemChoice, ScanSources
 from edgeseal.watermark.scan import _stores as stores
+from edgeseal.watermark.scan._name_set import NameSet
 from watermark.scan.conftest import Items, add
 
 PICTURES = ["a.png", "c.png", "d.jpg", "f.png", "deep/b.png", "deep/e.png"]
@@ -31,18 +32,19 @@ def content(item: object) -> bytes:
 def test_pictures_of_a_folder_come_in_order_and_others_are_counted(
     items: Items, corpus: Path
 ) -> None:
-    choice = ItemChoice(set())
+    choice = ItemChoice(NameSet())
     assert names(items(corpus, choice=choice), corpus) == PICTURES
     assert choice.left_out == {"unknown": 1}
-    assert choice.seen == len(PICTURES)
+    assert choice.has_any
 
 
 def test_items_that_are_done_or_named_twice_are_left_out(items: Items, corpus: Path) -> None:
-    first = ItemChoice(set())
-    items(corpus, choice=first)
-    done = ItemChoice(set(first._seen))
-    assert items(corpus, corpus / "a.png", choice=done) == []
-    assert done.seen == len(PICTURES)
+    done = NameSet()
+    items(corpus, choice=ItemChoice(done))
+    assert len(done) == len(PICTURES)
+    again = ItemChoice(done)
+    assert items(corpus, corpus / "a.png", choice=again) == []
+    assert again.has_any
     assert len(items(corpus, corpus / "deep", f"{corpus}/*.png")) == len(PICTURES)
 
 
@@ -80,7 +82,7 @@ def test_members_of_a_tar_file_are_read_however_it_is_compressed(
         for key in ("a", "c"):
             add(file, f"x/{key}.PNG", (corpus / f"{key}.png").read_bytes())
             add(file, f"x/{key}.json", b"{}")
-    choice = ItemChoice(set())
+    choice = ItemChoice(NameSet())
     found = items(path, choice=choice)
     assert names(found, path) == ["x/a.PNG", "x/c.PNG"]
     assert [content(item) for item in found] == [

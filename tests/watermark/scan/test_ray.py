@@ -22,41 +22,56 @@ ray: Any = pytest.importorskip("ray", reason="Ray is not installed")
 
 
 @pytest.fixture
-def quiet() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        yield
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A cluster of two nodes on this machine, with room for a worker each."""
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        made.add_node(num_cpus=1)
+        yield made
+    finally:
+        made.shutdown()
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.usefixtures("quiet")
-def test_rows_are_the_same_on_a_cluster_when_an_actor_is_killed(
-    scan: Scan, undisturbed: tuple[object, Path], corpus: Path, pair96: Pair, tmp_path: Path
+def test_rows_are_the_same_on_a_cluster_when_an_actor_and_a_node_are_killed(
+    scan: Scan,
+    undisturbed: tuple[object, Path],
+    cluster: Any,
+    corpus: Path,
+    pair96: Pair,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    scan(corpus, ray="local", workers=1)
+    monkeypatch.setattr(workers, "_START_S", 20.0)  # there is no room again for the second
+    scan(corpus, ray=cluster.address, workers=2)
     assert sorted(map(str, rows(tmp_path / "out"))) == sorted(map(str, rows(undisturbed[1])))
-    reading = Reading(str(pair96.detector), None, 1e-6, True, False, 1)
     content = (corpus / "a.png").read_bytes()
-    with workers.ray_workers("local") as (start, _):
+    actors: list[int] = []
 
-        def killing() -> Iterator[Item]:
-            for number in range(6):
-                if number == 3:
-                    for pid in actors:
-                        os.kill(pid, signal.SIGKILL)
-                yield Item(str(number), content)
+    def killing() -> Iterator[Item]:
+        for number in range(20):
+            if number == 6:
+                os.kill(actors[0], signal.SIGKILL)
+            if number == 12:
+                (node,) = cluster.worker_nodes
+                cluster.remove_node(node, allow_graceful=False)
+            yield Item(str(number), content)
 
-        actors: list[int] = []
+    with workers.ray_workers(cluster.address) as (start, count):
+        assert count == 2
 
         def remember() -> workers.RayWorker:
             worker = start()
             actors.append(ray.get(worker._actor.pid.remote()))
             return worker
 
-        found = list(read_items(reading, killing(), workers=1, timeout_s=600, start=remember))
-        assert len(actors) == 2
-    assert [(row.source, row.content) for row in found] == [(str(n), "17") for n in range(6)]
+        reading = Reading.with_model(pair96.detector)
+        found = list(read_items(reading, killing(), workers=2, timeout_s=600, start=remember))
+    assert [(row.source, row.content) for row in found] == [(str(n), "17") for n in range(20)]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import fcntl
+import itertools
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,7 +141,7 @@ def test_video_is_one_item_and_reads_as_detection_reads_it(pair96: Pair, tmp_pat
             pixels = np.full((48, 64, 3), 90 + 20 * level, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode())
-    reading = Reading(str(pair96.detector), None, 1e-6, True, False, 2)
+    reading = Reading.with_model(pair96.detector, every=2)
     row = read_item(reading, Item("clip", str(clip)))
     (oracle,) = edgeseal.detect(clip, model=pair96.detector, every=2).results
     assert oracle.detection is not None
@@ -227,7 +230,7 @@ def test_worker_that_starts_while_the_scan_ends_is_ended(tmp_path: Path) -> None
         workers.close()
         return Late()
 
-    reading = Reading(str(tmp_path), None, 1e-6, True, False, 1)
+    reading = Reading(str(tmp_path), 96, None, 1e-6, False, 1)
     workers = pool._Pool(reading, 1.0, start)
     with pytest.raises(RuntimeError, match="the scan has ended"):
         workers.read(Item("a.png", b""))
@@ -379,6 +382,19 @@ def test_arguments_are_refused_before_any_work(
     assert not list(tmp_path.iterdir())
 
 
+def test_clock_that_jumps_changes_nothing(
+    pair96: Pair, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Reading.with_model(pair96.detector)
+    item = Item("a", str(corpus / "a.png"))
+    expected = read_item(reading, item)
+    hours = itertools.count(10**9, -3600)
+    monkeypatch.setattr(time, "time", lambda: float(next(hours)))
+    found = read_item(reading, item)
+    assert 0 < found.seconds < HANG_S
+    assert dataclasses.replace(found, seconds=expected.seconds) == expected
+
+
 @pytest.mark.parametrize("what", ["empty folder", "empty tar", "other files", "no pattern"])
 def test_source_without_items_is_refused(
     scan: Scan, tmp_path: Path, what: str, corpus: Path
@@ -394,6 +410,7 @@ def test_source_without_items_is_refused(
         source = f"{folder}/*.png"
     with pytest.raises(EdgesealError, match=r"nothing to scan|no file fits this pattern"):
         scan(source)
+    assert not (tmp_path / "out").exists()
 
 
 def test_rows_of_an_http_server_have_their_addresses(
@@ -405,4 +422,4 @@ def test_rows_of_an_http_server_have_their_addresses(
     good, bad = rows(tmp_path / "out")
     assert (good["source"], good["content"]) == (addresses[0], "17")
     assert "nothing is there" in bad["error"]
-    assert heard.notes == [f"Error: {addresses[1]}: {bad['error']}"]
+    assert heard.notes == [f"Error: {bad['error']}"]

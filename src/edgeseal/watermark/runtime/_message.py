@@ -40,10 +40,16 @@ class Message:
         """
         if not self.bits:
             raise UsageError("message: expected at least 1 bit, got none")
-        for index, bit in enumerate(self.bits):
-            if bit not in (0, 1):
-                raise UsageError(f"message: bit {index} must be 0 or 1, got {bit!r}")
-        object.__setattr__(self, "bits", tuple(int(bit) for bit in self.bits))
+        try:
+            octets = bytes(tuple(self.bits))  # fast: millions are issued at once
+        except (TypeError, ValueError):
+            octets = b"no bits"
+        if octets.translate(None, b"\0\1"):
+            for index, bit in enumerate(self.bits):
+                if bit not in (0, 1):
+                    raise UsageError(f"message: bit {index} must be 0 or 1, got {bit!r}")
+            octets = bytes(map(int, self.bits))  # such as 1.0
+        object.__setattr__(self, "bits", tuple(octets))
 
     @classmethod
     def from_hex(cls, text: str, bits: int) -> Message:
@@ -75,7 +81,7 @@ class Message:
                 f"message: the last digit {digits[-1]!r} carries more than {bits} bits; its lowest "
                 f"{padding} must be 0"
             )
-        return cls(tuple(int(bit) for bit in f"{value >> padding:0{bits}b}"))
+        return cls(tuple(map(int, f"{value >> padding:0{bits}b}")))
 
     @classmethod
     def random(cls, bits: int, *, seed: int | None = None) -> Message:
@@ -94,7 +100,8 @@ class Message:
     def hex(self) -> str:
         """The hexadecimal form, in lower case."""
         digits = -(-len(self.bits) // 4)
-        value = int("".join(map(str, self.bits)), 2) << (4 * digits - len(self.bits))
+        value = int(bytes(self.bits).translate(b"01" + bytes(254)), 2)
+        value <<= 4 * digits - len(self.bits)
         return f"{value:0{digits}x}"
 
     def array(self) -> NDArray[np.float32]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeseal._closing import Closing
 from edgeseal.errors import UsageError
 from edgeseal.pictures._folder import tell_kinds
+from edgeseal.watermark.scan._name_set import NameSet, fingerprint
+from edgeseal.watermark.video import VideoPart
 
-__all__ = ["Item", "ItemChoice", "Shard", "fingerprint", "printable"]
+__all__ = ["Item", "ItemChoice", "Shard", "printable"]
 
-_BYTES = 11  # of a fingerprint: two of 10^9 names are alike with a probability of 2e-9
+_PART = "#part="
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,23 @@ class Item:
         name: what it is called in the output; no two have the same.
         content: the bytes of its file, or the path or address to read it from.
         problem: why it cannot be read, where that is known already.
+        part: which part of a video it is; all of it if None.
     """
 
     name: str
     content: bytes | str
     problem: str | None = None
+    part: VideoPart | None = None
+
+    @property
+    def video(self) -> str:
+        """Name of the video of which it is a part."""
+        return self.name.rpartition(_PART)[0]
+
+    @classmethod
+    def of_part(cls, video: str, path: str, part: VideoPart) -> Item:
+        """Return the item that stands for a part of a video."""
+        return cls(f"{video}{_PART}{part}", path, part=part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,67 +72,60 @@ class Shard:
         """Return ``I/N``."""
         return f"{self.index}/{self.count}"
 
-    def holds(self, number: int) -> bool:
-        """Whether the item with this fingerprint falls into it, on every machine alike."""
-        return number % self.count == self.index - 1
+    def holds(self, name: str) -> bool:
+        """Whether the item of this name falls into it, on every machine alike."""
+        return int.from_bytes(fingerprint(name), "big") % self.count == self.index - 1
 
 
-class ItemChoice:
+class ItemChoice(Closing):
     """Says of one item after another whether it is to be read, and counts.
 
     Attributes:
+        has_any: whether there was an item, wanted or not.
         left_out: number of files that were passed over, by what they are.
     """
 
-    def __init__(self, done: set[int], shard: Shard | None = None) -> None:
+    def __init__(self, done: NameSet, shard: Shard | None = None) -> None:
         """Take what an earlier run did.
 
         Args:
-            done: fingerprints of the names of items that have a row; is emptied on the way, so
-                that a name is in memory once.
+            done: names of items that have a row; gets those that are taken.
             shard: which part of the items is wanted; all if None.
         """
         self._done = done
         self._shard = shard
-        self._seen: set[int] = set()
+        self._members = NameSet()
         self._archive = ""
-        self._again: Counter[int] = Counter()
+        self.has_any = False
         self.left_out: Counter[str] = Counter()
-
-    @property
-    def seen(self) -> int:
-        """Number of items with different names."""
-        return len(self._seen)
 
     def takes(self, name: str) -> bool:
         """Whether the item of this name is to be read: it is of the shard, and has no row yet."""
-        number = fingerprint(name)
-        if number in self._seen:
+        self.has_any = True
+        if self._shard is not None and not self._shard.holds(name):
             return False
-        self._seen.add(number)
-        if number in self._done:
-            self._done.remove(number)
-            return False
-        return self._shard is None or self._shard.holds(number)
+        return self._done.add(name) == 1
+
+    def has_row(self, name: str) -> bool:
+        """Whether the item of this name has a row of an earlier run."""
+        return name in self._done
 
     def name_again(self, name: str, archive: str) -> str:
         """Return a name that no member of an archive had before: a number behind it."""
         if archive != self._archive:
             self._archive = archive
-            self._again.clear()
-        self._again[fingerprint(name)] += 1
-        times = self._again[fingerprint(name)]
+            self._members.close()
+            self._members = NameSet()
+        times = self._members.add(name)
         return name if times == 1 else f"{name}#{times}"
+
+    def close(self) -> None:
+        """Forget the names."""
+        self._members.close()
 
     def leave_out(self, name: str) -> None:
         """Count a file that is passed over."""
         self.left_out.update(list(tell_kinds([Path(name)])))
-
-
-def fingerprint(name: str) -> int:
-    """Return a number that stands for a name, always the same."""
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_BYTES).digest()
-    return int.from_bytes(digest, "big")
 
 
 def printable(name: str) -> str:

@@ -50,22 +50,25 @@ class Decisions:
         )
 
 
-def decide(log10_p_values: NDArray[np.float64], *, fpr: float, alpha: float) -> Decisions:
+def decide(
+    log10_p_values: NDArray[np.float64], tested: int, *, fpr: float, alpha: float
+) -> Decisions:
     """Return thresholds for items with these p-values.
 
     Args:
-        log10_p_values: float64 [N], decimal logarithms.
+        log10_p_values: float64 [K], decimal logarithms; those above that of ``alpha`` may be left
+            out, since no threshold is there.
+        tested: number of all items with a p-value.
         fpr: of the verdict ``present``.
         alpha: chance of any false alarm, and share of false ones, 0..1.
     """
-    count = len(log10_p_values)
-    single = math.log10(alpha / max(1, count))
-    ranks = np.log10(np.arange(1, count + 1))
+    single = math.log10(alpha / max(1, tested))
+    ranks = np.log10(np.arange(1, len(log10_p_values) + 1))
     fitting = np.flatnonzero(np.sort(log10_p_values) <= single + ranks)
     best = int(fitting[-1]) + 1 if len(fitting) else 0
     return Decisions(
-        tested=count,
-        expected_false_alarms=count * fpr,
+        tested=tested,
+        expected_false_alarms=tested * fpr,
         alpha=alpha,
         bonferroni_p=10.0**single,
         bonferroni=int(np.count_nonzero(log10_p_values <= single)),

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgeseal._files import check_new_folder
 from edgeseal._leftovers import scratch_folder
 from edgeseal.errors import FileError, UsageError
-from edgeseal.watermark.scan._choice import Shard, fingerprint
+from edgeseal.watermark.scan._choice import Shard
+from edgeseal.watermark.scan._name_set import NameSet
+from edgeseal.watermark.scan._row_table import RowTable, part_name, part_paths
 from edgeseal.watermark.scan._scan_parts import (
-    part_name,
-    part_paths,
-    read_column,
+    joined_rows,
     read_manifest,
+    video_table,
     write_manifest,
 )
+from edgeseal.watermark.scan._scan_row import ScanRow
 
 __all__ = ["merge_shards"]
 
 _OF_ONE = ("shard", "model", "is_finished")  # what shards of one scan may differ in
 _SHOWN = 10
+_PART_ROWS = 1000
 
 
-def merge_shards(folders: Sequence[Path], output: Path) -> dict[str, Any]:
+def merge_shards(
+    folders: Sequence[Path], output: Path, completed: Callable[[ScanRow], ScanRow]
+) -> dict[str, Any]:
     """Write the rows of all shards of a scan to a new folder, whole or not at all.
 
     Args:
         folders: of all shards, in any order.
         output: the new folder.
+        completed: says more of the row of a video whose parts were in several shards.
 
     Returns:
         What the new folder is of.
@@ -56,6 +62,10 @@ def merge_shards(folders: Sequence[Path], output: Path) -> dict[str, Any]:
                 for part in _whole_parts(shards[shard], shard):
                     _copy(part, place / part_name(number))
                     number += 1
+            videos = RowTable(place, ScanRow, _PART_ROWS)
+            for row in joined_rows(map(video_table, shards.values()), head):
+                videos.write(completed(row))
+            videos.flush()
             write_manifest(place, head)
             place.replace(output)
     except OSError as error:
@@ -102,17 +112,16 @@ def _checked(heads: dict[Path, dict[str, Any]]) -> dict[Shard, Path]:
 
 def _whole_parts(folder: Path, shard: Shard) -> list[Path]:
     """Return the parts of a shard after checking that each item is of it, and there once."""
-    seen: set[int] = set()
-    paths = part_paths(folder)
-    for path in paths:
-        for name in read_column(path, "source"):
-            number = fingerprint(name)
-            if not shard.holds(number):
-                raise FileError(f"{path}: {name} is of another shard than {shard}; scan it again")
-            if number in seen:
-                raise FileError(f"{path}: {name} is there twice; scan shard {shard} again")
-            seen.add(number)
-    return paths
+    with NameSet() as seen:
+        for table in (RowTable(folder, ScanRow, 1), video_table(folder)):
+            for name in table.sources():
+                if not shard.holds(name):
+                    raise FileError(
+                        f"{folder}: {name} is of another shard than {shard}; scan it again"
+                    )
+                if seen.add(name) > 1:
+                    raise FileError(f"{folder}: {name} is there twice; scan shard {shard} again")
+    return part_paths(folder)
 
 
 def _copy(path: Path, target: Path) -> None:

@@ -11,27 +11,38 @@ from edgeseal.errors import FileError, MissingExtraError
 from edgeseal.tflite.workers import Status, WorkerGoneError
 from edgeseal.watermark.scan._choice import Item
 from edgeseal.watermark.scan._read_item import Reading, read_item
-from edgeseal.watermark.scan._scan_row import ScanRow
+from edgeseal.watermark.scan._scan_pool import NoRoomError
+from edgeseal.watermark.scan._scan_row import PartRow, ScanRow
 
 __all__ = ["RayWorker", "ray_workers"]
+
+_START_S = 30.0  # then others may have left a worker idle
 
 
 class RayWorker:
     """An actor that answers as a worker process does; where its node dies, it is gone."""
 
     def __init__(self, ray: Any) -> None:
-        """Start it and wait until the cluster has room for it."""
+        """Start it.
+
+        Raises:
+            NoRoomError: the cluster has no room for it, or lost it at once.
+        """
         self._ray = ray
         self._actor = ray.remote(num_cpus=1)(_Reader).remote()
-        self._get(self._actor.pid.remote(), None)
+        try:
+            self._get(self._actor.pid.remote(), _START_S)
+        except WorkerGoneError as error:
+            self.close()
+            raise NoRoomError(f"the cluster has no room ({error})") from error
 
-    def ask(self, request: tuple[Reading, Item], timeout_s: float) -> ScanRow:
+    def ask(self, request: tuple[Reading, Item], timeout_s: float) -> ScanRow | PartRow:
         """Send a request and wait for its answer.
 
         Raises:
             WorkerGoneError: there is none.
         """
-        row: ScanRow = self._get(self._actor.read.remote(*request), timeout_s)
+        row: ScanRow | PartRow = self._get(self._actor.read.remote(*request), timeout_s)
         return row
 
     def close(self) -> None:
@@ -39,7 +50,7 @@ class RayWorker:
         with contextlib.suppress(Exception):  # the cluster may be gone as well
             self._ray.kill(self._actor)
 
-    def _get(self, answer: Any, timeout_s: float | None) -> Any:
+    def _get(self, answer: Any, timeout_s: float) -> Any:
         errors = self._ray.exceptions
         try:
             return self._ray.get(answer, timeout=timeout_s)
@@ -84,5 +95,5 @@ class _Reader:
     def pid(self) -> int:
         return os.getpid()
 
-    def read(self, reading: Reading, item: Item) -> ScanRow:
+    def read(self, reading: Reading, item: Item) -> ScanRow | PartRow:
         return read_item(reading, item)

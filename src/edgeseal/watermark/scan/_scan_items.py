@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeseal.errors import EdgesealError
 from edgeseal.pictures import picture_suffixes
 from edgeseal.pictures._sources import each_source, is_address
 from edgeseal.watermark.scan._archives import (
@@ -16,7 +17,7 @@ from edgeseal.watermark.scan._archives import (
 )
 from edgeseal.watermark.scan._choice import Item, ItemChoice, printable
 from edgeseal.watermark.scan._stores import each_address, suffix_path
-from edgeseal.watermark.video import VIDEO_SUFFIXES
+from edgeseal.watermark.video import VIDEO_SUFFIXES, VideoPart, count_parts, is_video
 
 __all__ = ["ScanSources"]
 
@@ -30,12 +31,15 @@ class ScanSources:
         recursive: whether to search folders in folders.
         column: of Parquet files, with the pictures; the only one that may be if None.
         exclude: a folder that is not searched, the output.
+        part_s: videos that last twice as long or longer are items in parts of this length; none if
+            None.
     """
 
     names: Sequence[str]
     recursive: bool
     column: str | None
     exclude: Path
+    part_s: float | None = None
 
     def count(self) -> int | None:
         """Return how many items there are; None where only reading tells, as of archives.
@@ -44,7 +48,7 @@ class ScanSources:
             FileError: a folder or list cannot be read, or a pattern fits nothing.
         """
         total = 0
-        for source in self._sources(ItemChoice(set())):
+        for source in self._sources(lambda _: None):
             if is_address(source) or source.lower().endswith((*TAR_SUFFIXES, *PARQUET_SUFFIXES)):
                 return None
             total += 1
@@ -57,7 +61,7 @@ class ScanSources:
             MissingExtraError: a package for a store or for Parquet is not installed.
             FileError: a folder, list or store cannot be listed, or a pattern fits nothing.
         """
-        for source in self._sources(choice):
+        for source in self._sources(lambda path: choice.leave_out(path.name)):
             if not is_address(source):
                 yield from self._of_file(source, choice)
                 continue
@@ -67,13 +71,13 @@ class ScanSources:
                 else:
                     choice.leave_out(one)
 
-    def _sources(self, choice: ItemChoice) -> Iterator[str]:
+    def _sources(self, others: Callable[[Path], None]) -> Iterator[str]:
         return each_source(
             self.names,
             suffixes=_suffixes(),
             recursive=self.recursive,
             exclude=self.exclude,
-            others=lambda path: choice.leave_out(path.name),
+            others=others,
         )
 
     def _of_file(self, source: str, choice: ItemChoice) -> Iterator[Item]:
@@ -82,8 +86,24 @@ class ScanSources:
             yield from tar_items(source, choice, picture_suffixes())
         elif ending.endswith(PARQUET_SUFFIXES):
             yield from parquet_items(source, choice, self.column)
+        elif (count := self._parts(source, choice)) > 1 and self.part_s is not None:
+            for index in range(count):
+                part = VideoPart(index, count, self.part_s)
+                item = Item.of_part(printable(source), source, part)
+                if choice.takes(item.name):
+                    yield item
         elif choice.takes(name := printable(source)):
             yield Item(name, source)
+
+    def _parts(self, source: str, choice: ItemChoice) -> int:
+        """Return how many items a file is."""
+        is_long = self.part_s is not None and is_video(source) and not is_address(source)
+        if self.part_s is None or not is_long or choice.has_row(printable(source)):
+            return 1
+        try:
+            return count_parts(Path(source), self.part_s)
+        except EdgesealError:  # which is in the row of the whole file, as who reads it says it
+            return 1
 
 
 def _suffixes() -> tuple[str, ...]:

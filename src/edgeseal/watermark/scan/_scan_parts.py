@@ -3,90 +3,104 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from edgeseal._documents import DocumentError, parse_json, read_document
-from edgeseal._files import make_folder, replacing, write_text
+from edgeseal._files import make_folder, write_text
 from edgeseal._leftovers import try_lock
 from edgeseal.errors import FileError, OutputExistsError
+from edgeseal.watermark.runtime import Message
 from edgeseal.watermark.scan._archives import import_parquet
-from edgeseal.watermark.scan._choice import fingerprint
-from edgeseal.watermark.scan._scan_row import ERROR, ScanRow
+from edgeseal.watermark.scan._name_set import NameSet
+from edgeseal.watermark.scan._row_table import RowTable, part_paths, read_columns
+from edgeseal.watermark.scan._scan_row import PartRow, ScanRow, joined_row
 
 __all__ = [
     "Parts",
+    "joined_rows",
     "open_parts",
-    "part_name",
-    "part_paths",
-    "read_column",
     "read_manifest",
     "results_of",
+    "video_table",
     "write_manifest",
 ]
 
 _MANIFEST = "_manifest.json"  # what begins with `_` is no data to Spark, Hive and pyarrow
-_PART = re.compile(r"part-(\d{6,})\.parquet")
-_TYPES = {"str": "string", "float": "float64", "int": "int32"}
+_VIDEOS = "_videos"
 
 
 class Parts:
     """A folder that is being written.
 
+    Parts of videos have a table of their own, until each video has its row: for a shard until the
+    merge, since others have the rest of its parts.
+
     Attributes:
         folder: where.
-        done: fingerprints of the names of items that have a row.
+        done: names of items that have a row.
         count: number of rows that this run gave.
     """
 
-    def __init__(self, folder: Path, head: Mapping[str, Any], part_rows: int) -> None:
+    def __init__(
+        self, folder: Path, head: Mapping[str, Any], part_rows: int, done: NameSet
+    ) -> None:
         self.folder = folder
-        self.done: set[int] = set()
+        self.done = done
         self.count = 0
         self._head = dict(head)
-        self._part_rows = part_rows
-        self._rows: list[ScanRow] = []
-        self._next = 1 + max((_number(path) for path in part_paths(self.folder)), default=-1)
+        self._rows = RowTable(folder, ScanRow, part_rows)
+        self._videos = video_table(folder, part_rows)
 
-    def write(self, row: ScanRow) -> None:
-        """Keep a row until there are enough for a part."""
-        self._rows.append(row)
-        self.count += 1
-        if len(self._rows) >= self._part_rows:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write a part of the rows that are kept.
+    def write(self, row: ScanRow | PartRow) -> None:
+        """Keep a row until there are enough for a file.
 
         Raises:
             FileError: the disk refuses it.
         """
-        if not self._rows:
-            return
-        rows = [dataclasses.asdict(row) for row in self._rows]
-        _write(self.folder / part_name(self._next), rows)
-        self._next += 1
-        self._rows.clear()
+        if isinstance(row, PartRow):
+            self._videos.write(row)
+        else:
+            self._rows.write(row)
+            self.count += 1
 
-    def finish(self) -> None:
+    def flush(self) -> None:
+        """Write the rows that are kept.
+
+        Raises:
+            FileError: the disk refuses it.
+        """
+        self._videos.flush()
+        self._rows.flush()
+
+    def finish(self, completed: Callable[[ScanRow], ScanRow]) -> None:
         """Write what is left, and that nothing is missing.
+
+        Args:
+            completed: says more of the row of a video.
 
         Raises:
             FileError: the disk refuses it.
         """
         self.flush()
+        if not self._head.get("shard"):
+            for row in joined_rows([self._videos], self._head):
+                if row.source not in self.done:  # else a run was killed behind this
+                    self.write(completed(row))
+            self.flush()
+            shutil.rmtree(self._videos.folder, ignore_errors=True)
         write_manifest(self.folder, {**self._head, "is_finished": True})
 
     def results(self) -> Iterator[tuple[str, float | None]]:
         """Yield verdict and logarithm of the p-value of each row.
 
         Raises:
-            FileError: a part cannot be read.
+            FileError: a file cannot be read.
         """
         return results_of(self.folder)
 
@@ -97,13 +111,46 @@ class Parts:
             retry: whether items that failed are not; their rows are removed.
 
         Raises:
-            FileError: a part cannot be read or written.
+            FileError: a file cannot be read or written.
         """
-        for path in part_paths(self.folder):
+        for table in (self._rows, self._videos):
             if retry:
-                _remove_failed(path)
-            for name in read_column(path, "source") if path.exists() else ():
-                self.done.add(fingerprint(name))
+                table.remove_failed()
+            for name in table.sources():
+                self.done.add(name)
+
+
+def video_table(folder: Path, part_rows: int = 1) -> RowTable:
+    """Return the table of parts of videos in a folder."""
+    return RowTable(folder / _VIDEOS, PartRow, part_rows)
+
+
+def joined_rows(tables: Iterable[RowTable], head: Mapping[str, Any]) -> Iterator[ScanRow]:
+    """Yield the rows of videos from those of their parts.
+
+    Args:
+        tables: with the parts.
+        head: what the folder is of.
+
+    Raises:
+        FileError: a part is missing, or a file cannot be read.
+    """
+    videos: defaultdict[str, dict[tuple[int, int], PartRow]] = defaultdict(dict)
+    for table in tables:
+        for row in table.rows():
+            videos[row.video][row.parts, row.part] = row
+    for name, rows in sorted(videos.items()):
+        counts = Counter(count for count, _ in rows)
+        whole = [count for count, there in counts.items() if there == count]
+        if not whole:
+            raise FileError(
+                f"{name}: some of its parts are missing, as if the file had changed between runs; "
+                "scan it again into another output"
+            )
+        parts = [rows[whole[0], index] for index in range(whole[0])]
+        expect = head.get("expect")
+        message = None if expect is None else Message.from_hex(expect, head["bits"])
+        yield joined_row(parts, expect=message, fpr=head["fpr"])
 
 
 @contextlib.contextmanager
@@ -112,7 +159,7 @@ def open_parts(
 ) -> Iterator[Parts]:
     """Open a new folder, or go on with one of the same head.
 
-    However the body ends, the rows that it wrote stay.
+    However the body ends, the rows that it wrote stay; a new folder without any does not.
 
     Args:
         folder: where.
@@ -127,20 +174,25 @@ def open_parts(
         MissingExtraError: pyarrow is not installed.
     """
     import_parquet()
+    is_new = not folder.exists()
     make_folder(folder)
-    with _locked(folder):
+    with _locked(folder), NameSet() as done:
         if (folder / _MANIFEST).exists():
             _check_same(folder, head)
         elif any(not path.name.startswith(".") for path in folder.iterdir()):
             raise OutputExistsError(f"{folder}: holds something else than a scan; choose another")
         write_manifest(folder, {**head, "is_finished": False})
-        parts = Parts(folder, head, part_rows)
+        parts = Parts(folder, head, part_rows, done)
         parts.load_done(retry=retry)
         try:
             yield parts
         except BaseException:
             with contextlib.suppress(FileError):  # such as a full disk, which is said already
                 parts.flush()
+            if is_new and not any(map(part_paths, (folder, folder / _VIDEOS))):
+                with contextlib.suppress(OSError):
+                    (folder / _MANIFEST).unlink()
+                    folder.rmdir()
             raise
 
 
@@ -171,16 +223,6 @@ def write_manifest(folder: Path, record: Mapping[str, Any]) -> None:
     write_text(folder / _MANIFEST, json.dumps(record, indent=2) + "\n", overwrite=True)
 
 
-def part_name(number: int) -> str:
-    """Return what a part is called."""
-    return f"part-{number:06}.parquet"
-
-
-def part_paths(folder: Path) -> list[Path]:
-    """Return the parts of a folder in their order."""
-    return sorted(path for path in folder.iterdir() if _PART.fullmatch(path.name))
-
-
 def results_of(folder: Path) -> Iterator[tuple[str, float | None]]:
     """Yield verdict and logarithm of the p-value of each row in a folder.
 
@@ -188,16 +230,7 @@ def results_of(folder: Path) -> Iterator[tuple[str, float | None]]:
         FileError: a part cannot be read.
     """
     for path in part_paths(folder):
-        yield from zip(*_read(path, ("verdict", "log10_p_value")).values(), strict=True)
-
-
-def read_column(path: Path, name: str) -> list[Any]:
-    """Return a column of a part.
-
-    Raises:
-        FileError: the part cannot be read.
-    """
-    return _read(path, (name,))[name]
+        yield from zip(*read_columns(path, ("verdict", "log10_p_value")).values(), strict=True)
 
 
 def _check_same(folder: Path, head: Mapping[str, Any]) -> None:
@@ -228,69 +261,3 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _schema() -> Any:
-    import pyarrow
-
-    fields = [
-        (field.name, getattr(pyarrow, _TYPES[str(field.type).split(" ")[0]])())
-        for field in dataclasses.fields(ScanRow)
-    ]
-    return pyarrow.schema(fields)
-
-
-def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write a part that is on the disk when it gets its name.
-
-    Raises:
-        FileError: the disk refuses it.
-    """
-    parquet = import_parquet()
-    import pyarrow
-
-    table = pyarrow.Table.from_pylist(list(rows), schema=_schema())
-    with replacing(path, overwrite=True) as temporary:
-        parquet.write_table(table, str(temporary))
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-    with contextlib.suppress(OSError):  # Windows opens no folders
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _read(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
-    parquet = import_parquet()
-    import pyarrow
-
-    try:
-        found: dict[str, list[Any]] = parquet.read_table(
-            str(path), columns=list(names), partitioning=None, use_threads=False
-        ).to_pydict()
-    except (pyarrow.ArrowException, OSError) as error:
-        words = " ".join(str(error).split())
-        raise FileError(
-            f"{path}: cannot be read ({words}); remove it, and the next run does its items again"
-        ) from error
-    if set(found) != set(names):
-        raise FileError(f"{path}: is no part of a scan; remove it")
-    return found
-
-
-def _remove_failed(path: Path) -> None:
-    """Write a part anew without the rows of items that failed, or remove it if that is all."""
-    columns = _read(path, [field.name for field in dataclasses.fields(ScanRow)])
-    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-    kept = [row for row in rows if row["verdict"] != ERROR]
-    if not kept:
-        path.unlink()
-    elif len(kept) < len(rows):
-        _write(path, kept)
-
-
-def _number(path: Path) -> int:
-    found = _PART.fullmatch(path.name)
-    return -1 if found is None else int(found[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgeseal.tflite.workers import serve
 from edgeseal.watermark.scan._choice import Item
 from edgeseal.watermark.scan._read_item import Reading, read_item
-from edgeseal.watermark.scan._scan_row import ScanRow
+from edgeseal.watermark.scan._scan_row import PartRow, ScanRow
 
 __all__ = ["main"]
 
@@ -15,7 +15,7 @@ def main() -> None:
     serve(_answer)
 
 
-def _answer(request: tuple[Reading, Item]) -> ScanRow:
+def _answer(request: tuple[Reading, Item]) -> ScanRow | PartRow:
     return read_item(*request)
 
 

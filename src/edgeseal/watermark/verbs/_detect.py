@@ -167,7 +167,7 @@ def detect(
     settings: dict[str, Any] = {"expect": expected and expected.hex, "fpr": rate}
     settings |= frames if batch.are_videos else {"exact": exact}
     head = lines.head("detect", Path(model), settings)
-    done = lines.done(head)
+    done = frozenset(lines.done(head))
     left = [source for source in batch.sources if name_of(source) not in done]
     note_done(len(left), batch, progress)
     with lines.open(head) as file:

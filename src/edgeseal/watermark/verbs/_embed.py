@@ -232,7 +232,7 @@ def embed(
     verifier = None if verify is None else Verifier.load(verify, wanted, fits, threads=threads)
     marking = _Marking(embedder, fits, encoding, saving, verifier, resume and not overwrite)
     head = lines.head("embed", Path(model), marking.settings(folder, of_videos=batch.are_videos))
-    jobs = _left_over(jobs, lines.done(head))
+    jobs = _left_over(jobs, frozenset(lines.done(head)))
     _check_folder(jobs, folder, overwrite=overwrite or resume)
     note_done(len(jobs), batch, progress)
     into = contextlib.nullcontext() if folder is None else output_folder(folder)

@@ -80,8 +80,8 @@ class Lines:
         head = {"schema_version": SCHEMA_VERSION, "command": command}
         return head | {"model": str(model), "model_sha256": sha256_of(model)} | dict(settings)
 
-    def done(self, head: Mapping[str, Any], *, failed_too: bool = False) -> frozenset[str]:
-        """Return the sources that have a result from an earlier run that is gone on with.
+    def done(self, head: Mapping[str, Any], *, failed_too: bool = False) -> Iterator[str]:
+        """Yield the sources that have a result from an earlier run that is gone on with.
 
         Args:
             head: of this run.
@@ -92,8 +92,10 @@ class Lines:
                 with these settings.
         """
         if not self.resume or self.file is None or not self.file.exists():
-            return frozenset()
-        return _read(self.file, head, failed_too=failed_too)[0]
+            return
+        for record, _ in _records(self.file, head):
+            if failed_too or record.get("error") is None:
+                yield str(record.get("source"))
 
     def check(self) -> None:
         """Refuse early what could not be done later.
@@ -136,7 +138,8 @@ class Lines:
         try:
             with path.open("a", encoding="utf-8") as file:
                 _lock(file, path)
-                size = _read(path, head)[1] if self.resume else 0
+                kept = _records(path, head) if self.resume else ()
+                size = max((end for _, end in kept), default=0)
 
                 def emptied() -> IO[str]:
                     file.truncate(size)  # also what an interruption left of a line
@@ -166,24 +169,19 @@ def _lock(file: IO[str], path: Path) -> None:
         )
 
 
-def _read(
-    path: Path, head: Mapping[str, Any], *, failed_too: bool = False
-) -> tuple[frozenset[str], int]:
-    """Return the sources that are done, and the size of the whole lines."""
-    done: set[str] = set()
-    size_bytes = 0
+def _records(path: Path, head: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield the whole lines of a file, and where in it each ends."""
+    end = 0
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n") and _may_be_left_over(line, head):
                     break
                 record = _checked(line, head, f"{path}, line {number}")
-                size_bytes += len(line)
-                if failed_too or record.get("error") is None:
-                    done.add(str(record.get("source")))
+                end += len(line)
+                yield record, end
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror})") from error
-    return frozenset(done), size_bytes
 
 
 def _may_be_left_over(line: bytes, head: Mapping[str, Any]) -> bool:

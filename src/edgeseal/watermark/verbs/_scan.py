@@ -5,9 +5,10 @@ from __future__ import annotations
 import array
 import contextlib
 import dataclasses
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,9 +24,9 @@ from edgeseal.errors import FileError, UsageError
 from edgeseal.pictures import list_files
 from edgeseal.pictures._sources import is_address, read_list
 from edgeseal.pictures._workers import cores
-from edgeseal.watermark.payload import DEFAULT_FPR, PayloadCode, payload_code
+from edgeseal.watermark.payload import DEFAULT_FPR, PayloadCode
 from edgeseal.watermark.registry import Registry, place_of
-from edgeseal.watermark.runtime import Message, MessageInput, load_detector, to_message
+from edgeseal.watermark.runtime import MessageInput
 from edgeseal.watermark.scan import (
     ERROR,
     ItemChoice,
@@ -37,11 +38,12 @@ from edgeseal.watermark.scan import (
     open_parts,
     read_items,
 )
-from edgeseal.watermark.scan._choice import fingerprint
 from edgeseal.watermark.scan._decisions import Decisions, decide
+from edgeseal.watermark.scan._name_set import NameSet
 from edgeseal.watermark.scan._ray_workers import ray_workers
-from edgeseal.watermark.scan._scan_parts import results_of
+from edgeseal.watermark.scan._scan_parts import read_manifest, results_of
 from edgeseal.watermark.scan._scan_pool import ScanWorker
+from edgeseal.watermark.scan._scan_row import PartRow
 from edgeseal.watermark.verbs._json_lines import JsonLines, Lines
 
 __all__ = ["ScanResult", "scan"]
@@ -49,6 +51,7 @@ __all__ = ["ScanResult", "scan"]
 _LINES = ".jsonl"
 _STDIN = "-"
 _ALL = Shard(1, 1)
+_PART_S = 60.0  # of a video; several workers share one that is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,27 +175,27 @@ def scan(
         check_apart([model, *list_files(names)], [place])
     problems.check()
     if model is None:
-        head = merge_shards([Path(name) for name in names], place)
+        head = _merged([Path(name) for name in names], place, registry)
         return _result(place, results_of(place), None, {}, head["fpr"], alpha, began)
-    given = ScanSources(names, recursive, column, place)
+    part_s = None if place.suffix == _LINES else _PART_S
+    given = ScanSources(names, recursive, column, place, part_s)
     total = given.count()
     if total == 0:
         raise _nothing(names, {})
-    reading, bits = _reading(model, expect, fpr, exact, every)
+    reading = Reading.with_model(model, expect=expect, fpr=fpr, exact=exact, every=every)
     head = _head(reading, registry) | ({} if place.suffix == _LINES else {"shard": shard})
     with _opened(place, head, part_rows=part_rows, retry=retry) as out:
         due = None if total is None else max(0, total // part.count - len(out.done))
-        choice = ItemChoice(out.done, part)
-        items = given.items(choice)
-        with _workers(ray) as (start, count):
+        with ItemChoice(out.done, part) as choice, _workers(ray) as (start, count):
+            items = given.items(choice)
             rows = read_items(
                 reading, items, workers=workers or count, timeout_s=timeout_s, start=start
             )
-            with contextlib.closing(rows), _opened_registry(registry, bits) as issued:
-                _write(map(issued, rows), out, due, place, progress)
-        if not choice.seen:
-            raise _nothing(names, choice.left_out)
-        out.finish()
+            with contextlib.closing(rows), _opened_registry(registry, reading.bits) as issued:
+                _write(rows, issued, out, due, place, progress)
+                if not choice.has_any:
+                    raise _nothing(names, choice.left_out)
+                out.finish(issued)
         _note_left_out(choice.left_out, progress)
         return _result(place, out.results(), out.count, choice.left_out, fpr, alpha, began)
 
@@ -232,15 +235,32 @@ def _opened_registry(place: str | Path | None, bits: int) -> Iterator[Callable[[
         yield issued
 
 
+def _merged(folders: Sequence[Path], place: Path, registry: str | Path | None) -> dict[str, Any]:
+    """Merge shards; return what the whole is of."""
+    first = read_manifest(folders[0]) if folders else {}
+    if first.get("registry") is not None and registry is None:
+        raise UsageError(
+            f"the shards found issued messages in {first['registry']}; give `registry`"
+        )
+    with _opened_registry(registry, first.get("bits", 0)) as issued:
+        return merge_shards(folders, place, issued)
+
+
 def _write(
-    rows: Iterable[ScanRow], out: _Output, due: int | None, place: Path, progress: Progress
+    rows: Iterable[ScanRow | PartRow],
+    issued: Callable[[ScanRow], ScanRow],
+    out: _Output,
+    due: int | None,
+    place: Path,
+    progress: Progress,
 ) -> None:
     """Take rows as they come; ``due`` is about how many."""
     with progress.frames(f"scanning into {place}", "items") as report:
         for row in rows:
             if row.error is not None:
-                progress.note(f"Error: {row.source}: {row.error}")
-            out.write(row)
+                is_named = row.error.startswith(row.source)
+                progress.note(f"Error: {'' if is_named else f'{row.source}: '}{row.error}")
+            out.write(row if isinstance(row, PartRow) else issued(row))
             report(out.count, due)
 
 
@@ -253,14 +273,14 @@ def _note_left_out(left_out: Counter[str], progress: Progress) -> None:
 class _Output(Protocol):
     """Where rows go: a folder of Parquet files, or a file of lines."""
 
-    done: set[int]
+    done: NameSet
     count: int
 
-    def write(self, row: ScanRow) -> None:
+    def write(self, row: ScanRow | PartRow) -> None:
         """Take a row."""
 
-    def finish(self) -> None:
-        """Write what is left."""
+    def finish(self, completed: Callable[[ScanRow], ScanRow]) -> None:
+        """Write what is left; ``completed`` says more of the rows of videos."""
 
     def results(self) -> Iterator[tuple[str, float | None]]:
         """Yield verdict and logarithm of the p-value of each row, once all are written."""
@@ -269,17 +289,17 @@ class _Output(Protocol):
 class _LinesOutput:
     """A file of JSON lines."""
 
-    def __init__(self, lines: JsonLines, path: Path, done: Iterable[str]) -> None:
-        self.done = set(map(fingerprint, done))
+    def __init__(self, lines: JsonLines, path: Path, done: NameSet) -> None:
+        self.done = done
         self.count = 0
         self._lines = lines
         self._path = path
 
-    def write(self, row: ScanRow) -> None:
+    def write(self, row: ScanRow | PartRow) -> None:
         self._lines.write(dataclasses.asdict(row))
         self.count += 1
 
-    def finish(self) -> None:
+    def finish(self, completed: Callable[[ScanRow], ScanRow]) -> None:
         self._lines.begin()  # without any result, too, there is a file
 
     def results(self) -> Iterator[tuple[str, float | None]]:
@@ -299,10 +319,11 @@ def _opened(
         return
     lines = Lines(place, resume=True, overwrite=False)
     lines.check()
-    done = lines.done(head, failed_too=True)
-    with lines.open(head) as file:
+    with NameSet() as done, lines.open(head) as file:
         if file is None:
             raise AssertionError("a path was given")
+        for name in lines.done(head, failed_too=True):
+            done.add(name)
         yield _LinesOutput(file, place, done)
 
 
@@ -311,25 +332,11 @@ def _named(name: str) -> Iterable[str]:
     return read_list(name) if name == _STDIN else [name]
 
 
-def _reading(
-    model: str | Path, expect: MessageInput | None, fpr: float, exact: bool, every: int
-) -> tuple[Reading, int]:
-    """Return how to read and the bits of messages, after the model was loaded and run."""
-    bits = load_detector(model, exact=exact).info.bits
-    message: Message | None = None if expect is None else to_message(expect, bits)
-    try:
-        payload_code(bits)
-    except UsageError:
-        has_payloads = False
-    else:
-        has_payloads = True
-    return Reading(str(model), message, fpr, has_payloads, exact, every), bits
-
-
 def _head(reading: Reading, registry: str | Path | None) -> dict[str, Any]:
     """Return what rows depend on, besides the items."""
     head = {"schema_version": SCHEMA_VERSION, "command": "scan"}
     head |= {"model": reading.model, "model_sha256": sha256_of(Path(reading.model))}
+    head |= {"bits": reading.bits}
     expect = None if reading.expect is None else reading.expect.hex
     return head | {
         "expect": expect,
@@ -373,18 +380,21 @@ def _result(
     began: float,
 ) -> ScanResult:
     verdicts: Counter[str] = Counter()
-    p_values = array.array("d")  # 8 bytes each, however many
+    smallest = array.array("d")  # only those that a threshold may lie at
+    tested = 0
     for verdict, log10_p_value in results:
         verdicts[verdict] += 1
         if log10_p_value is not None:
-            p_values.append(log10_p_value)
+            tested += 1
+            if log10_p_value <= math.log10(alpha):
+                smallest.append(log10_p_value)
     total = verdicts.total()
     return ScanResult(
         output=str(place),
         items=total,
         written=total if written is None else written,
         verdicts=dict(sorted(verdicts.items())),
-        decisions=decide(np.frombuffer(p_values, np.float64), fpr=fpr, alpha=alpha),
+        decisions=decide(np.frombuffer(smallest, np.float64), tested, fpr=fpr, alpha=alpha),
         left_out=dict(left_out),
         seconds=time.monotonic() - began,
     )

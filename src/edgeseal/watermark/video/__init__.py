@@ -13,13 +13,16 @@
 from edgeseal.watermark.video._aggregate import AGGREGATIONS
 from edgeseal.watermark.video._detect_video import (
     DEFAULT_AGGREGATION,
+    PartReading,
     VideoDetection,
     check_reading,
     detect_video,
+    join_parts,
 )
 from edgeseal.watermark.video._embed_video import VideoEmbedding, embed_video, mark_frames
 from edgeseal.watermark.video._encoding import Encoding
 from edgeseal.watermark.video._frames import read_frames
+from edgeseal.watermark.video._parts import VideoPart, count_parts
 from edgeseal.watermark.video._video_files import VIDEO_SUFFIXES, is_video
 
 __all__ = [
@@ -27,12 +30,16 @@ __all__ = [
     "DEFAULT_AGGREGATION",
     "VIDEO_SUFFIXES",
     "Encoding",
+    "PartReading",
     "VideoDetection",
     "VideoEmbedding",
+    "VideoPart",
     "check_reading",
+    "count_parts",
     "detect_video",
     "embed_video",
     "is_video",
+    "join_parts",
     "mark_frames",
     "read_frames",
 ]

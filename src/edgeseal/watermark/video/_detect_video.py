@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,19 @@ from edgeseal.watermark.runtime import (
 )
 from edgeseal.watermark.video._aggregate import AGGREGATIONS, Aggregate
 from edgeseal.watermark.video._ahead import ahead
+from edgeseal.watermark.video._parts import VideoPart, part_frames
 from edgeseal.watermark.video._pixels import to_pixels
 from edgeseal.watermark.video._reader import VideoReader
 from edgeseal.watermark.video._video_files import import_av
 
-__all__ = ["DEFAULT_AGGREGATION", "VideoDetection", "check_reading", "detect_video"]
+__all__ = [
+    "DEFAULT_AGGREGATION",
+    "PartReading",
+    "VideoDetection",
+    "check_reading",
+    "detect_video",
+    "join_parts",
+]
 
 DEFAULT_AGGREGATION = "avg"
 
@@ -78,6 +86,23 @@ class VideoDetection:
         }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PartReading:
+    """What a detector read in one of the parts of a video.
+
+    Attributes:
+        logits: float32 [bits], their mean over the frames.
+        frames: number of frames read; there may be none.
+        is_early: whether reading stopped because the message was certain.
+        log10_p_value: of a payload in it, all looks counted; None if none was looked for.
+    """
+
+    logits: NDArray[np.float32]
+    frames: int
+    is_early: bool
+    log10_p_value: float | None
+
+
 def detect_video(
     detector: LiteRTDetector,
     source: str | Path,
@@ -87,6 +112,7 @@ def detect_video(
     aggregation: str = DEFAULT_AGGREGATION,
     every: int = 1,
     all_frames: bool = False,
+    part: VideoPart | None = None,
     workers: int | None = None,
     report: Callable[[int, int | None], None] | None = None,
 ) -> VideoDetection:
@@ -106,6 +132,7 @@ def detect_video(
         aggregation: one of :data:`AGGREGATIONS`.
         every: read one of so many frames.
         all_frames: whether to read to the end in any case.
+        part: what to read of it; all if None.
         workers: frames under way at the same time, each with its own interpreter; as the
             detector's :attr:`~edgeseal.watermark.runtime.LiteRTDetector.workers` says if None.
         report: called after each frame with the number done, and of all where it is known.
@@ -123,7 +150,7 @@ def detect_video(
     judge = _Judge(bits, expected, fpr, looks=not all_frames)
     total = Aggregate(aggregation, bits)
     with VideoReader(source) as reader:
-        frames = ahead(_frames(reader, every), _AHEAD)
+        frames = ahead(_frames(reader, every, part), _AHEAD)
         with contextlib.closing(frames):
             for logits in map_in_order(_logits_of(detector, reader), frames, workers=workers):
                 total.add(logits)
@@ -139,6 +166,33 @@ def detect_video(
             aggregation=aggregation,
             problem=reader.problem,
         )
+
+
+def join_parts(
+    parts: Sequence[PartReading], *, expect: Message | None, fpr: float | None
+) -> Detection:
+    """Return what the parts of a video say together.
+
+    Half of the rate is spent on the parts, each of which may stop early at its share, and half on
+    the mean of all frames.
+
+    Args:
+        parts: of one video, all of them; at least one has frames.
+        expect: the message that should be there.
+        fpr: as for :func:`detect_video`; each part was read with this divided by their number.
+    """
+    logits = np.average([part.logits for part in parts], 0, [part.frames for part in parts])
+    judge = _Judge(logits.size, expect, fpr, looks=False)
+    certain = [part for part in parts if part.is_early]
+    if not certain:
+        return judge.detection(logits.astype(np.float32), 0.5)
+    best = min(certain, key=lambda part: part.log10_p_value or 0.0)
+    found = judge.detection(best.logits, 1.0)
+    if found.reading is None or best.log10_p_value is None:
+        return found
+    p_value = min(0.0, best.log10_p_value + math.log10(len(parts)))
+    reading = dataclasses.replace(found.reading, log10_p_value=p_value)
+    return dataclasses.replace(found, reading=reading)
 
 
 def check_reading(aggregation: str, every: int | None, workers: int | None = None) -> None:
@@ -187,11 +241,14 @@ class _Judge:
 
     def verdict(self, total: Aggregate) -> Detection:
         """Return the result; a payload's p-value counts all looks."""
-        logits = total.logits()
-        logits.setflags(write=False)
         share = 1.0
         if self._looks:
             share = self._share if self.stopped else 0.5
+        return self.detection(total.logits(), share)
+
+    def detection(self, logits: NDArray[np.float32], share: float) -> Detection:
+        """Return what logits say at a share of the rate."""
+        logits.setflags(write=False)
         return Detection(_message(logits), logits, self._expected, self._reading(logits, share))
 
     def _reading(self, logits: NDArray[np.float32], share: float) -> PayloadReading | None:
@@ -210,9 +267,12 @@ def _divided(count: int | None, every: int) -> int | None:
     return None if count is None else -(-count // every)
 
 
-def _frames(reader: VideoReader, every: int) -> Generator[Any]:
-    frame_type = import_av().VideoFrame
-    frames = (item for item in reader.items(strict=False) if isinstance(item, frame_type))
+def _frames(reader: VideoReader, every: int, part: VideoPart | None) -> Generator[Any]:
+    if part is None:
+        frame_type = import_av().VideoFrame
+        frames = (item for item in reader.items(strict=False) if isinstance(item, frame_type))
+    else:
+        frames = (frame for frame in reader.stepwise(part_frames(reader, part)))
     for index, frame in enumerate(frames):
         if index % every == 0:
             yield frame

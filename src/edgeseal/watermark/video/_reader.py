@@ -112,7 +112,10 @@ class VideoReader(Closing):
         Raises:
             VideoError: no frame can be decoded, or there is damage and ``strict`` is set.
         """
-        steps = self._steps(strict=strict)
+        yield from self.stepwise(self._steps(strict=strict))
+
+    def stepwise(self, steps: Generator[Any]) -> Generator[Any]:
+        """Yield what steps that read this file yield, until it is closed."""
         while True:
             with self._busy:
                 item = None if self._is_closed else next(steps, None)
@@ -124,7 +127,7 @@ class VideoReader(Closing):
         with reading(self.path):
             try:
                 for packet in self.container.demux():
-                    yield from self._decoded(packet, strict=strict)
+                    yield from self.decoded(packet, strict=strict)
             except import_av().error.FFmpegError as error:
                 if strict or not self.frames:
                     raise
@@ -142,7 +145,8 @@ class VideoReader(Closing):
             self._is_closed = True
             self.container.close()
 
-    def _decoded(self, packet: Any, *, strict: bool) -> Generator[Any]:
+    def decoded(self, packet: Any, *, strict: bool) -> Generator[Any]:
+        """Yield the frames that a packet gives; as :meth:`items`, for one packet after another."""
         begins = packet.dts if packet.pts is None else packet.pts
         if begins is not None and packet.time_base:
             self._end = max(self._end, (begins + (packet.duration or 0)) * packet.time_base)
