@@ -70,9 +70,8 @@ def bench(
 
     Every engine has a process of its own, and all run in turn, so that ratios hold on a busy
     machine. NMSE (of detectors NMSE(img)) and sign are those against the first model. --checkpoint
-    and --calibration are for other engines. On a device (--on), and on a
-    graphics processor in software, nothing is timed. Exits with 1 if a
-    model cannot run.
+    and --calibration are for other engines. On a device (--on), and on a graphics processor in
+    software, nothing is timed. Exits with 1 if a model cannot run.
     """
     import edgeseal
 

@@ -22,8 +22,8 @@ from edgeseal.tflite.devices import (
 )
 from edgeseal.tflite.diagnosis import CODES
 from edgeseal.tflite.graph import Model, new_operator, read_model, write_model
-from edgeseal.tflite.probe import Status
 from edgeseal.tflite.quantization import find_recipe, quantize
+from edgeseal.tflite.workers import Status
 from edgeseal.watermark.cards import Part
 from graphs import model_of, value
 from tflite.devices.models import (

@@ -5,15 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from edgeseal.tflite.graph import Model, Signature, new_operator
-from edgeseal.tflite.probe import (
-    ExecutedStep,
-    Prober,
-    Status,
-    ValueOrigin,
-    cut,
-    execute,
-    float_twin,
-)
+from edgeseal.tflite.probe import ExecutedStep, Prober, ValueOrigin, cut, execute, float_twin
+from edgeseal.tflite.workers import Status
 from graphs import constant, model_of, run, value
 
 

@@ -11,14 +11,8 @@ import pytest
 from edgeseal.errors import ModelError, RuntimeRefusalError
 from edgeseal.tflite import quantize
 from edgeseal.tflite.graph import Model, Quantization, Tensor, new_operator, write_model
-from edgeseal.tflite.probe import (
-    Outcome,
-    Prober,
-    Status,
-    check_comes_back,
-    check_validity,
-    refusal,
-)
+from edgeseal.tflite.probe import Prober, check_comes_back, check_validity, refusal
+from edgeseal.tflite.workers import Outcome, Status
 from graphs import constant, model_of, value
 from tflite.diagnosis.fixtures import FIXTURES
 

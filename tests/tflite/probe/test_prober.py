@@ -12,7 +12,8 @@ import pytest
 
 from edgeseal.errors import ProbeError
 from edgeseal.tflite.graph import Model, new_operator
-from edgeseal.tflite.probe import Prober, Status
+from edgeseal.tflite.probe import Prober
+from edgeseal.tflite.workers import Status
 from graphs import constant, model_of, value
 from patience import HANG_S, wait_until
 from tflite.diagnosis.fixtures import FIXTURES

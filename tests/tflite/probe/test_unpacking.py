@@ -5,14 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from edgeseal.tflite.graph import Model, new_operator
-from edgeseal.tflite.probe import (
-    ExecutedStep,
-    Prober,
-    Status,
-    Unpacking,
-    ValueOrigin,
-    execute,
-)
+from edgeseal.tflite.probe import ExecutedStep, Prober, Unpacking, ValueOrigin, execute
+from edgeseal.tflite.workers import Status
 from graphs import constant, model_of, run, value
 
 X = np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)

@@ -427,13 +427,14 @@ def test_response_norm_is_the_same_when_rewritten(activation: int) -> None:
 
 
 def test_quotient_stays_when_the_divisor_may_be_negative() -> None:
-    x, by, root = value("x", [4, 8]), value("by", [4, 8]), value("root", [4, 8])
-    product, y = value("product", [4, 8]), value("y", [4, 8])
+    """As x / sqrt(x^2) is, which is 1 or -1."""
+    x, square, root, product, y = (value(name, [4, 8]) for name in "xsrpy")
     operators = [
-        new_operator("RSQRT", [by], [root]),
+        new_operator("MUL", [x, x], [square], fusedActivationFunction=0),
+        new_operator("RSQRT", [square], [root]),
         new_operator("MUL", [x, root], [product], fusedActivationFunction=0),
         new_operator("DIV", [x, product], [y], fusedActivationFunction=0),
     ]
-    model = model_of([x, by], [y], operators)
+    model = model_of([x], [y], operators)
     rewrite_roots(model.main)
-    assert [operator.kind for operator in model.main.operators] == ["RSQRT", "MUL", "DIV"]
+    assert [operator.kind for operator in model.main.operators] == ["MUL", "RSQRT", "MUL", "DIV"]

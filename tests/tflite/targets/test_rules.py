@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from edgeseal.tflite.graph import Blockwise, Model, Operator, Tensor, new_operator
-from edgeseal.tflite.probe import Outcome, Status
 from edgeseal.tflite.targets import Target, assess, rules_of
 from edgeseal.tflite.targets._delegate import _Explainer, _one_scale, _signature
 from edgeseal.tflite.targets._rules import _GPU_KINDS, _NPU_KINDS
+from edgeseal.tflite.workers import Outcome, Status
 from graphs import constant, model_of, value
 
 TYPES = {

@@ -26,7 +26,8 @@ from edgeseal.tflite.graph import (
 )
 from edgeseal.tflite.inputs._paired_samples import Sample
 from edgeseal.tflite.metrics._error_sums import TensorError, worst
-from edgeseal.tflite.probe import Prober, Status
+from edgeseal.tflite.probe import Prober
+from edgeseal.tflite.workers import Status
 
 __all__ = ["ComparedPart", "Comparison", "ModelFile", "OperatorError", "check_ends", "compare"]
 

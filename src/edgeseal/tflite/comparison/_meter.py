@@ -15,15 +15,8 @@ from edgeseal.tflite.comparison._pieces import PieceCutter, Pieces
 from edgeseal.tflite.graph import Model, Operator, Tensor
 from edgeseal.tflite.inputs._paired_samples import Sample, converted
 from edgeseal.tflite.metrics._error_sums import ErrorSum, TensorError, real_values, worst
-from edgeseal.tflite.probe import (
-    ExecutedStep,
-    Prober,
-    Status,
-    ValueOrigin,
-    cut,
-    execute,
-    run_alone,
-)
+from edgeseal.tflite.probe import ExecutedStep, Prober, ValueOrigin, cut, execute, run_alone
+from edgeseal.tflite.workers import Status
 
 __all__ = ["Meter", "SampleReading"]
 

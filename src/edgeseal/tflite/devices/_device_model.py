@@ -11,7 +11,8 @@ from edgeseal.tflite.devices._device import DeviceSession
 from edgeseal.tflite.devices._known_devices import find_devices
 from edgeseal.tflite.devices._trial import DeviceAnswer, Sample
 from edgeseal.tflite.graph import Model, read_model
-from edgeseal.tflite.probe import Status, cut_function, numpy_type
+from edgeseal.tflite.probe import cut_function, numpy_type
+from edgeseal.tflite.workers import Status
 
 __all__ = ["DeviceModel", "refuse_dynamic"]
 

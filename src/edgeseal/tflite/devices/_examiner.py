@@ -16,7 +16,8 @@ from edgeseal.tflite.devices._trial import DeviceAnswer, Refusal, Sample
 from edgeseal.tflite.graph import Model, Subgraph
 from edgeseal.tflite.inputs import model_inputs
 from edgeseal.tflite.metrics import worst
-from edgeseal.tflite.probe import Prober, Status, cut_function
+from edgeseal.tflite.probe import Prober, cut_function
+from edgeseal.tflite.workers import Status
 
 __all__ = ["TAKEN_AND_WRONG", "Examiner"]
 

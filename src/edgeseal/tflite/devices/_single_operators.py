@@ -17,7 +17,8 @@ from edgeseal.tflite.devices._rightness import error_of, is_wrong
 from edgeseal.tflite.devices._trial import DeviceAnswer, Sample
 from edgeseal.tflite.graph import Model, Operator, Subgraph, Tensor
 from edgeseal.tflite.metrics import TensorError, worst
-from edgeseal.tflite.probe import Prober, Status, Unpacking, cut, execute
+from edgeseal.tflite.probe import Prober, Unpacking, cut, execute
+from edgeseal.tflite.workers import Status
 
 __all__ = ["OperatorTrial", "Unit", "try_operators", "units_of"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edgeseal.tflite.probe import Status
+from edgeseal.tflite.workers import Status
 
 __all__ = [
     "COMPILED",

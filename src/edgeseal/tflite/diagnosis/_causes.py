@@ -11,7 +11,8 @@ import numpy as np
 from edgeseal.tflite.diagnosis._file_trial import Failure
 from edgeseal.tflite.diagnosis._places import operand
 from edgeseal.tflite.graph import Operator, Tensor
-from edgeseal.tflite.probe import Prober, Status, cut, float_twin
+from edgeseal.tflite.probe import Prober, cut, float_twin
+from edgeseal.tflite.workers import Status
 
 __all__ = ["code_of", "has_axis_outside", "quantized_operand_at_zero"]
 

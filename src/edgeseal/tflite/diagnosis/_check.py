@@ -17,7 +17,8 @@ from edgeseal.tflite.diagnosis._quantization_findings import find_quantization
 from edgeseal.tflite.diagnosis._shape_findings import find_shapes
 from edgeseal.tflite.diagnosis._version_findings import find_versions
 from edgeseal.tflite.graph import Model, Tensor, find_modules, read_model
-from edgeseal.tflite.probe import Prober, Status
+from edgeseal.tflite.probe import Prober
+from edgeseal.tflite.workers import Status
 
 __all__ = ["CheckReport", "check", "check_file"]
 

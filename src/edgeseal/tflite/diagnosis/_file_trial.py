@@ -18,9 +18,7 @@ from edgeseal.tflite.diagnosis._wrong_results import has_wrong_result
 from edgeseal.tflite.graph import Model, Subgraph, Tensor
 from edgeseal.tflite.probe import (
     ExecutedStep,
-    Outcome,
     Prober,
-    Status,
     ValueOrigin,
     called_functions,
     cut_function,
@@ -29,6 +27,7 @@ from edgeseal.tflite.probe import (
     numpy_type,
     size_bytes,
 )
+from edgeseal.tflite.workers import Outcome, Status
 
 __all__ = ["EntryPoint", "Failure", "FileTrial", "Samples", "try_model"]
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from edgeseal.tflite.graph import Operator, Tensor
 from edgeseal.tflite.metrics import nsr
-from edgeseal.tflite.probe import ExecutedStep, Prober, Status, is_quantized, run_twin
+from edgeseal.tflite.probe import ExecutedStep, Prober, is_quantized, run_twin
+from edgeseal.tflite.workers import Status
 
 __all__ = ["has_wrong_result"]
 

@@ -12,7 +12,8 @@ import numpy as np
 from edgeseal.errors import ModelError, UsageError
 from edgeseal.tflite.graph import Model, Tensor
 from edgeseal.tflite.inputs._picture_scale import PictureScale, state_scale
-from edgeseal.tflite.probe import Prober, Status, numpy_type
+from edgeseal.tflite.probe import Prober, numpy_type
+from edgeseal.tflite.workers import Status
 
 __all__ = ["InputForm", "InputOptions", "placeholders"]
 

@@ -24,14 +24,11 @@ from edgeseal.tflite.probe._values import (
     quantize,
     size_bytes,
 )
-from edgeseal.tflite.workers import Outcome, Status
 
 __all__ = [
     "Cutout",
     "ExecutedStep",
-    "Outcome",
     "Prober",
-    "Status",
     "Unpacking",
     "ValueOrigin",
     "called_functions",

@@ -26,15 +26,8 @@ from edgeseal.tflite.graph import (
     find_modules,
 )
 from edgeseal.tflite.inputs._paired_samples import drawn_samples
-from edgeseal.tflite.probe import (
-    ExecutedStep,
-    Outcome,
-    Prober,
-    Status,
-    Unpacking,
-    cut,
-    execute,
-)
+from edgeseal.tflite.probe import ExecutedStep, Prober, Unpacking, cut, execute
+from edgeseal.tflite.workers import Outcome, Status
 
 __all__ = ["KindTime", "OperatorTime", "Placement", "Profile", "profile"]
 

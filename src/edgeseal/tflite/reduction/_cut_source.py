@@ -9,16 +9,9 @@ from numpy.typing import NDArray
 
 from edgeseal.tflite.comparison._match import match
 from edgeseal.tflite.graph import Operator, Subgraph, Tensor
-from edgeseal.tflite.probe import (
-    Cutout,
-    Prober,
-    Status,
-    cut,
-    dequantize,
-    is_quantized,
-    quantize,
-)
+from edgeseal.tflite.probe import Cutout, Prober, cut, dequantize, is_quantized, quantize
 from edgeseal.tflite.reduction._cut_candidate import CutCandidate, Values, Workshop, open_ends
+from edgeseal.tflite.workers import Status
 
 __all__ = ["CutSource", "PairSource", "ReductionSource", "ValuesOf", "run_values", "transferred"]
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from edgeseal.tflite.graph import Model, read_model
 from edgeseal.tflite.metrics._error_sums import real_values
-from edgeseal.tflite.probe import Outcome, Prober, Status
+from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.reduction._cut_candidate import CutCandidate, drawn_inputs
 from edgeseal.tflite.reduction._cut_source import transferred
 from edgeseal.tflite.reduction._short_names import short_name
+from edgeseal.tflite.workers import Outcome, Status
 
 __all__ = ["AgainstSymptom", "FallbackSymptom"]
 

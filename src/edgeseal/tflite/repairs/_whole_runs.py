@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from edgeseal.tflite.diagnosis import Samples
 from edgeseal.tflite.graph import Model, Tensor, paired_ends
-from edgeseal.tflite.probe import Prober, Status, draw, numpy_type, quantize, size_bytes
+from edgeseal.tflite.probe import Prober, draw, numpy_type, quantize, size_bytes
 from edgeseal.tflite.repairs._agreement import Outputs
 from edgeseal.tflite.repairs.mend._seen_values import real
+from edgeseal.tflite.workers import Status
 
 __all__ = ["Run", "complete", "outputs_of", "translated"]
 

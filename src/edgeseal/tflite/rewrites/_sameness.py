@@ -10,7 +10,8 @@ import numpy as np
 from edgeseal.tflite.graph import Model
 from edgeseal.tflite.inputs._paired_samples import drawn_samples
 from edgeseal.tflite.metrics import largest_difference, real_values
-from edgeseal.tflite.probe import Outcome, Prober, Status
+from edgeseal.tflite.probe import Prober
+from edgeseal.tflite.workers import Outcome, Status
 
 __all__ = ["Sameness", "compare_outputs"]
 

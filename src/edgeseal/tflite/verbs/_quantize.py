@@ -14,7 +14,7 @@ from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import ModelError, UsageError
 from edgeseal.tflite.graph import Model, read_model, write_model
 from edgeseal.tflite.inputs import InputForm, InputOptions, placeholders
-from edgeseal.tflite.probe import Prober, Status, check_comes_back, check_meaning, draw, size_bytes
+from edgeseal.tflite.probe import Prober, check_comes_back, check_meaning, draw, size_bytes
 from edgeseal.tflite.quantization import (
     CalibrationSource,
     Ends,
@@ -25,6 +25,7 @@ from edgeseal.tflite.quantization import (
     find_recipe,
 )
 from edgeseal.tflite.quantization import quantize as quantize_model
+from edgeseal.tflite.workers import Status
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -86,24 +86,24 @@ class ScanSources:
             yield from tar_items(source, choice, picture_suffixes())
         elif ending.endswith(PARQUET_SUFFIXES):
             yield from parquet_items(source, choice, self.column)
-        elif (count := self._parts(source, choice)) > 1 and self.part_s is not None:
-            for index in range(count):
-                part = VideoPart(index, count, self.part_s)
+        elif parts := self._parts(source, choice):
+            for part in parts:
                 item = Item.of_part(printable(source), source, part)
                 if choice.takes(item.name):
                     yield item
         elif choice.takes(name := printable(source)):
             yield Item(name, source)
 
-    def _parts(self, source: str, choice: ItemChoice) -> int:
-        """Return how many items a file is."""
-        is_long = self.part_s is not None and is_video(source) and not is_address(source)
-        if self.part_s is None or not is_long or choice.has_row(printable(source)):
-            return 1
+    def _parts(self, source: str, choice: ItemChoice) -> list[VideoPart]:
+        """Return the parts that are an item each; none where the file is one."""
+        is_file = is_video(source) and not is_address(source)
+        if self.part_s is None or not is_file or choice.has_row(printable(source)):
+            return []
         try:
-            return count_parts(Path(source), self.part_s)
+            count = count_parts(Path(source), self.part_s)
         except EdgesealError:  # which is in the row of the whole file, as who reads it says it
-            return 1
+            return []
+        return [VideoPart(index, count, self.part_s) for index in range(count)] if count > 1 else []
 
 
 def _suffixes() -> tuple[str, ...]:

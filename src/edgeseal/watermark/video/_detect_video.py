@@ -272,7 +272,7 @@ def _frames(reader: VideoReader, every: int, part: VideoPart | None) -> Generato
         frame_type = import_av().VideoFrame
         frames = (item for item in reader.items(strict=False) if isinstance(item, frame_type))
     else:
-        frames = (frame for frame in reader.stepwise(part_frames(reader, part)))
+        frames = reader.stepwise(part_frames(reader, part))
     for index, frame in enumerate(frames):
         if index % every == 0:
             yield frame

@@ -219,18 +219,17 @@ def _root(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
 
 def _absolute(operator: Operator, builder: IntegerBuilder, dtype: str) -> None:
     """Take magnitudes; of INT16 as max(x, -x), since Qualcomm's compiler refuses ABS of those."""
+    if dtype == "INT8":
+        _elementwise(operator, builder, dtype)
+        return
     source = operator.inputs[0]
     assert source is not None
     taken = builder.form(source, dtype)
-    scale = taken.quantization
-    if dtype == "INT8":
-        _append(operator, builder, [taken], builder.new(operator.outputs[0], dtype), dtype)
-        return
     negative = tensor_like(taken, f"{source.name}/negative", taken.shape)
     one = np.full((1,) * taken.rank, -1, np.int16)
     minus = Tensor("minus", one.shape, dtype, Buffer.of(one), per_tensor(1.0, 0))
     builder.add(new_arithmetic("MUL", taken, minus, negative))
-    result = builder.new(operator.outputs[0], dtype, scale)
+    result = builder.new(operator.outputs[0], dtype, taken.quantization)
     builder.made[operator] = new_operator("MAXIMUM", [taken, negative], [result])
     builder.add(builder.made[operator])
 

@@ -37,11 +37,13 @@ def rewrite_roots(subgraph: Subgraph) -> set[Operator]:
         Operators that INT8 is enough for, though they lead to a root.
     """
     narrow: set[Operator] = set()
+    roots: set[Tensor] = set()
     for operator in list(subgraph.operators):
         makers = subgraph.producers()
         if operator.kind == "SQRT":
             _replace(subgraph, operator, _square_root(operator))
-        elif operator.kind == "DIV" and _is_positive(operator.inputs[1], makers):
+            roots.update(operator.outputs)
+        elif operator.kind == "DIV" and _is_positive(operator.inputs[1], makers, roots):
             _replace(subgraph, operator, _quotient(operator))
         elif operator.kind == "SUM" and (square := _square_of_rows(operator, makers)):
             made = _grouped(operator)
@@ -80,14 +82,11 @@ def _quotient(division: Operator) -> list[Operator]:
     ]
 
 
-def _is_positive(tensor: Tensor | None, makers: dict[Tensor, Operator]) -> bool:
+def _is_positive(tensor: Tensor | None, makers: dict[Tensor, Operator], roots: set[Tensor]) -> bool:
     """Whether a divisor is a mean or sum of square roots, plus a constant; or clamped above 0."""
-    while tensor is not None and (maker := makers.get(tensor)) is not None:
-        if maker.kind in ("SQRT", "RSQRT", "EXP"):
+    while tensor is not None and tensor not in roots and (maker := makers.get(tensor)) is not None:
+        if maker.kind in ("RSQRT", "EXP"):
             return True
-        if maker.kind == "MUL":
-            one, other = maker.inputs
-            return _is_root(one, other, makers) or _is_root(other, one, makers)
         if maker.kind in ("ADD", "MAXIMUM"):
             constants = [v for t in maker.inputs if t and (v := constant_values(t)) is not None]
             rest = [t for t in maker.inputs if t is not None and not t.is_constant]
@@ -102,16 +101,7 @@ def _is_positive(tensor: Tensor | None, makers: dict[Tensor, Operator]) -> bool:
             tensor = maker.inputs[0]
         else:
             return False
-    return False
-
-
-def _is_root(value: Tensor | None, inverse: Tensor | None, makers: dict[Tensor, Operator]) -> bool:
-    """Whether a product is a square root that was rewritten, x / sqrt(x + tiny)."""
-    root = None if inverse is None else makers.get(inverse)
-    if root is None or root.kind != "RSQRT":
-        return False
-    added = makers.get(root.inputs[0]) if root.inputs[0] is not None else None
-    return value is root.inputs[0] or (added is not None and value in added.inputs)
+    return tensor in roots
 
 
 def _square_of_rows(total: Operator, makers: dict[Tensor, Operator]) -> Operator | None:

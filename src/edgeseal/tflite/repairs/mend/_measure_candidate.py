@@ -14,7 +14,6 @@ from edgeseal.tflite.graph import Operator, Subgraph, Tensor
 from edgeseal.tflite.metrics import nmse
 from edgeseal.tflite.probe import (
     Prober,
-    Status,
     cut,
     dequantize,
     float_twin,
@@ -25,6 +24,7 @@ from edgeseal.tflite.probe import (
 from edgeseal.tflite.repairs.mend._off_zero import CHAIN_LENGTH
 from edgeseal.tflite.repairs.mend._seen_values import Observations, operands, real
 from edgeseal.tflite.rewrites import Replacement
+from edgeseal.tflite.workers import Status
 
 __all__ = ["CandidateMeasurement", "Context", "context_of", "measure"]
 
