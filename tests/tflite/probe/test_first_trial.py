@@ -54,6 +54,13 @@ def test_name_is_blamed_when_it_is_no_utf8(tmp_path: Path) -> None:
     assert refusal(path) == "the name of a tensor is no UTF-8"
 
 
+def test_file_is_not_run_when_its_inputs_fill_the_memory(tmp_path: Path) -> None:
+    x, y = value("x", [1 << 20, 1 << 20]), value("y", [1 << 20, 1 << 20])
+    path = saved(model_of([x], [y], [new_operator("NEG", [x], [y])]), tmp_path)
+    assert refusal(path) == "its inputs take 4096.0 GiB, more than a trial may"
+    check_comes_back(path)
+
+
 def test_only_refusals_pass_when_asked_whether_it_comes_back(tmp_path: Path) -> None:
     path = saved(FIXTURES["ES005"].build(), tmp_path)
     assert "FrobnicateOp" in str(refusal(path))

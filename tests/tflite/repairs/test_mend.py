@@ -10,9 +10,20 @@ import pytest
 
 from edgeseal import tflite
 from edgeseal.tflite.diagnosis import CODES
-from edgeseal.tflite.graph import Model, Operator, Tensor, new_operator, read_model, write_model
+from edgeseal.tflite.graph import (
+    Model,
+    Operator,
+    Quantization,
+    Tensor,
+    new_operator,
+    read_model,
+    write_model,
+)
 from edgeseal.tflite.probe import Prober
 from edgeseal.tflite.repairs import Preference, RepairResult, repair, repair_file
+from edgeseal.tflite.repairs.mend._choose_candidate import Trials, choose
+from edgeseal.tflite.repairs.mend._measure_candidate import CandidateMeasurement
+from edgeseal.tflite.rewrites import Site
 from graphs import constant, kinds, made, model_of, run, value
 from tflite.diagnosis.fixtures import FIXTURES
 
@@ -308,3 +319,39 @@ def test_nothing_is_tried_when_the_time_is_up(tmp_path: Path) -> None:
     assert found.result.changes == ()
     (left,) = found.result.unmended
     assert left.code == "ES010" and "the time was up" in left.text
+
+
+def damaged_layer(damage: str) -> Model:
+    """An INT8 layer that LiteRT refuses, and no candidate can mend."""
+    x, y = value("x", (1, 4), "INT8", 0.1), value("y", (1, 2), "INT8", 0.1)
+    weights = constant("w", np.ones((2, 4), np.int8), scale=[0.1, 0.2])
+    bias = constant("b", np.ones(2, np.float32))
+    operator = new_operator("FULLY_CONNECTED", [x, weights, bias], [y], **PLAIN)
+    if damage == "operands":
+        del operator.inputs[1:]
+    elif damage == "results":
+        operator.outputs.clear()
+    elif damage == "scales":
+        x.quantization = Quantization(np.ones(3, np.float32), np.zeros(3, np.int64))
+    return model_of([x], [y], [operator])
+
+
+@pytest.mark.parametrize("damage", ["operands", "results", "scales"])
+def test_nothing_raises_when_an_operator_is_damaged(damage: str, tmp_path: Path) -> None:
+    write_model(damaged_layer(damage), tmp_path / "broken.tflite")
+    assert not repair_file(tmp_path / "broken.tflite").is_good
+
+
+@pytest.mark.parametrize("errors", [(0.01, np.nan), (np.nan, 0.01), (np.nan,)])
+def test_candidate_is_refused_when_its_error_is_no_number(errors: tuple[float, ...]) -> None:
+    y = value("y", (4,), "INT8", 0.1)
+    model = model_of([y], [y], [])
+    sites = [Site(new_operator("NEG", [y], [y]), model.main) for _ in errors]
+    by_site = dict(zip(map(id, sites), errors, strict=True))
+
+    def trial(site: Site) -> Trials:
+        return lambda candidate: CandidateMeasurement(by_site[id(site)], 0, 1.0)
+
+    choice = choose(sites, trial, Preference.ACCURACY)
+    assert choice.texts == []
+    assert set(choice.refusals.values()) == {"its result is off: NMSE nan"}

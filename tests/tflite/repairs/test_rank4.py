@@ -241,6 +241,13 @@ def test_operator_stays_when_it_needs_its_rank() -> None:
     np.testing.assert_array_equal(run(model, x)[0], before)
 
 
+def test_operator_stays_when_its_merged_axes_are_too_large() -> None:
+    x, y = value("x", [1, 1, 1 << 20, 1 << 20, 2]), value("y", [1, 1, 1 << 20, 1 << 20, 2])
+    model = model_of([x], [y], [new_operator("ABS", [x], [y])])
+    assert LOWER_RANK.apply(model) == []
+    assert kinds(model) == ["ABS"]
+
+
 def test_nothing_changes_when_lowered_again() -> None:
     for model in (stays_model(), high_rank_model(MOVING[1])[0]):
         LOWER_RANK.apply(model)

@@ -18,7 +18,7 @@ from edgeseal._files import sha256_of
 from edgeseal.errors import FileError, RuntimeRefusalError
 from edgeseal.tflite.graph import read_model
 from edgeseal.tflite.probe._prober import Prober, default_memory_limit
-from edgeseal.tflite.probe._values import draw
+from edgeseal.tflite.probe._values import draw, size_bytes
 from edgeseal.tflite.workers import Outcome, Status
 
 __all__ = ["check_comes_back", "refusal"]
@@ -95,8 +95,13 @@ def _outcome(path: Path, prober: Prober | None) -> Outcome | None:
 
 
 def _first_trial(path: Path, prober: Prober) -> Outcome:
+    tensors = read_model(path).main.inputs
+    total_bytes = sum(map(size_bytes, tensors))
+    if total_bytes > prober.trial_limit_bytes:
+        words = f"its inputs take {total_bytes / 2**30:.1f} GiB, more than a trial may"
+        return Outcome(Status.REFUSED, words)
     generator = np.random.default_rng(0)
-    inputs = [draw(tensor, generator) for tensor in read_model(path).main.inputs]
+    inputs = [draw(tensor, generator) for tensor in tensors]
     values = tuple(array for array in inputs if array is not None)
     return prober.run(path, values) if len(values) == len(inputs) else prober.prepare(path)
 

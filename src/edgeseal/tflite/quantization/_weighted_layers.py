@@ -74,7 +74,8 @@ def weighted_layers(subgraph: Subgraph) -> Iterator[WeightedLayer]:
         if operands and all(_is_fixed(tensor, folded) for tensor in operands):
             folded.update(operator.outputs)
             continue
-        layer = None if operator.is_custom else _layer(operator, folded)
+        is_odd = operator.is_custom or not operator.outputs
+        layer = None if is_odd else _layer(operator, folded)
         if layer is not None:
             yield layer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -88,10 +89,11 @@ def _working(
 ) -> Iterator[tuple[str, CandidateMeasurement]]:
     for text, measurements in found.items():
         failed = next((m for m in measurements if m.nmse is None), None)
-        error = max((m.nmse for m in measurements if m.nmse is not None), default=0.0)
+        errors = [m.nmse for m in measurements if m.nmse is not None]
+        error = max(errors, default=0.0, key=lambda nmse: (math.isnan(nmse), nmse))
         if failed is not None:
             refusals[text] = failed.message
-        elif error > _WORST_NMSE:
+        elif not error <= _WORST_NMSE:  # or no number
             refusals[text] = f"its result is off: NMSE {error:.2g}"
         elif len(measurements) == sites:
             size = sum(m.added_bytes for m in measurements)

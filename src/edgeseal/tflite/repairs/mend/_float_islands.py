@@ -26,8 +26,9 @@ def _find(site: Site) -> Iterator[Replacement]:
     operator = site.operator
     text = "computed in float, quantized constants dequantized in place"
     yield from float_island(site.subgraph, [operator], text)
-    weights = operator.inputs[WEIGHTS_INPUT.get(operator.kind, 0)]
-    if operator.kind in WEIGHTS_INPUT and weights is not None and is_quantized(weights):
+    position = WEIGHTS_INPUT.get(operator.kind, len(operator.inputs))
+    weights = operator.inputs[position] if position < len(operator.inputs) else None
+    if weights is not None and is_quantized(weights):
         text = "computed on float activations, its weights left as they are"
         yield from float_island(site.subgraph, [operator], text, keep_weights=True)
 

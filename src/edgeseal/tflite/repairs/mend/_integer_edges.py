@@ -62,6 +62,8 @@ def _layer(operator: Operator, dtype: str, edges: Edges) -> Operator | None:
     source_position = 2 if operator.kind == "TRANSPOSE_CONV" else 0
     bias_position = source_position + 1 if source_position else 2
     inputs = list(operator.inputs)
+    if len(inputs) <= max(position, source_position) or not operator.outputs:
+        return None
     source, weights = inputs[source_position], inputs[position]
     bias = inputs[bias_position] if len(inputs) > bias_position else None
     if source is None or weights is None:
@@ -92,6 +94,8 @@ def _wide_bias(bias: Tensor, source: Tensor, weights: Tensor, dtype: str) -> Ten
     values = real_values(bias)
     if values is None or source.quantization is None or weights.quantization is None:
         return None
+    if source.quantization.scale.size != 1:
+        return None  # no layer takes a scale per channel there
     scale = (source.quantization.scale * weights.quantization.scale).astype(np.float32)
     how = Quantization(scale, np.zeros(scale.shape, np.int64))
     return stored(f"{bias.name}/{dtype.lower()}", values, dtype, how)

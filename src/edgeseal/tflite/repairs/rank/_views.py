@@ -136,6 +136,8 @@ class Views:
 
     def _add_reshape(self, source: Tensor, target: Tensor) -> None:
         sizes = target.shape
+        if max(sizes, default=0) >= 2**31:
+            raise UnlowerableError(f"uses {target.name}, which is too large")
         if sizes not in self._shapes:
             self._shapes[sizes] = int32_constant(f"shape/{_joined(sizes)}", sizes)
         self.operators.append(new_reshape(source, target, shape=self._shapes[sizes]))
