@@ -7,8 +7,9 @@ r"""A folder of many small pictures: whether memory grows, and what kills do to 
 
 For each number of files and each verb a row: peak memory of the process, lines that it printed
 (with ``--jsonl FILE``), and the last of these. Then the run of the smallest number is killed
-(SIGKILL) again and again on its way, and gone on with by ``--resume``: the marked files and the
-results have to be those of the run that was left alone. Exits with 1 if they are not. Linux only.
+(SIGKILL) again and again, each time at a random moment after its first result, and gone on with by
+``--resume``: the marked files and the results have to be those of the run that was left alone.
+Exits with 1 if they are not. Linux only.
 """
 
 from __future__ import annotations
@@ -55,9 +56,9 @@ def main() -> None:
                 status, peak_mib, said, seconds = _run(command("whole"))
                 assert status == 0, said
                 print(f"{verb}, {count}: {peak_mib:.0f}, {len(said)}, {said[-1]}", flush=True)
-                if count == min(arguments.counts):
+                if arguments.kills and count == min(arguments.counts):
                     part = seconds / arguments.kills
-                    kills = [generator.uniform(part / 4, part) for _ in range(arguments.kills)]
+                    kills = [generator.uniform(0, part) for _ in range(arguments.kills)]
                     statuses = [_run(command("killed"), kill)[0] for kill in kills]
                     status, _, said, _ = _run(command("killed"))
                     killed, same = statuses.count(-9), _equal(folder, status)
@@ -94,18 +95,29 @@ def _command(verb: str, arguments: argparse.Namespace, folder: Path) -> Any:
 
 
 def _run(command: list[str], kill_s: float | None = None) -> tuple[int, float, list[str], float]:
-    """Run to the end or a moment; return status, peak memory in MiB, lines said, and seconds."""
-    started = time.perf_counter()
+    """Run to the end, or a time after the first result.
+
+    Returns status, peak memory in MiB, lines said, and seconds.
+    """
+    lines = Path(command[0], command[command.index("--jsonl") + 1])
+    begin_bytes = _size_bytes(lines)
+    started = first = time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(command[1:], cwd=command[0], stdout=said, stderr=said)
         while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
-            if kill_s is not None and time.perf_counter() - started > kill_s:
+            if _size_bytes(lines) == begin_bytes:
+                first = time.perf_counter()
+            elif kill_s is not None and time.perf_counter() - first > kill_s:
                 process.kill()
             time.sleep(0.01)
         process.returncode = os.waitstatus_to_exitcode(ended[1])
         said.seek(0)
         seconds = time.perf_counter() - started
         return process.returncode, ended[2].ru_maxrss / 1024, said.read().splitlines(), seconds
+
+
+def _size_bytes(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _equal(folder: Path, status: int) -> bool:

@@ -4,13 +4,13 @@ r"""Bits that are read of marked videos against the bit rate, to choose the enco
 
     python benchmarks/video_bit_rates.py --embedder FILE --detector FILE --photos DIR \
         [--frames 16] [--sizes 320x240 640x432] [--encoders libx264 libx265 libvpx-vp9 libsvtav1] \
-        [--qualities 12 14 16]
+        [--qualities 12 14 16] [--motion zoom] [--noise 4]
 
-A clip for each photograph and size pans over it, in steps of a pixel and a half, with a camera's
-noise (2 of 255); its source loses nothing. ``embed_video`` marks every clip with each quality
-of each encoder, and read by ``detect_video`` to the end. A row says, over all clips of a size, how
-many bits of a frame and of the worst clip are right, in how many clips the payload is found, and
-what a pixel costs, marked and unmarked.
+A clip for each photograph and size pans over it, in steps of a pixel and a half, or zooms into it
+by two hundredths a frame, with a camera's noise (2 of 255); its source loses nothing.
+``embed_video`` marks every clip with each quality of each encoder, and ``detect_video`` reads it to
+the end. A row says, over all clips of a size, how many bits of a frame and of the worst clip are
+right, in how many clips the payload is found, and what a pixel costs, marked and unmarked.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ def main() -> None:
     parser.add_argument("--encoders", nargs="+", default=list(_QUALITIES))
     parser.add_argument("--qualities", type=int, nargs="+", help="instead of each encoder's own")
     parser.add_argument("--preset", help="as --preset of embed")
+    parser.add_argument("--motion", choices=["pan", "zoom"], default="pan")
+    parser.add_argument("--noise", type=float, default=2, help="standard deviation, of 255")
     arguments = parser.parse_args()
     pair = load_embedder(arguments.embedder), load_detector(arguments.detector)
     photos = find_pictures(arguments.photos)
@@ -165,7 +167,7 @@ def _write_clip(
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("ffv1", rate=_RATE)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for index, pixels in enumerate(_pan(photo, width, height, arguments.frames)):
+        for index, pixels in enumerate(_views(photo, width, height, arguments)):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, _RATE)
             container.mux(stream.encode(frame))
@@ -173,17 +175,22 @@ def _write_clip(
     return path
 
 
-def _pan(photo: Path, width: int, height: int, frames: int) -> Iterator[NDArray[np.uint8]]:
+def _views(
+    photo: Path, width: int, height: int, arguments: argparse.Namespace
+) -> Iterator[NDArray[np.uint8]]:
     noise = np.random.default_rng(0)
     with Image.open(photo) as picture:
         whole = picture.convert("RGB")
-    room = Fraction(3, 2) * frames
-    scale = min(whole.width / (width + float(room)), whole.height / (height + float(room)))
-    for index in range(frames):
-        left = top = 1.5 * index * scale
-        box = (left, top, left + width * scale, top + height * scale)
+    is_pan = arguments.motion == "pan"
+    room = 1.5 * arguments.frames * is_pan
+    scale = min(whole.width / (width + room), whole.height / (height + room))
+    for index in range(arguments.frames):
+        left = top = 1.5 * index * scale if is_pan else 0.01 * index * height * scale
+        zoom = scale if is_pan else scale * (1 - 0.02 * index)
+        box = (left, top, left + width * zoom, top + height * zoom)
         view = whole.resize((width, height), Image.Resampling.BICUBIC, box)
-        pixels = np.asarray(view, np.float64) + noise.normal(0, 2, (height, width, 3))
+        pixels = np.asarray(view, np.float64)
+        pixels = pixels + noise.normal(0, arguments.noise, pixels.shape)
         yield np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
 
 

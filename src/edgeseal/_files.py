@@ -109,7 +109,7 @@ def check_outputs(folder: Path, names: Iterable[str], *, overwrite: bool) -> Non
     raise (OutputExistsError if exist else FileError)("\n  ".join(lines))
 
 
-def check_apart(inputs: Iterable[Path | str | None], outputs: Iterable[Path | None]) -> None:
+def check_apart(inputs: Iterable[Path | str | None], outputs: Iterable[Path | str | None]) -> None:
     """Refuse outputs that would replace an input, or each other.
 
     Args:
@@ -120,7 +120,7 @@ def check_apart(inputs: Iterable[Path | str | None], outputs: Iterable[Path | No
         UsageError: listing all such outputs.
     """
     named = [path for path in outputs if path is not None]
-    given = [Path(path) for path in inputs if path is not None]
+    given = (path for path in inputs if path is not None)
     places = Counter(os.path.normcase(os.path.abspath(path)) for path in named)  # noqa: PTH100
     twice = [path for path, count in places.items() if count > 1]
     problems = [f"{path}: would be written twice; give each output its own name" for path in twice]
@@ -129,7 +129,7 @@ def check_apart(inputs: Iterable[Path | str | None], outputs: Iterable[Path | No
         raise UsageError("\n  ".join(problems))
 
 
-def check_sources(outputs: Mapping[Path, Path]) -> None:
+def check_sources(outputs: Mapping[Path, Path] | Mapping[str, str]) -> None:
     """Refuse outputs that fall together or on a source.
 
     Args:
@@ -138,7 +138,7 @@ def check_sources(outputs: Mapping[Path, Path]) -> None:
     Raises:
         UsageError: listing all such outputs.
     """
-    sources: defaultdict[str, list[Path]] = defaultdict(list)
+    sources: defaultdict[str, list[Path | str]] = defaultdict(list)
     for source, output in outputs.items():
         sources[os.path.normcase(output)].append(source)
     problems = [
@@ -260,20 +260,21 @@ def _existing(path: Path) -> Path:
     return next((candidate for candidate in candidates if os.path.lexists(candidate)), path)
 
 
-def _replaced(inputs: Iterable[Path], outputs: Iterable[Path]) -> list[str]:
+def _replaced(inputs: Iterable[Path | str], outputs: Iterable[Path | str]) -> list[str]:
     """Return what is wrong with outputs that are inputs, whatever names they go by."""
-    known = {_identity(path) for path in inputs} - {None}
+    there = [(path, found) for path in outputs if (found := _identity(path)) is not None]
+    known = {_identity(path) for path in inputs} if there else set()
     return [
         f"{path}: is an input itself; choose another output"
-        for path in outputs
-        if _identity(path) in known
+        for path, found in there
+        if found in known
     ]
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path | str) -> tuple[int, int] | None:
     """Return what tells a file from all others, or None if there is none of that name."""
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116  # a path that is asked keeps itself as a text as well
     except (OSError, ValueError):  # no such file, or no name for one
         return None
     return status.st_dev, status.st_ino

@@ -237,6 +237,18 @@ def test_bits_of_videos_are_those_recorded() -> None:
             assert given == list(exact.values())[1:7]
 
 
+def test_bits_of_other_clips_are_those_recorded() -> None:
+    [table] = [t for t in shown(ROOT / "docs" / "video.md") if "zoom, more noise" in t[0]]
+    found = iter(recorded(RESULTS / "video_other_clips.txt"))
+    for row in table:
+        for given in list(row.values())[1:]:
+            [exact] = next(found)
+            assert row["default"].startswith(f"`{exact['encoder']}`")
+            parts = [part.replace(" %", "%") for part in given.split("; ")]
+            assert parts == [exact["bits, frame"], exact["worst clip"], exact["found"]]
+    assert next(found, None) is None
+
+
 def test_videos_cost_what_was_recorded() -> None:
     results = recorded(RESULTS / "video.txt")
     [table] = [t for t in shown(ROOT / "docs" / "video.md") if "card, float32" in t[0]]

@@ -43,6 +43,18 @@ def chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
+def texts(data: bytes) -> dict[bytes, bytes]:
+    """Return the compressed texts of a PNG file by name, unpacked."""
+    packed = (data.partition(b"\0") for kind, data in chunks(data) if kind == b"zTXt")
+    return {name: zlib.decompress(rest[1:]) for name, _, rest in packed}
+
+
+def with_extension(data: bytes, name: bytes, content: bytes) -> bytes:
+    """Put an application's extension into a GIF file, with the content as it is."""
+    place = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
+    return data[:place] + b"!\xff\x0b" + name + content + b"\0" + data[place:]
+
+
 def riff(data: bytes) -> list[tuple[bytes, bytes]]:
     """Return kind and content of every chunk of a WebP file."""
     assert data[:4] == b"RIFF" and data[8:12] == b"WEBP"

@@ -157,9 +157,11 @@ def test_extras_of_avif_are_named_wherever_their_boxes_are() -> None:
     def box(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", 8 + len(data)) + kind + data
 
-    meta = box(b"meta", b"infetmap" + b"colrnclx" + struct.pack(">HH", 9, 16) + b"clli")
+    depth = box(b"pixi", b"\0\0\0\0\3\n\n\n")
+    meta = box(b"meta", b"infetmap" + b"colrnclx" + struct.pack(">HH", 9, 16) + b"clli" + depth)
     signed = box(b"uuid", bytes.fromhex("d8fec3d61b0e483c92975828877ec481") + b"c2pa")
     names = ["gain map", "content light level (clli)", "colour description (nclx 9/16)"]
+    names.append("10 bits a colour (8 now)")
     for boxes in ((meta, box(b"mdat", b"x"), signed), (signed, box(b"mdat", b"x"), meta)):
         assert avif_extras(io.BytesIO(box(b"ftyp", b"avif") + b"".join(boxes))) == [
             *names, "C2PA manifest"

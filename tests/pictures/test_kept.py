@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from edgeseal.pictures._save import save_suffix
+from edgeseal.pictures.metadata._jp2 import read_jp2
+from edgeseal.pictures.metadata._tiff import read_tiff
 from edgeseal.watermark.runtime import LiteRTEmbedder, Message, load_embedder
 from pictures import containers as files
 
@@ -82,6 +85,24 @@ def box(kind: bytes, data: bytes) -> tuple[Edit, Holds]:
     )
 
 
+def extension(name: bytes, content: bytes, kind: bytes, data: bytes) -> tuple[Edit, Holds]:
+    """Of a GIF file, which becomes a PNG file."""
+    return (
+        lambda file: files.with_extension(file, name, content),
+        lambda file: (kind, data) in files.chunks(file),
+    )
+
+
+def raw_profile(data: bytes) -> tuple[Edit, Holds]:
+    """As ExifTool writes it, with two words, and as ImageMagick, with one."""
+    text = b"\nIPTC profile\n%8d\n%s\n" % (len(data), data.hex().encode())
+    packed = b"Raw profile type iptc\0\0" + zlib.compress(text)
+    return (
+        lambda file: files.with_chunks(file, (b"zTXt", packed)),
+        lambda file: files.texts(file)[b"Raw profile type iptc"].split()[-1] == text.split()[-1],
+    )
+
+
 PUT: dict[tuple[str, str], tuple[Edit, Holds]] = {
     ("EXIF", "JPEG"): segment(0xE1, b"Exif\0\0" + EXIF),
     ("EXIF", "PNG"): chunk(b"eXIf", EXIF),
@@ -91,6 +112,13 @@ PUT: dict[tuple[str, str], tuple[Edit, Holds]] = {
     ("XMP", "PNG"): chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + files.XMP),
     ("XMP", "WebP"): piece(b"XMP ", files.XMP),
     ("XMP", "JPEG 2000"): box(b"uuid", XMP_UUID + files.XMP),
+    ("XMP", "GIF"): extension(
+        b"XMP DataXMP",
+        files.XMP + b"\1" + bytes(range(255, -1, -1)),
+        b"iTXt",
+        b"XML:com.adobe.xmp\0\0\0\0\0" + files.XMP,
+    ),
+    ("IPTC", "PNG"): raw_profile(files.IPTC),
     ("IPTC", "JPEG"): segment(0xED, b"Photoshop 3.0\0" + files.IPTC),
     ("comment", "JPEG"): segment(0xFE, b"a comment"),
     ("text", "PNG"): chunk(b"tEXt", b'prompt\0{"3": 1}'),
@@ -102,6 +130,9 @@ PUT: dict[tuple[str, str], tuple[Edit, Holds]] = {
     ("C2PA manifest", "JPEG"): segment(0xEB, b"JP\0\1\0\0\0\1" + C2PA),
     ("C2PA manifest", "PNG"): chunk(b"caBX", C2PA),
     ("C2PA manifest", "WebP"): piece(b"C2PA", C2PA),
+    ("C2PA manifest", "GIF"): extension(
+        b"C2PA_GIF\1\0\0", bytes([len(C2PA)]) + C2PA, b"caBX", C2PA
+    ),
     ("C2PA manifest", "JPEG 2000"): box(b"uuid", C2PA_UUID + C2PA),
 }
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -162,7 +193,7 @@ def cell(embedder: LiteRTEmbedder, photo: NDArray[np.uint8], item: str, kind: st
     data = source_of(photo, item, kind)
     if data is None:
         return ""
-    path = to / f"{item}{save_suffix('x' + SUFFIXES[kind])}"
+    path = to / f"{item}, {kind}{save_suffix('x' + SUFFIXES[kind])}"
     saved = embedder.embed(data, MESSAGE).save(path)
     if holds(path.read_bytes(), item, kind):
         assert saved.dropped == ()
@@ -181,6 +212,27 @@ def test_page_says_what_is_kept(
         rows.append(f"| {item} | {' | '.join(cells)} |".replace("  ", " "))
     table = "\n".join(rows)
     assert table in (ROOT / "docs" / "kept.md").read_text(), table
+
+
+def test_depth_and_colours_that_go_are_named(
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    def dropped(data: Any, suffix: str) -> tuple[str, ...]:
+        return embedder.embed(data, MESSAGE).save(tmp_path / f"x{suffix}", overwrite=True).dropped
+
+    levels = io.BytesIO()
+    Image.fromarray(photo[..., 0].astype(np.float32) / 255).save(levels, "TIFF")
+    assert dropped(levels.getvalue(), ".tif") == ("32 bits a colour (8 now)",)
+    assert dropped(photo.astype(np.uint16) * 257, ".webp") == ("16 bits a colour (8 now)",)
+    assert dropped(photo.astype(np.uint16) * 257, ".png") == ()
+    inks = io.BytesIO()
+    Image.fromarray(photo).convert("CMYK").save(inks, "JPEG")
+    assert dropped(inks.getvalue(), ".jpg") == ("CMYK colours (RGB now)",)
+    tags = b"II*\0\x08\0\0\0\2\0" + struct.pack("<HHIHHHHII", 258, 3, 1, 16, 0, 277, 3, 1, 3)
+    assert read_tiff(io.BytesIO(tags + bytes(8))).dropped == ("16 bits a colour (8 now)",)
+    header = struct.pack(">IIHBBBB", 60, 90, 3, 15, 7, 0, 0)
+    deep = whole(photo, "JPEG 2000").replace(header[:10] + b"\x07", header[:11])
+    assert read_jp2(io.BytesIO(deep)).dropped == ("16 bits a colour (8 now)",)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WebP"])

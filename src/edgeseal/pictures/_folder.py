@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from edgeseal._extras import install_command
@@ -13,11 +13,11 @@ from edgeseal.pictures._plugins import plugin_suffixes
 
 __all__ = [
     "PICTURE_SUFFIXES",
-    "describe_kinds",
-    "files_of",
+    "LeftOut",
+    "files_in",
     "find_pictures",
+    "kind_of",
     "picture_suffixes",
-    "tell_kinds",
 ]
 
 PICTURE_SUFFIXES = (
@@ -49,13 +49,49 @@ def picture_suffixes() -> tuple[str, ...]:
     return (*PICTURE_SUFFIXES, *plugin_suffixes())
 
 
+class LeftOut:
+    """Files in folders that were passed over: how many of each kind, and the first of each.
+
+    Attributes:
+        counts: number of files by what they are: HEIC, JPEG XL, RAW, video, unknown.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def add(self, path: str) -> None:
+        """Count a file."""
+        kind = kind_of(path)
+        self.counts[kind] += 1
+        self._first.setdefault(kind, path)
+
+    def __str__(self) -> str:
+        """Return how many of each kind there are, with an example of each, in a sentence."""
+        parts = []
+        for kind, count in self.counts.items():
+            text = f"{count} {kind}, such as {self._first[kind]}"
+            if kind in (_HEIC, _JXL):
+                text += f" (to read them: {install_command('formats')})"
+            parts.append(text)
+        total = self.counts.total()
+        return f"{total} file{'s' * (total > 1)} left out: {'; '.join(parts)}"
+
+
+def kind_of(path: str) -> str:
+    """Return what a file is by its ending, if it is no picture: HEIC, JPEG XL, RAW, video, unknown.
+
+    HEIC and JPEG XL are pictures where their plug-ins are installed.
+    """
+    suffix = Path(path).suffix.lower()
+    return next((kind for kind, suffixes in _KINDS.items() if suffix in suffixes), _UNKNOWN)
+
+
 def find_pictures(
     paths: str | Path | Iterable[str | Path],
     *,
     recursive: bool = True,
     suffixes: tuple[str, ...] | None = None,
-    exclude: Path | None = None,
-    others: list[Path] | None = None,
 ) -> list[Path]:
     """List pictures: folders are searched, everything else is taken as it is.
 
@@ -68,74 +104,68 @@ def find_pictures(
         recursive: whether to search folders in folders.
         suffixes: endings, in lower case, of the files to take from a folder; those of pictures if
             None.
-        exclude: a folder that is not searched where it lies in one that is.
-        others: gets the files of other endings.
 
     Raises:
         FileError: a folder cannot be read.
     """
-    if isinstance(paths, str | Path):
-        paths = [paths]
     endings = picture_suffixes() if suffixes is None else suffixes
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where the folder above is locked
-            files = sorted(files_of(path, recursive=recursive, exclude=exclude))
-            found += (file for file in files if file.name.lower().endswith(endings))
-            if others is not None:
-                others += (file for file in files if not file.name.lower().endswith(endings))
-        else:
-            found.append(path)
-    return found
+    named = [paths] if isinstance(paths, str | Path) else paths
+    return [Path(file) for path in named for file in files_in(path, endings, recursive=recursive)]
 
 
-def files_of(
-    folder: Path, *, recursive: bool = True, exclude: Path | None = None
-) -> Iterator[Path]:
-    """Yield the files of a folder one by one, in an order that is always the same.
+def files_in(
+    path: str | Path,
+    suffixes: tuple[str, ...],
+    *,
+    recursive: bool = True,
+    exclude: Path | None = None,
+    others: Callable[[str], None] = lambda _: None,
+) -> Iterator[str]:
+    """Yield the files of a folder one by one, in the order of their paths; another path as it is.
 
     Args:
-        folder: where; hidden files and folders (``.name``) are left out.
-        recursive: whether to search folders in folders.
-        exclude: a folder that is not searched.
+        path: of a folder or file; hidden files and folders in it (``.name``) are left out.
+        suffixes: endings, in lower case, of the files to take from a folder.
+        recursive: whether to search folders in folders; links are followed, each folder once.
+        exclude: a folder that is not searched where it lies in the one that is.
+        others: called with each file in the folder that has another ending.
 
     Raises:
         FileError: a folder cannot be read.
     """
-    left_out = None if exclude is None else os.path.realpath(exclude)
-    seen: set[str] = set()
-    for root, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
-        place = os.path.realpath(root)
-        if place in seen or (place == left_out and root != str(folder)):
-            folders.clear()
-            continue
-        seen.add(place)
-        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
-        yield from (Path(root, name) for name in sorted(files) if not name.startswith("."))
+    if not os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where the folder above is locked
+        yield str(Path(path))
+        return
+    top = str(Path(path))
+    seen = set() if exclude is None else {os.path.realpath(exclude)} - {os.path.realpath(top)}
+    waiting = [(top, True)]  # the next one last
+    while waiting:
+        place, is_folder = waiting.pop()
+        if is_folder:
+            real = os.path.realpath(place)
+            if real not in seen:
+                seen.add(real)
+                waiting += (one for one in _entries(place) if recursive or not one[1])
+        elif place.lower().endswith(suffixes):
+            yield place
+        else:
+            others(place)
 
 
-def tell_kinds(others: Iterable[Path]) -> dict[str, list[Path]]:
-    """Return files that were left out by what they are: HEIC, RAW, video, unknown."""
-    found: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in others:
-        suffix = path.suffix.lower()
-        found[next((kind for kind, ends in _KINDS.items() if suffix in ends), _UNKNOWN)].append(
-            path
-        )
-    return dict(found)
+def _entries(folder: str) -> list[tuple[str, bool]]:
+    """Return what is in a folder, from its last name to the first, and whether it is a folder."""
+    base = "" if folder == os.curdir else folder
+    try:
+        with os.scandir(folder) as entries:
+            found = [(one.name, _is_folder(one)) for one in entries if one.name[0] != "."]
+    except OSError as error:
+        raise FileError(f"{folder}: cannot read this folder ({error.strerror})") from error
+    found.sort(reverse=True)
+    return [(os.path.join(base, name), is_folder) for name, is_folder in found]  # noqa: PTH118
 
 
-def describe_kinds(kinds: dict[str, list[Path]]) -> str:
-    """Return how many files of each kind are left out, with an example of each, in a sentence."""
-    total = sum(map(len, kinds.values()))
-    parts = []
-    for kind, paths in kinds.items():
-        text = f"{len(paths)} {kind}, such as {paths[0]}"
-        if kind in (_HEIC, _JXL):
-            text += f" (to read them: {install_command('formats')})"
-        parts.append(text)
-    return f"{total} file{'s' * (total > 1)} left out: {'; '.join(parts)}"
-
-
-def _refuse(error: OSError) -> None:
-    raise FileError(f"{error.filename}: cannot read this folder ({error.strerror})") from error
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False

@@ -275,6 +275,8 @@ def check_frames(image: Image.Image, name: str) -> None:
 
 def orientation(image: Image.Image) -> int:
     """Return the rotation that EXIF notes, 1 for none."""
+    if image.format == "JXL" and not getattr(image, "jpeg", False):
+        return 1  # of JPEG XL what the picture itself notes holds, and is applied already
     try:
         found = image.getexif().get(_ORIENTATION)
     except Exception:  # a damaged EXIF block makes no picture unreadable: go without

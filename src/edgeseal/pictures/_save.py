@@ -16,6 +16,7 @@ from edgeseal.errors import FileError, UsageError
 from edgeseal.pictures._coding import AUTO, Coding, Quality, check_quality, save_options
 from edgeseal.pictures._png16 import write_deep
 from edgeseal.pictures.metadata import Metadata, write_metadata
+from edgeseal.pictures.metadata._metadata import lost_depth
 
 __all__ = [
     "SAVE_SUFFIXES",
@@ -130,8 +131,9 @@ def save_picture(
             missing = write_metadata(encoded, target, kind, metadata)
         except (ValueError, TypeError, RuntimeError, SystemError) as error:  # encoders: too large
             raise FileError(f"{path}: cannot be written as {kind} ({error})") from error
-    is_exact = not is_losing and (is_deep or pixels.dtype == np.uint8)
-    return Saved(metadata.without(*missing).dropped, is_exact)
+    is_whole = is_deep or pixels.dtype == np.uint8
+    missing += () if is_whole else lost_depth(16)
+    return Saved(metadata.without(*missing).dropped, not is_losing and is_whole)
 
 
 def _kind(path: Path) -> str:

@@ -17,13 +17,7 @@ import numpy as np
 from PIL import Image
 
 from edgeseal.errors import FileError
-from edgeseal.pictures._folder import (
-    describe_kinds,
-    files_of,
-    find_pictures,
-    picture_suffixes,
-    tell_kinds,
-)
+from edgeseal.pictures._folder import LeftOut, files_in, picture_suffixes
 from edgeseal.pictures._read_image import ImageInput
 
 __all__ = [
@@ -32,6 +26,7 @@ __all__ = [
     "given_pictures",
     "is_address",
     "list_files",
+    "list_names",
     "list_pictures",
     "read_list",
 ]
@@ -48,8 +43,6 @@ def find_sources(
     recursive: bool = True,
     suffixes: tuple[str, ...] | None = None,
     stdin: TextIO | None = None,
-    exclude: Path | None = None,
-    others: list[Path] | None = None,
 ) -> list[Path]:
     """List what is meant by names, each path once.
 
@@ -63,17 +56,13 @@ def find_sources(
         suffixes: endings, in lower case, of the files to take from a folder; those of pictures if
             None.
         stdin: what to read for ``-`` instead of the process's own.
-        exclude: a folder that is not searched where it lies in one that is, nor by patterns.
-        others: gets the files in folders that have other endings.
 
     Raises:
         FileError: a folder or list cannot be read, or a pattern fits nothing.
     """
-    paths = (path for name in names for path in _expanded(str(name), stdin, exclude))
-    found = find_pictures(
-        paths, recursive=recursive, suffixes=suffixes, exclude=exclude, others=others
-    )
-    return list(dict.fromkeys(found))
+    endings = picture_suffixes() if suffixes is None else suffixes
+    found = each_source(names, suffixes=endings, recursive=recursive, stdin=stdin)
+    return [Path(name) for name in dict.fromkeys(found)]
 
 
 def each_source(
@@ -82,7 +71,8 @@ def each_source(
     suffixes: tuple[str, ...],
     recursive: bool = True,
     exclude: Path | None = None,
-    others: Callable[[Path], None] = lambda _: None,
+    others: Callable[[str], None] = lambda _: None,
+    stdin: TextIO | None = None,
 ) -> Iterator[str]:
     """Yield the files and addresses that names mean, one by one, however many there are.
 
@@ -90,24 +80,21 @@ def each_source(
         names: as for :func:`find_sources`; addresses (``s3://...``) stay as they are.
         suffixes: endings, in lower case, of the files to take from folders.
         recursive: whether to search folders in folders.
-        exclude: a folder that is not searched where it lies in one that is.
+        exclude: a folder that is not searched where it lies in one that is, nor by patterns.
         others: called with each file in a folder that has another ending.
+        stdin: what to read for ``-`` instead of the process's own.
 
     Raises:
         FileError: a folder or list cannot be read, or a pattern fits nothing.
     """
     for name in names:
-        for path in _expanded(str(name), None, exclude):
+        for path in _expanded(str(name), stdin, exclude):
             if is_address(path):
                 yield path
-            elif not os.path.isdir(path):  # noqa: PTH112
-                yield str(Path(path))
             else:
-                for file in files_of(Path(path), recursive=recursive, exclude=exclude):
-                    if file.name.lower().endswith(suffixes):
-                        yield str(file)
-                    else:
-                        others(file)
+                yield from files_in(
+                    path, suffixes, recursive=recursive, exclude=exclude, others=others
+                )
 
 
 def is_address(name: str) -> bool:
@@ -121,10 +108,25 @@ def list_pictures(
     recursive: bool = True,
     suffixes: tuple[str, ...] | None = None,
     kind: str = "pictures",
-    exclude: Path | None = None,
-    others: list[Path] | None = None,
+    others: LeftOut | None = None,
 ) -> list[Path]:
+    """Return the pictures that were named, as :func:`list_names` does."""
+    found = list_names(names, recursive=recursive, suffixes=suffixes, kind=kind, others=others)
+    return [Path(name) for name in found]
+
+
+def list_names(
+    names: Iterable[str | Path],
+    *,
+    recursive: bool = True,
+    suffixes: tuple[str, ...] | None = None,
+    kind: str = "pictures",
+    exclude: Path | None = None,
+    others: LeftOut | None = None,
+) -> list[str]:
     """Return the pictures that were named, those of folders, patterns and lists included.
+
+    As texts: of ten thousand files paths take ten megabytes.
 
     Args:
         names: what was named; see :func:`find_sources`.
@@ -132,27 +134,26 @@ def list_pictures(
         suffixes: endings, in lower case, of the files to take from folders; those of pictures if
             None.
         kind: what messages call files of these endings.
-        exclude: a folder that is not searched where it lies in one that is.
-        others: gets the files in folders that have other endings.
+        exclude: a folder that is not searched where it lies in one that is, nor by patterns.
+        others: counts the files in folders that have other endings.
 
     Raises:
         FileError: there are none, or a folder or list cannot be read.
     """
     names = list(names)
-    left: list[Path] = []
-    found = find_sources(
-        names, recursive=recursive, suffixes=suffixes, exclude=exclude, others=left
+    left = LeftOut() if others is None else others
+    endings = picture_suffixes() if suffixes is None else suffixes
+    found = each_source(
+        names, suffixes=endings, recursive=recursive, exclude=exclude, others=left.add
     )
-    if others is not None:
-        others += left
-    if not found:
-        listed, kinds = ", ".join(map(str, names)), tell_kinds(left)
-        endings = " ".join(picture_suffixes() if suffixes is None else suffixes)
+    listed = list(dict.fromkeys(found))
+    if not listed:
         raise FileError(
-            f"{listed}: no {kind} in there; files with these endings are: {endings}"
-            + (f"; {describe_kinds(kinds)}" if kinds else "")
+            f"{', '.join(map(str, names))}: no {kind} in there; files with these endings are: "
+            + " ".join(endings)
+            + (f"; {left}" if left.counts else "")
         )
-    return found
+    return listed
 
 
 def given_pictures(

@@ -17,7 +17,7 @@ from edgeseal.watermark.scan import _stores as stores
 from edgeseal.watermark.scan._name_set import NameSet
 from watermark.scan.conftest import Items, add
 
-PICTURES = ["a.png", "c.png", "d.jpg", "f.png", "deep/b.png", "deep/e.png"]
+PICTURES = ["a.png", "c.png", "d.jpg", "deep/b.png", "deep/e.png", "f.png"]
 
 
 def names(found: list[object], below: object) -> list[str]:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import edgeseal
+from edgeseal._progress import SILENT
 from edgeseal.errors import ImageError
+from edgeseal.watermark.verbs._batch import list_sources
 from edgeseal.watermark.verbs._output_names import output_names
 from pairs import Pair
 from watermark.verbs.conftest import Heard
@@ -94,10 +96,16 @@ def test_links_to_folders_are_followed_once(pair96: Pair, album: Path, tmp_path:
     assert marked(pair96, tmp_path / "root", tmp_path / "out") == ["a.png", "c.png"]
 
 
+def test_files_are_kept_as_texts_when_a_folder_is_searched(album: Path) -> None:
+    found = list_sources([album], recursive=True, for_videos={}, for_pictures={}, progress=SILENT)
+    names = ("a.png", "b.jfif", "sub/a.png", "sub/deep/c.tga")
+    assert found.sources == [str(album / name) for name in names]
+
+
 def test_old_ending_stays_when_names_would_still_clash(tmp_path: Path) -> None:
-    sources = [Path(name) for name in ("x/a.gif", "x/a.png", "x/b.gif")]
+    sources = ["x/a.gif", "x/a.png", "x/b.gif"]
     names = output_names(sources, [".png"] * 3, tmp_path, keep_folders=False)
-    assert [name.as_posix() for name in names] == ["a.gif.png", "a.png", "b.png"]
+    assert names == ["a.gif.png", "a.png", "b.png"]
 
 
 def test_pictures_of_several_frames_are_refused_alike(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import IO
 
 from edgeseal.pictures.metadata._jp2 import boxes
+from edgeseal.pictures.metadata._metadata import lost_depth
 
 __all__ = ["avif_extras"]
 
@@ -36,4 +37,6 @@ def avif_extras(file: IO[bytes]) -> list[str]:
         transfer = int.from_bytes(head[place + 10 : place + 12], "big")
         if (primaries, transfer) not in _SRGB_LIKE:
             found.append(f"colour description (nclx {primaries}/{transfer})")
-    return found + ["C2PA manifest"] * is_signed
+    place = head.find(b"pixi")  # then version and flags, the number of channels, bits of each
+    bits = head[place + 9 : place + 10] if place >= 0 else b""
+    return [*found, *lost_depth(max(bits, default=8)), *["C2PA manifest"] * is_signed]

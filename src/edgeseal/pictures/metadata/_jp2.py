@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from edgeseal.pictures.metadata._exif import EXIF_PREFIX
-from edgeseal.pictures.metadata._metadata import Metadata, Piece
+from edgeseal.pictures.metadata._metadata import Metadata, Piece, lost_depth
 
 __all__ = ["boxes", "read_jp2", "write_jp2"]
 
@@ -30,7 +30,9 @@ def read_jp2(file: IO[bytes]) -> Metadata:
         if kind == b"jp2h":
             for inner, at, stop in boxes(file, start, end):
                 data = _read(file, at, stop)
-                if inner == b"colr" and data[:1] in (b"\2", b"\3"):
+                if inner == b"ihdr" and len(data) > 10 and data[9] > 2:  # colours, 16 bits of which
+                    dropped += lost_depth((data[10] & 0x7F) + 1)  # Pillow reads as 8
+                elif inner == b"colr" and data[:1] in (b"\2", b"\3"):
                     profile = data[3:]
                 elif inner == b"res ":
                     dpi = _dpi(data) or dpi

@@ -9,7 +9,9 @@ from edgeseal.pictures.metadata._exif import true_exif
 from edgeseal.pictures.metadata._photoshop import true_resources
 from edgeseal.pictures.metadata._xmp import true_xmp
 
-__all__ = ["Metadata", "Piece"]
+__all__ = ["Metadata", "Piece", "lost_depth"]
+
+_BITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class Piece:
     kind: bytes
     data: bytes
     name: str
+
+
+def lost_depth(bits: int) -> tuple[str, ...]:
+    """Return the name of what is lost where a picture with so many bits a colour gets 8."""
+    return (f"{bits} bits a colour ({_BITS} now)",) if bits > _BITS else ()
 
 
 @dataclass(frozen=True, slots=True)

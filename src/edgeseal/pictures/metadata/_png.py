@@ -156,7 +156,7 @@ def _new_chunks(metadata: Metadata, *, is_grey: bool) -> Iterator[tuple[bytes, b
     if metadata.xmp:
         yield b"iTXt", _XMP + bytes(5) + metadata.xmp
     if metadata.photoshop:
-        yield b"zTXt", _raw_profile(b"8bim", metadata.photoshop)
+        yield b"zTXt", _raw_profile(b"iptc", metadata.photoshop)  # of this name, exiv2 reads it
     for comment in metadata.comments:
         yield b"tEXt", b"Comment\0" + comment.replace(b"\0", b"")
     for name, text in metadata.texts if not is_own else ():
@@ -241,8 +241,8 @@ def _raw_profile(kind: bytes, data: bytes) -> bytes:
 
 
 def _from_raw(text: bytes) -> bytes:
-    """Return the bytes of a profile as ImageMagick writes them: name, length and digits."""
-    digits = b"".join(text.split()[2:])
+    """Return the bytes of a profile as ImageMagick writes them: a line each, name and length."""
+    digits = b"".join(text.strip().split(b"\n")[2:])
     try:
         return bytes.fromhex(digits.decode("ascii"))
     except ValueError:

@@ -10,9 +10,11 @@ from PIL import Image
 
 from edgeseal.pictures.metadata._avif import avif_extras
 from edgeseal.pictures.metadata._exif import EXIF_PREFIX
+from edgeseal.pictures.metadata._gif import read_gif
 from edgeseal.pictures.metadata._jp2 import read_jp2
 from edgeseal.pictures.metadata._jpeg import read_jpeg
-from edgeseal.pictures.metadata._metadata import Metadata
+from edgeseal.pictures.metadata._jxl import with_boxes
+from edgeseal.pictures.metadata._metadata import Metadata, lost_depth
 from edgeseal.pictures.metadata._png import read_png
 from edgeseal.pictures.metadata._tiff import read_tiff
 from edgeseal.pictures.metadata._webp import read_webp
@@ -20,6 +22,7 @@ from edgeseal.pictures.metadata._webp import read_webp
 __all__ = ["read_metadata"]
 
 _READERS: dict[str, Callable[[IO[bytes]], Metadata]] = {
+    "GIF": read_gif,
     "JPEG": read_jpeg,
     "JPEG2000": read_jp2,
     "MPO": read_jpeg,
@@ -27,10 +30,11 @@ _READERS: dict[str, Callable[[IO[bytes]], Metadata]] = {
     "TIFF": read_tiff,
     "WEBP": read_webp,
 }
+_OTHER_COLOURS = ("CMYK", "LAB")
 
 
 def read_metadata(image: Image.Image, file: IO[bytes] | None) -> Metadata:
-    """Read what a picture has besides pixels.
+    """Read what a picture has besides pixels, and what of these is not kept.
 
     Args:
         image: as Pillow opened it.
@@ -39,6 +43,12 @@ def read_metadata(image: Image.Image, file: IO[bytes] | None) -> Metadata:
     Returns:
         What could be read. Damage is noted, and makes no picture unreadable.
     """
+    metadata = _read(image, file)
+    colours = [f"{image.mode} colours (RGB now)"] if image.mode in _OTHER_COLOURS else []
+    return metadata.without(*colours, *lost_depth(32 if image.mode == "F" else 8))
+
+
+def _read(image: Image.Image, file: IO[bytes] | None) -> Metadata:
     kind = image.format or ""
     reader = None if file is None else _READERS.get(kind)
     if reader is None or file is None:
@@ -63,23 +73,22 @@ def _of_pillow(image: Image.Image, file: IO[bytes] | None, kind: str) -> Metadat
     if kind == "PSD":
         dropped.append("layers")
     try:
-        exif = image.getexif().tobytes() if "exif" not in info else info["exif"]
+        found = image.getexif()
+        exif = info.get("exif") or (found.tobytes() if found else b"")
     except Exception as error:  # as above
         exif, problems = b"", [f"EXIF: {error}"]
-    comment = info.get("comment", b"")
-    comment = comment.encode() if isinstance(comment, str) else comment
     dpi = info.get("dpi")
     texts = getattr(image, "text", None)
-    return Metadata(
+    metadata = Metadata(
         container=kind,
         exif=_bytes(exif).removeprefix(EXIF_PREFIX),
         icc_profile=_bytes(info.get("icc_profile")),
         xmp=_bytes(info.get("xmp")),
-        comments=(comment,) if comment and kind == "GIF" else (),
         texts=tuple((str(name), str(text)) for name, text in (texts or {}).items()),
         dpi=(float(dpi[0]), float(dpi[1])) if dpi and all(dpi) else None,
         problems=tuple(problems),
     ).without(*dropped)
+    return with_boxes(metadata, file) if kind == "JXL" and file is not None else metadata
 
 
 def _bytes(value: object) -> bytes:

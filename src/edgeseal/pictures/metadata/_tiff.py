@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import IO
 
 from edgeseal.pictures.metadata._exif import block_of
-from edgeseal.pictures.metadata._metadata import Metadata, Piece
+from edgeseal.pictures.metadata._metadata import Metadata, Piece, lost_depth
 from edgeseal.pictures.metadata._photoshop import iptc_of, resources_of
 from edgeseal.pictures.metadata._tiff_tags import Directory, Tag, Tags, pack, read_tags
 
@@ -23,6 +23,7 @@ STORAGE_TAGS = frozenset([
 ])  # fmt: skip
 """Tags on how the pixels lie in the file: true of the source only."""
 
+_BITS, _CHANNELS = 258, 277
 _XMP, _IPTC, _PHOTOSHOP, _PROFILE = 700, 33723, 34377, 34675
 _UNTRUE = {
     330: "reduced pictures (SubIFDs)",
@@ -46,6 +47,8 @@ def read_tiff(file: IO[bytes]) -> Metadata:
     own = {number: first.pop(number).data for number in (_XMP, _PROFILE, _PHOTOSHOP, _IPTC)
            if number in first}  # fmt: skip
     dropped = [name for number, name in _UNTRUE.items() if first.pop(number, None) is not None]
+    if (tags.number(first.get(_CHANNELS)) or 1) > 2:  # Pillow reads 16 bits of colours as 8
+        dropped += lost_depth(tags.number(first.get(_BITS)) or 8)
     for number in STORAGE_TAGS & set(first):
         del first[number]
     iptc = own.get(_IPTC, b"")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 from edgeseal._closing import Closing
 from edgeseal.errors import UsageError
-from edgeseal.pictures._folder import tell_kinds
+from edgeseal.pictures._folder import kind_of
 from edgeseal.watermark.scan._name_set import NameSet, fingerprint
 from edgeseal.watermark.video import VideoPart
 
@@ -125,7 +124,7 @@ class ItemChoice(Closing):
 
     def leave_out(self, name: str) -> None:
         """Count a file that is passed over."""
-        self.left_out.update(list(tell_kinds([Path(name)])))
+        self.left_out[kind_of(name)] += 1
 
 
 def printable(name: str) -> str:

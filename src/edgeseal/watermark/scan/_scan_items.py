@@ -61,7 +61,7 @@ class ScanSources:
             MissingExtraError: a package for a store or for Parquet is not installed.
             FileError: a folder, list or store cannot be listed, or a pattern fits nothing.
         """
-        for source in self._sources(lambda path: choice.leave_out(path.name)):
+        for source in self._sources(choice.leave_out):
             if not is_address(source):
                 yield from self._of_file(source, choice)
                 continue
@@ -71,7 +71,7 @@ class ScanSources:
                 else:
                     choice.leave_out(one)
 
-    def _sources(self, others: Callable[[Path], None]) -> Iterator[str]:
+    def _sources(self, others: Callable[[str], None]) -> Iterator[str]:
         return each_source(
             self.names,
             suffixes=_suffixes(),

@@ -14,9 +14,10 @@ from PIL import Image
 
 from edgeseal._progress import Progress
 from edgeseal.errors import FileError, UsageError
-from edgeseal.pictures import ImageInput, list_files, list_pictures, picture_suffixes
-from edgeseal.pictures._folder import describe_kinds, tell_kinds
+from edgeseal.pictures import ImageInput, list_files, picture_suffixes
+from edgeseal.pictures._folder import LeftOut
 from edgeseal.pictures._read_image import name_of
+from edgeseal.pictures._sources import list_names
 from edgeseal.watermark.verbs._json_lines import JsonLines
 from edgeseal.watermark.video import VIDEO_SUFFIXES, is_video
 
@@ -56,7 +57,7 @@ class Batch:
     """The sources that were named.
 
     Attributes:
-        sources: pictures or videos, in the order that they were given.
+        sources: pictures or videos, in the order that they were given; files as texts.
         are_videos: which of both.
         lists: files of paths that were read to find them.
         base: the folder that all of them that are files lie in.
@@ -70,9 +71,9 @@ class Batch:
     left_out: Mapping[str, int]
 
     @property
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[str]:
         """Those that are files."""
-        return [source for source in self.sources if isinstance(source, Path)]
+        return [source for source in self.sources if isinstance(source, str)]
 
     @property
     def kind(self) -> str:
@@ -111,27 +112,27 @@ def list_sources(
         UsageError: videos and others were named together, or an argument of the one for the other.
     """
     given = _listed(sources)
-    others: list[Path] = []
+    others = LeftOut()
     found = list(_found(given, recursive=recursive, exclude=exclude, others=others))
     videos = [source for source in found if _is_video(source)]
     if videos and len(videos) < len(found):
         found = [source for source in found if not _is_video(source)]
-        others += map(Path, videos)
+        for video in videos:
+            others.add(str(video))
         if any(map(_is_video, given)):
             raise UsageError(
                 f"{name_of(found[0]) or 'a picture'}: no video, but {videos[0]} is; give pictures "
                 "and videos in separate runs"
             )
         videos = []
-    kinds = tell_kinds(others)
-    if kinds:
-        progress.note(describe_kinds(kinds))
+    if others.counts:
+        progress.note(str(others))
     batch = Batch(
         found,
         bool(videos),
         tuple(list_files(filter(_is_name, given))),
         _base(given, found),
-        {kind: len(paths) for kind, paths in kinds.items()},
+        dict(others.counts),
     )
     foreign = for_pictures if videos else for_videos
     wrong = [name for name, value in foreign.items() if value is not None and value is not False]
@@ -188,24 +189,24 @@ def _base(given: Iterable[ImageInput], found: Iterable[ImageInput]) -> Path:
     roots = [Path(source).absolute() for source in given if _is_name(source)]
     folders = [root for root in roots if root.is_dir()]
     names = (name_of(source) for source in found)
-    files = (Path(name).absolute() for name in names if name is not None)
-    loose = {file.parent for file in files if not any(map(file.is_relative_to, folders))}
-    places = [str(folder) for folder in {*folders, *loose}]
+    places = (Path(name).absolute().parent for name in names if name is not None)
+    loose = {place for place in places if not any(map(place.is_relative_to, folders))}
+    above = [str(folder) for folder in {*folders, *loose}]
     try:
-        return Path(os.path.commonpath(places)) if places else Path.cwd()
+        return Path(os.path.commonpath(above)) if above else Path.cwd()
     except ValueError:  # on several drives
-        return Path(places[0])
+        return Path(above[0])
 
 
 def _found(
-    given: Iterable[ImageInput], *, recursive: bool, exclude: Path | None, others: list[Path]
+    given: Iterable[ImageInput], *, recursive: bool, exclude: Path | None, others: LeftOut
 ) -> Iterator[ImageInput]:
     """Yield what names mean, and everything else as it is."""
     suffixes = (*picture_suffixes(), *VIDEO_SUFFIXES)
     for is_name, run in itertools.groupby(given, _is_name):
         if is_name:
             names = [str(source) for source in run]
-            yield from list_pictures(
+            yield from list_names(
                 names,
                 recursive=recursive,
                 suffixes=suffixes,

@@ -126,8 +126,18 @@ class _Job:
     """A source and where its marked copy goes: nowhere but memory if None."""
 
     source: ImageInput
-    name: Path | None
-    path: Path | None
+    target: str | None
+
+    @property
+    def name(self) -> Path | None:
+        """The file that it is read from, where it is known."""
+        name = name_of(self.source)
+        return None if name is None else Path(name)
+
+    @property
+    def path(self) -> Path | None:
+        """The file that is written."""
+        return None if self.target is None else Path(self.target)
 
 
 def embed(
@@ -309,7 +319,7 @@ class _Marking:
             return mark(job)
         with scratch_folder(job.path.parent) as folder:
             again = folder / job.path.name
-            facts = mark(replace(job, path=again))
+            facts = mark(replace(job, target=str(again)))
             if not filecmp.cmp(again, job.path, shallow=False):
                 raise OutputExistsError(
                     f"{job.path}: exists already, without a result of it, and is not what this run "
@@ -379,26 +389,33 @@ def _jobs(
     if batch.are_videos and folder is None:
         raise UsageError(f"{name_of(batch.sources[0])}: a marked video is a file; give `output`")
     names = [name_of(source) for source in batch.sources]
-    known = [Path(name or f"picture-{number}.png") for number, name in enumerate(names, start=1)]
+    known = [name or f"picture-{number}.png" for number, name in enumerate(names, start=1)]
     suffixes = [
-        path.suffix if batch.are_videos else save_suffix(path, lossless=lossless) for path in known
+        Path(name).suffix if batch.are_videos else save_suffix(name, lossless=lossless)
+        for name in known
     ]
     places = output_names(known, suffixes, batch.base, keep_folders=keep_folders)
-    for source, name, path, place in zip(batch.sources, names, known, places, strict=True):
-        yield _Job(source, path if name else None, None if folder is None else folder / place)
+    for source, place in zip(batch.sources, places, strict=True):
+        yield _Job(source, None if folder is None else os.path.join(folder, place))  # noqa: PTH118
 
 
 def _check_paths(jobs: Sequence[_Job], inputs: list[Path], lines: Path | None) -> None:
     """Refuse outputs that fall together, or on an input."""
-    outputs = {job.name or job.path: job.path for job in jobs if job.path is not None}
+    names = [name_of(job.source) for job in jobs]
+    outputs = {
+        name or job.target: job.target
+        for job, name in zip(jobs, names, strict=True)
+        if job.target is not None
+    }
     check_sources(outputs)
-    inputs += [job.name for job in jobs if job.name is not None]
-    check_apart(inputs, [*outputs.values(), lines])
+    given: list[Path | str] = [*inputs, *filter(None, names)]
+    check_apart(given, [*outputs.values(), lines])
 
 
 def _check_folder(jobs: Sequence[_Job], folder: Path | None, *, overwrite: bool) -> None:
     if folder is not None:
-        names = [str(job.path.relative_to(folder)) for job in jobs if job.path is not None]
+        start = len(os.path.join(folder, ""))  # noqa: PTH118
+        names = (job.target[start:] for job in jobs if job.target is not None)
         check_outputs(folder, names, overwrite=overwrite)
 
 
@@ -407,7 +424,6 @@ def _left_over(jobs: Sequence[_Job], done: frozenset[str]) -> list[_Job]:
     return [
         job
         for job in jobs
-        if job.name is None
-        or str(job.name) not in done
-        or (job.path is not None and not job.path.exists())
+        if name_of(job.source) not in done
+        or (job.target is not None and not os.path.exists(job.target))  # noqa: PTH110
     ]

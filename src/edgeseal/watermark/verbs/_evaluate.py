@@ -16,7 +16,7 @@ from edgeseal._problems import Problems
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import EdgesealError
 from edgeseal.pictures import list_pictures
-from edgeseal.pictures._folder import describe_kinds, tell_kinds
+from edgeseal.pictures._folder import LeftOut
 from edgeseal.tflite.benchmark import measure_interleaved
 from edgeseal.tflite.devices import find_devices
 from edgeseal.watermark.evaluate import (
@@ -228,10 +228,10 @@ def _sources(
         return []
     if _is_for_videos(settings):
         return list_pictures(names, suffixes=VIDEO_SUFFIXES, kind="videos")
-    others: list[Path] = []
+    others = LeftOut()
     found = list_pictures(names, others=others)
-    if others:
-        progress.note(describe_kinds(tell_kinds(others)))
+    if others.counts:
+        progress.note(str(others))
     return found
 
 

@@ -11,8 +11,8 @@ __all__ = ["output_names"]
 
 
 def output_names(
-    sources: Sequence[Path], suffixes: Sequence[str], base: Path, *, keep_folders: bool
-) -> list[Path]:
+    sources: Sequence[str], suffixes: Sequence[str], base: Path, *, keep_folders: bool
+) -> list[str]:
     """Return the path of each marked file, from the output folder on.
 
     It is the source's own name; with its folders where that is asked for, or where names would fall
@@ -24,27 +24,26 @@ def output_names(
         base: the folder that they lie in.
         keep_folders: whether to keep the folders in any case.
     """
-    plain = [Path(path.stem + suffix) for path, suffix in zip(sources, suffixes, strict=True)]
+    stems = (os.path.splitext(os.path.basename(path))[0] for path in sources)  # noqa: PTH119, PTH122
+    plain = [stem + suffix for stem, suffix in zip(stems, suffixes, strict=True)]
     if keep_folders or _clashes(plain):
-        plain = [_below(base, path) / name for path, name in zip(sources, plain, strict=True)]
+        plain = [str(_below(base, path) / name) for path, name in zip(sources, plain, strict=True)]
     twice = _clashes(plain)
+    if not twice:
+        return plain
     return [
-        name.with_name(path.name + name.suffix)
-        if _key(name) in twice and path.suffix != name.suffix
+        str(Path(name).with_name(Path(path).name + suffix))
+        if os.path.normcase(name) in twice and Path(path).suffix != suffix
         else name
-        for path, name in zip(sources, plain, strict=True)
+        for path, name, suffix in zip(sources, plain, suffixes, strict=True)
     ]
 
 
-def _below(base: Path, path: Path) -> Path:
+def _below(base: Path, path: str) -> Path:
     """Return the folder of a file, from the base on; none for a file elsewhere."""
-    folder = path.absolute().parent
+    folder = Path(path).absolute().parent
     return folder.relative_to(base) if folder.is_relative_to(base) else Path()
 
 
-def _clashes(names: Sequence[Path]) -> set[str]:
-    return {name for name, count in Counter(map(_key, names)).items() if count > 1}
-
-
-def _key(name: Path) -> str:
-    return os.path.normcase(name)
+def _clashes(names: Sequence[str]) -> set[str]:
+    return {name for name, count in Counter(map(os.path.normcase, names)).items() if count > 1}
