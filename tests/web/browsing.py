@@ -107,7 +107,7 @@ class Page:
             behavior = {"behavior": "allow", "downloadPath": folder}
             self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", behavior)
             self.find("#marked .actions a").click()
-            path = Path(folder) / f"{file.stem}_marked.png"
+            path = Path(folder, self.find("#marked .actions a").get_attribute("download"))
             wait_until(path.exists)  # it has another name until it is whole
             return path.read_bytes()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from selenium import webdriver
 
 import edgeseal
@@ -21,6 +21,8 @@ from pairs import make_carriers, table_detector_model, write_pair
 from web.browsing import Page, served
 
 MODELS = Path("models", "0", "models")
+AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+_ORIENTATION, _MAKE = 0x0112, 0x010F
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +81,52 @@ def test_marks_of_the_page_are_read_in_python(
         difference = np.abs(np.asarray(opened.convert("RGB"), np.int16) - own)
     assert difference.max() <= 1
     assert (difference > 0).mean() <= 0.001
+
+
+def test_what_the_source_says_of_itself_is_kept_when_a_jpeg_is_marked(
+    page: Page, detector: edgeseal.LiteRTDetector, tmp_path: Path
+) -> None:
+    """The camera lay on its side; the profile and the camera's name are the source's."""
+    photo = tmp_path / "photo.jpg"
+    with Image.open(photo_paths()[1]) as opened:
+        picture = opened.convert("RGB")
+    exif = Image.Exif()
+    exif[_ORIENTATION], exif[_MAKE] = 6, "Camera"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture.save(photo, quality=95, exif=exif, icc_profile=profile)
+    saved = page.write(photo, "aB-1")
+    assert saved is not None, page.problem()
+    with Image.open(io.BytesIO(saved)) as opened:
+        assert (opened.format, opened.size) == ("JPEG", picture.size[::-1])
+        assert opened.info["icc_profile"] == profile
+        assert (opened.getexif()[_ORIENTATION], opened.getexif()[_MAKE]) == (1, "Camera")
+    assert detector.detect(saved, fpr=1e-6).reading.payload == Payload.from_text("aB-1")  # type: ignore[union-attr]
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: `npm ci` in web/")
+def test_nobody_is_kept_out(page: Page, chromium: webdriver.Chrome, tmp_path: Path) -> None:
+    """No rule of axe-core is broken, in any colours, before and after pictures are read."""
+    photo = tmp_path / "photo.png"
+    with Image.open(photo_paths()[1]) as opened:
+        opened.convert("RGB").resize((96, 96)).save(photo)
+    (tmp_path / "text.png").write_bytes(b"hello")
+    page.read(photo, tmp_path / "text.png")
+    assert page.write(photo, "aB-1") is not None, page.problem()
+    page.run(AXE.read_text())
+    script = """
+        const done = arguments[0];
+        for (const one of document.querySelectorAll("details")) one.open = true;
+        axe.run().then((found) => done(found.violations.flatMap(
+          ({id, nodes}) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`))))"""
+    found = []
+    for scheme in ("light", "dark"):
+        wishes = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", wishes)
+        for tab in ("read", "write"):
+            page.find(f"#tab-{tab}").click()
+            found += [f"{scheme}, {tab}: {one}" for one in chromium.execute_async_script(script)]
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert found == []
 
 
 def test_nothing_is_found_when_a_picture_is_not_marked(page: Page) -> None:
@@ -166,8 +214,9 @@ def test_a_wrong_backend_is_refused_and_logits_are_those_of_python(
     photo = photo_paths()[0]
     with served(tmp_path / "site") as url:
         page = Page(chromium, url).open()
-        (gpu, is_right, why), (wasm, is_used, _) = page.trials()[:2]
-        assert (gpu, is_right, wasm, is_used) == ("webgpu", False, "wasm", True), page.trials()
+        (gpu, is_right, why), (threads, is_used, _) = page.trials()[:2]
+        assert (gpu, is_right, threads) == ("webgpu", False, "wasm-threads"), page.trials()
+        assert is_used, page.trials()
         assert "other values" in why or "other bits" in why
         picture = tmp_path / "photo.png"
         with Image.open(photo) as opened:

@@ -53,7 +53,10 @@ export function failureCard(file: File, message: string): HTMLElement {
 
 /** A picture that was marked: before and after, the difference, the file. */
 export function writtenCard(file: File, written: Written, model: ModelContract, opened: Opened): HTMLElement {
-  const name = `${file.name.replace(/\.[^.]*$/, "") || "picture"}_marked.png`;
+  const type = written.file.type.replace("image/", "");
+  const isSame = file.type === written.file.type;
+  const [, stem, suffix] = /^(.*?)(\.[^.]*)?$/.exec(file.name)!;
+  const name = `${stem || "picture"}_marked${isSame && suffix ? suffix : `.${type}`}`;
   const link = downloadLink(written.file, name, "Save the marked picture");
   const quality = Number.isFinite(written.psnrDb) ? `${written.psnrDb.toFixed(1)} dB PSNR` : "no pixel changed";
   const record = {
@@ -75,7 +78,9 @@ export function writtenCard(file: File, written: Written, model: ModelContract, 
     make("p", { textContent: `${written.width} x ${written.height} pixels, as the source; ${quality}.` }),
     make("p", {
       className: "file",
-      textContent: "Saved as PNG, which loses nothing. The details of the source, such as its date and place, are left out.",
+      textContent: isSame
+        ? "Saved in the source's format, with what the source says of itself, such as its date, place and colours."
+        : `Saved as ${type.toUpperCase()}, since browsers do not write the source's format; what the source says of itself is left out.`,
     }),
     make("div", { className: "actions" }, link, jsonLink(record, file.name)),
   );

@@ -1,10 +1,12 @@
 /** From a file to pixels and back, by the browser's own decoders, with sentences for what fails. */
 
 import { EdgesealError } from "../src/errors.ts";
+import { withMetadata } from "../src/metadata.ts";
 import { inspectPicture, type PictureFacts } from "../src/picture-file.ts";
 import type { Pixels } from "../src/pixels.ts";
 
 const MAX_PIXELS = 100e6;
+const QUALITY = 1; // in Chromium JPEG with all colours, and WebP without loss
 
 /**
  * Decode a picture upright, its colours as they are stored; of an animation the first frame.
@@ -30,13 +32,19 @@ export async function decodePicture(file: Blob, oneFrame: boolean): Promise<Pixe
   }
 }
 
-/** Write pixels as a PNG file. */
-export async function encodePng(pixels: Pixels): Promise<Blob> {
+/** Write pixels in the source's format with its metadata; as PNG where a canvas does not write that. */
+export async function encodeAs(source: Blob, pixels: Pixels): Promise<Blob> {
+  const bytes = new Uint8Array(await readBytes(source));
+  const { format } = inspectPicture(bytes);
   try {
     const canvas = new OffscreenCanvas(pixels.width, pixels.height);
     const data = new Uint8ClampedArray(pixels.data);
     canvas.getContext("2d")!.putImageData(new ImageData(data, pixels.width, pixels.height), 0, 0);
-    return await canvas.convertToBlob({ type: "image/png" });
+    const wanted = format === "jpeg" || format === "webp" ? format : "png";
+    const encoded = await canvas.convertToBlob({ type: `image/${wanted}`, quality: QUALITY });
+    if (encoded.type !== `image/${format}`) return encoded; // another format, which has other metadata
+    const whole = withMetadata(wanted, new Uint8Array(await encoded.arrayBuffer()), bytes);
+    return new Blob([whole as BlobPart], { type: encoded.type });
   } catch (error) {
     throw outOfMemory(pixels.width, pixels.height, error);
   }

@@ -16,14 +16,17 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Let a label take files that are chosen, dropped on it, or pasted while it is shown. */
-export function takeFiles(drop: HTMLElement, input: HTMLInputElement, take: (files: File[]) => void): void {
+/** Let one side take files that are chosen, photographed, dropped, or pasted while it is shown. */
+export function takeFiles(side: "read" | "write", take: (files: File[]) => void): void {
+  const drop = byId(`${side}-drop`);
   const filesOf = (list: FileList | undefined | null) => [...(list ?? [])];
-  input.addEventListener("change", () => {
-    const files = filesOf(input.files);
-    input.value = ""; // so that the same file can be chosen again
-    if (files.length > 0) take(files);
-  });
+  for (const input of [byId<HTMLInputElement>(`${side}-file`), byId<HTMLInputElement>(`${side}-camera`)]) {
+    input.addEventListener("change", () => {
+      const files = filesOf(input.files);
+      input.value = ""; // so that the same file can be chosen again
+      if (files.length > 0) take(files);
+    });
+  }
   for (const kind of ["dragenter", "dragover"]) {
     drop.addEventListener(kind, (event) => {
       event.preventDefault();

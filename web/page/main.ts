@@ -77,7 +77,7 @@ async function showRuns(): Promise<void> {
   const sides = [reading, writing].filter((side) => side.client);
   const lists = await Promise.allSettled(sides.map(async (side) => ({ side, opened: await side.client!.opened })));
   const known = lists.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-  const names = { wasm: "WebAssembly", webgpu: "WebGPU" };
+  const names = { wasm: "WebAssembly", "wasm-threads": "WebAssembly with threads", webgpu: "WebGPU" };
   byId("runs-summary").textContent = [...new Set(known.map(({ opened }) => names[opened.backend]))].join(", ") || "nothing";
   byId("trials").replaceChildren(
     ...known.flatMap(({ side, opened }) =>
@@ -152,8 +152,8 @@ function showCapacity(): void {
 
 function wire(): void {
   wireTabs([byId("tab-read"), byId("tab-write")]);
-  takeFiles(byId("read-drop"), byId("read-file"), (files) => void readPictures(files));
-  takeFiles(byId("write-drop"), byId("write-file"), ([file]) => {
+  takeFiles("read", (files) => void readPictures(files));
+  takeFiles("write", ([file]) => {
     toMark = file!;
     byId("write-name").textContent = file!.name;
   });

@@ -4,7 +4,7 @@ import { EdgesealError } from "../src/errors.ts";
 import { detect, embed, loadDetector, loadEmbedder, type Detector, type Embedder } from "../src/models.ts";
 import { payloadOf } from "../src/payload/payload.ts";
 import type { Pixels } from "../src/pixels.ts";
-import { decodePicture, encodePng } from "./decode.ts";
+import { decodePicture, encodeAs } from "./decode.ts";
 import type { Answers, DetectRequest, EmbedRequest, Numbered, OpenRequest, Reply, Request } from "./protocol.ts";
 
 const PREVIEW = 1600; // pixels of the longer side
@@ -50,7 +50,7 @@ async function write(request: EmbedRequest): Promise<Answers["embed"]> {
   const message = contentKind === "message" ? content : payloadOf(contentKind, content);
   const pixels = await decodePicture(picture, true);
   const marked = await embed(embedder!, pixels, message, { strength });
-  const file = await encodePng(marked.pixels);
+  const file = await encodeAs(picture, marked.pixels);
   const difference = await differenceOf(pixels, marked.pixels);
   const { width, height } = pixels;
   return { file, difference, hex: marked.hex, psnrDb: marked.psnrDb, width, height };

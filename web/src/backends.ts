@@ -6,8 +6,8 @@ import type { ModelContract, TensorContract } from "./contract.ts";
 import { EdgesealError } from "./errors.ts";
 import { halvesToEven } from "./rounding.ts";
 
-/** What a model can run on: the processor through WebAssembly, or the graphics processor. */
-export type Backend = "wasm" | "webgpu";
+/** What a model can run on: the processor through WebAssembly, one thread or several, or the graphics processor. */
+export type Backend = "wasm" | "wasm-threads" | "webgpu";
 
 /** A model on a backend. Values are float32 by the signature's names, whatever the file stores. */
 export interface Session {
@@ -28,9 +28,10 @@ export function liteRtSessions(wasmUrl: string): OpenSession {
   return async (model, file, backend) => {
     await checkSupport(backend);
     const litert = await import("@litertjs/core");
-    await loadOnce(litert, wasmUrl);
-    const compiled = await litert.loadAndCompile(file, { accelerator: backend });
-    if (compiled.options.accelerator !== backend || (backend === "webgpu" && !compiled.isFullyAccelerated)) {
+    await loadBuild(litert, wasmUrl, backend);
+    const accelerator = backend === "webgpu" ? "webgpu" : "wasm";
+    const compiled = await litert.loadAndCompile(file, { accelerator });
+    if (compiled.options.accelerator !== accelerator || (backend === "webgpu" && !compiled.isFullyAccelerated)) {
       compiled.delete();
       throw new EdgesealError("runtime", "it does not take all of the model's operators");
     }
@@ -40,25 +41,41 @@ export function liteRtSessions(wasmUrl: string): OpenSession {
 
 type LiteRt = typeof import("@litertjs/core");
 
-let loading: Promise<unknown> | null = null;
+const THREADED = "litert_wasm_threaded_internal.js";
 
-/** Load the build that suits this browser: one for both backends, as it is nine megabytes. */
-async function loadOnce(litert: LiteRt, wasmUrl: string): Promise<void> {
-  const jspi = "gpu" in navigator && "Suspending" in WebAssembly;
-  // In a worker the loader would look for its file beside the worker's.
-  Object.assign(globalThis, { Module: { locateFile: (name: string) => wasmUrl + name } });
-  loading ??= litert.loadLiteRt(wasmUrl, { jspi }).catch((error: unknown) => {
-    loading = null;
-    throw error;
-  });
-  await loading;
+let loaded: { readonly build: string; readonly whole: Promise<unknown> } | null = null;
+
+/** Load the build that suits backend and browser: of nine megabytes each, so one for as much as it can. */
+async function loadBuild(litert: LiteRt, wasmUrl: string, backend: Backend): Promise<void> {
+  const threads = backend === "wasm-threads";
+  const jspi = !threads && "gpu" in navigator && "Suspending" in WebAssembly;
+  const build = `${threads} ${jspi}`;
+  if (loaded !== null && loaded.build !== build) {
+    await loaded.whole;
+    litert.unloadLiteRt();
+    loaded = null;
+  }
+  if (loaded === null) {
+    // In a worker the loader would look for its files beside the worker's.
+    const own = { locateFile: (name: string) => wasmUrl + name, ...(threads && { mainScriptUrlOrBlob: wasmUrl + THREADED }) };
+    Object.assign(globalThis, { Module: own });
+    const whole = litert.loadLiteRt(wasmUrl, { threads, jspi });
+    loaded = { build, whole };
+    whole.catch(() => {
+      loaded = null;
+    });
+  }
+  await loaded.whole;
 }
 
 async function checkSupport(backend: Backend): Promise<void> {
   if (typeof WebAssembly !== "object") {
     throw new EdgesealError("runtime", "this browser has no WebAssembly, or it is switched off");
   }
-  if (backend === "wasm") return;
+  if (backend === "wasm-threads" && !globalThis.crossOriginIsolated) {
+    throw new EdgesealError("runtime", "this page's server does not send the headers that threads need");
+  }
+  if (backend !== "webgpu") return;
   if (!("gpu" in navigator) || !navigator.gpu) {
     throw new EdgesealError("runtime", "this browser has no WebGPU");
   }

@@ -24,7 +24,7 @@ export interface Trial {
 }
 
 const VECTORS = 2;
-const NAMES: Record<Backend, string> = { wasm: "WebAssembly", webgpu: "WebGPU" };
+const NAMES: Record<Backend, string> = { wasm: "WebAssembly", "wasm-threads": "WebAssembly with threads", webgpu: "WebGPU" };
 
 /**
  * Try backends in their order; return the first that is right, open, and what came of each.
