@@ -68,7 +68,7 @@ def scan(
     ] = 600.0,
     part_rows: Annotated[
         int, typer.Option("--part-rows", metavar="N", help="Rows of a Parquet file.")
-    ] = 1000,
+    ] = 500,
     retry: Annotated[bool, typer.Option("--retry", help="Try items again that failed.")] = False,
     shard: Annotated[
         str | None,

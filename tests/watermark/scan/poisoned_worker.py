@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgeseal.tflite.workers import serve
@@ -12,8 +13,14 @@ from edgeseal.watermark.scan import Item, Reading, ScanRow, read_item
 from edgeseal.watermark.scan._scan_row import PartRow
 
 
-def answer(request: tuple[Reading, Item]) -> ScanRow | PartRow:
-    reading, item = request
+def answer(request: tuple[Reading, Sequence[Item]]) -> list[ScanRow | PartRow]:
+    reading, items = request
+    return [answer_one(reading, item) for item in items]
+
+
+def answer_one(reading: Reading, item: Item) -> ScanRow | PartRow:
+    if item.is_video and item.part is None:
+        return read_item(reading, item)
     content = Path(item.content).read_bytes() if isinstance(item.content, str) else item.content
     if content.startswith(b"poison") or (item.part is not None and item.part.index == 1):
         os.kill(os.getpid(), signal.SIGSEGV)

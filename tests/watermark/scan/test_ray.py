@@ -53,10 +53,10 @@ def test_rows_are_the_same_on_a_cluster_when_an_actor_and_a_node_are_killed(
     actors: list[int] = []
 
     def killing() -> Iterator[Item]:
-        for number in range(20):
-            if number == 6:
+        for number in range(60):
+            if number == 24:
                 os.kill(actors[0], signal.SIGKILL)
-            if number == 12:
+            if number == 40:
                 (node,) = cluster.worker_nodes
                 cluster.remove_node(node, allow_graceful=False)
             yield Item(str(number), content)
@@ -71,7 +71,7 @@ def test_rows_are_the_same_on_a_cluster_when_an_actor_and_a_node_are_killed(
 
         reading = Reading.with_model(pair96.detector)
         found = list(read_items(reading, killing(), workers=2, timeout_s=600, start=remember))
-    assert [(row.source, row.content) for row in found] == [(str(n), "17") for n in range(20)]
+    assert [(row.source, row.content) for row in found] == [(str(n), "17") for n in range(60)]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -35,7 +35,7 @@ from edgeseal.errors import (
 from edgeseal.tflite.workers import WorkerProcess
 from edgeseal.watermark.payload import Payload
 from edgeseal.watermark.registry import Issued, Registry
-from edgeseal.watermark.scan import Item, Reading, read_item
+from edgeseal.watermark.scan import Item, Reading, read_item, read_items
 from edgeseal.watermark.scan import _scan_pool as pool
 from pairs import Pair
 from patience import HANG_S, wait_until
@@ -200,6 +200,30 @@ def test_file_that_ends_the_worker_costs_one_row(
     assert good["content"] == "17"
 
 
+def test_file_that_ends_a_cluster_s_worker_costs_one_row_of_those_read_at_once(
+    corpus: Path, pair96: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_WORKER", "watermark.scan.poisoned_worker")
+    contents = [(corpus / "a.png").read_bytes()] * 6
+    contents[1] = b"poison"
+    contents[5] = b"once " + str(tmp_path / "mark").encode()
+    items = [Item(str(number), content) for number, content in enumerate(contents)]
+    items.insert(3, Item("clip", str(tmp_path / "missing.mp4")))
+    found = list(
+        read_items(
+            Reading.with_model(pair96.detector),
+            iter(items),
+            workers=1,
+            timeout_s=600,
+            start=pool._start_process,
+        )
+    )
+    assert [row.source for row in found] == [item.name for item in items]
+    assert [row.content for row in found] == ["17", None, "17", None, "17", "17", None]
+    assert "ends the process that reads it, 3 times: SIGSEGV" in str(found[1].error)
+    assert "not a picture" in str(found[6].error)
+
+
 def test_worker_that_is_killed_before_it_begins_costs_nothing(
     scan: Scan, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,7 +257,7 @@ def test_worker_that_starts_while_the_scan_ends_is_ended(tmp_path: Path) -> None
     reading = Reading(str(tmp_path), 96, None, 1e-6, False, 1)
     workers = pool._Pool(reading, 1.0, start)
     with pytest.raises(RuntimeError, match="the scan has ended"):
-        workers.read(Item("a.png", b""))
+        workers.read([Item("a.png", b"")])
     assert ended == [True]
 
 

@@ -9,7 +9,8 @@ from edgeseal._closing import Closing
 from edgeseal.errors import UsageError
 from edgeseal.pictures._folder import kind_of
 from edgeseal.watermark.scan._name_set import NameSet, fingerprint
-from edgeseal.watermark.video import VideoPart
+from edgeseal.watermark.scan._stores import suffix_path
+from edgeseal.watermark.video import VideoPart, is_video
 
 __all__ = ["Item", "ItemChoice", "Shard", "printable"]
 
@@ -31,6 +32,11 @@ class Item:
     content: bytes | str
     problem: str | None = None
     part: VideoPart | None = None
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is a video or part of one."""
+        return isinstance(self.content, str) and is_video(suffix_path(self.content))
 
     @property
     def video(self) -> str:

@@ -12,7 +12,7 @@ from edgeseal._leftovers import scratch_folder
 from edgeseal.errors import FileError, UsageError
 from edgeseal.watermark.scan._choice import Shard
 from edgeseal.watermark.scan._name_set import NameSet
-from edgeseal.watermark.scan._row_table import RowTable, part_name, part_paths
+from edgeseal.watermark.scan._row_table import PART_ROWS, RowTable, part_name, part_paths
 from edgeseal.watermark.scan._scan_parts import (
     joined_rows,
     read_manifest,
@@ -25,7 +25,6 @@ __all__ = ["merge_shards"]
 
 _OF_ONE = ("shard", "model", "is_finished")  # what shards of one scan may differ in
 _SHOWN = 10
-_PART_ROWS = 1000
 
 
 def merge_shards(
@@ -62,7 +61,7 @@ def merge_shards(
                 for part in _whole_parts(shards[shard], shard):
                     _copy(part, place / part_name(number))
                     number += 1
-            videos = RowTable(place, ScanRow, _PART_ROWS)
+            videos = RowTable(place, ScanRow, PART_ROWS)
             for row in joined_rows(map(video_table, shards.values()), head):
                 videos.write(completed(row))
             videos.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from edgeseal.errors import FileError, MissingExtraError
@@ -36,14 +36,16 @@ class RayWorker:
             self.close()
             raise NoRoomError(f"the cluster has no room ({error})") from error
 
-    def ask(self, request: tuple[Reading, Item], timeout_s: float) -> ScanRow | PartRow:
+    def ask(
+        self, request: tuple[Reading, Sequence[Item]], timeout_s: float
+    ) -> list[ScanRow | PartRow]:
         """Send a request and wait for its answer.
 
         Raises:
             WorkerGoneError: there is none.
         """
-        row: ScanRow | PartRow = self._get(self._actor.read.remote(*request), timeout_s)
-        return row
+        rows: list[ScanRow | PartRow] = self._get(self._actor.read.remote(*request), timeout_s)
+        return rows
 
     def close(self) -> None:
         """End the actor, whatever it is doing."""
@@ -95,5 +97,5 @@ class _Reader:
     def pid(self) -> int:
         return os.getpid()
 
-    def read(self, reading: Reading, item: Item) -> ScanRow | PartRow:
-        return read_item(reading, item)
+    def read(self, reading: Reading, items: Sequence[Item]) -> list[ScanRow | PartRow]:
+        return [read_item(reading, item) for item in items]

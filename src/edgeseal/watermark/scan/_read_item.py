@@ -20,8 +20,8 @@ from edgeseal.watermark.runtime import (
 )
 from edgeseal.watermark.scan._choice import Item
 from edgeseal.watermark.scan._scan_row import PartRow, ScanRow, failed_row, row_of
-from edgeseal.watermark.scan._stores import download, fetch, suffix_path
-from edgeseal.watermark.video import VideoDetection, VideoPart, detect_video, is_video
+from edgeseal.watermark.scan._stores import download, fetch
+from edgeseal.watermark.video import VideoDetection, VideoPart, detect_video
 
 __all__ = ["Reading", "read_item"]
 
@@ -93,8 +93,8 @@ def read_item(reading: Reading, item: Item) -> ScanRow | PartRow:
         return time.perf_counter() - began
 
     try:
-        if isinstance(item.content, str) and is_video(suffix_path(item.content)):
-            video = _detect_video(detector, reading, item.content, item.part)
+        if item.is_video:
+            video = _detect_video(detector, reading, str(item.content), item.part)
             if item.part is not None:
                 return PartRow.of(item, video, seconds=seconds())
             # the other half of the rate was for looks before the end

@@ -14,8 +14,9 @@ from edgeseal._files import make_folder, replacing
 from edgeseal.errors import FileError
 from edgeseal.watermark.scan._archives import import_parquet
 
-__all__ = ["RowTable", "part_name", "part_paths", "read_columns"]
+__all__ = ["PART_ROWS", "RowTable", "part_name", "part_paths", "read_columns"]
 
+PART_ROWS = 500  # what a run that is killed has to read again, at most
 _PART = re.compile(r"part-(\d{6,})\.parquet")
 _TYPES = {"bool": "bool_", "bytes": "binary", "float": "float64", "int": "int32", "str": "string"}
 

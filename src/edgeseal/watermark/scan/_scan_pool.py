@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from edgeseal.errors import ProbeError
@@ -20,6 +22,7 @@ __all__ = ["NoRoomError", "ScanWorker", "read_items"]
 _WORKER = "edgeseal.watermark.scan._scan_worker"
 _TRIES = 3  # who kills a worker is not always the item
 _PAUSE_S = 1.0
+_AT_ONCE = 4  # pictures in a request to a cluster, which takes some milliseconds for each
 
 
 def read_items(
@@ -43,8 +46,10 @@ def read_items(
         ProbeError: a worker cannot start.
     """
     pool = _Pool(reading, timeout_s, start or _start_process)
+    bunches = _bunches(items, 1 if start is None else _AT_ONCE)
     try:
-        yield from map_in_order(pool.read, items, workers=workers, abandon=pool.close)
+        for rows in map_in_order(pool.read, bunches, workers=workers, abandon=pool.close):
+            yield from rows
     finally:
         pool.close()
 
@@ -57,7 +62,7 @@ class ScanWorker(Protocol):
     """What answers one request after another, until it is gone."""
 
     def ask(self, request: Any, timeout_s: float) -> Any:
-        """Return the row of an item, or raise :class:`WorkerGoneError`."""
+        """Return the rows of items, or raise :class:`WorkerGoneError`."""
 
     def close(self) -> None:
         """End it, whatever it is doing."""
@@ -65,6 +70,13 @@ class ScanWorker(Protocol):
 
 def _start_process() -> ScanWorker:
     return WorkerProcess([sys.executable, "-m", _WORKER], what="the process that reads pictures")
+
+
+def _bunches(items: Iterable[Item], at_once: int) -> Iterator[list[Item]]:
+    """Yield so many pictures at once; videos, which take their time, one by one."""
+    for is_long, some in itertools.groupby(items, key=lambda item: item.is_video):
+        while bunch := list(itertools.islice(some, 1 if is_long else at_once)):
+            yield bunch
 
 
 class _Pool:
@@ -79,32 +91,46 @@ class _Pool:
         self._alive: set[ScanWorker] = set()
         self._is_closed = False
 
-    def read(self, item: Item) -> ScanRow | PartRow:
+    def read(self, items: Sequence[Item]) -> list[ScanRow | PartRow]:
+        """Return the rows of items; where a worker is gone over several, each is read by itself."""
+        if len(items) > 1:
+            with contextlib.suppress(WorkerGoneError, ProbeError):
+                return self._ask(items)
+        return [self._read_one(item) for item in items]
+
+    def _read_one(self, item: Item) -> ScanRow | PartRow:
         """Return the row of an item; a worker that crashed over it is tried again with another."""
         words = ""
         for attempt in range(_TRIES):
             try:
-                worker = self._take()
+                return self._ask([item])[0]
             except ProbeError:  # it was killed before it began
                 if attempt == _TRIES - 1:
                     raise
-                continue
-            try:
-                row: ScanRow | PartRow = worker.ask((self._reading, item), self._timeout_s)
             except WorkerGoneError as gone:
-                self._end(worker)
                 words = " ".join(str(gone).split())
                 if gone.status is Status.TIMED_OUT:
                     return failed_row(item, f"{words}; `timeout_s` allows more")
-            except BaseException:  # Ctrl-C: the next answer would be to this question
-                self._end(worker)
-                raise
-            else:
-                with self._lock:
-                    self._idle.append(worker)
-                    self._lock.notify()
-                return row
         return failed_row(item, f"ends the process that reads it, {_TRIES} times: {words}")
+
+    def _ask(self, items: Sequence[Item]) -> list[ScanRow | PartRow]:
+        """Have a worker read items.
+
+        Raises:
+            ProbeError: no worker can start.
+            WorkerGoneError: it is gone, or took too long.
+        """
+        worker = self._take()
+        try:
+            rows: list[ScanRow | PartRow]
+            rows = worker.ask((self._reading, items), self._timeout_s * len(items))
+        except BaseException:  # also Ctrl-C: the next answer would be to this question
+            self._end(worker)
+            raise
+        with self._lock:
+            self._idle.append(worker)
+            self._lock.notify()
+        return rows
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""

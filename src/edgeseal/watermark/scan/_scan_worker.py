@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgeseal.tflite.workers import serve
 from edgeseal.watermark.scan._choice import Item
 from edgeseal.watermark.scan._read_item import Reading, read_item
@@ -15,8 +17,9 @@ def main() -> None:
     serve(_answer)
 
 
-def _answer(request: tuple[Reading, Item]) -> ScanRow | PartRow:
-    return read_item(*request)
+def _answer(request: tuple[Reading, Sequence[Item]]) -> list[ScanRow | PartRow]:
+    reading, items = request
+    return [read_item(reading, item) for item in items]
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ from edgeseal.watermark.scan import (
 from edgeseal.watermark.scan._decisions import Decisions, decide
 from edgeseal.watermark.scan._name_set import NameSet
 from edgeseal.watermark.scan._ray_workers import ray_workers
+from edgeseal.watermark.scan._row_table import PART_ROWS
 from edgeseal.watermark.scan._scan_parts import read_manifest, results_of
 from edgeseal.watermark.scan._scan_pool import ScanWorker
 from edgeseal.watermark.scan._scan_row import PartRow
@@ -112,7 +113,7 @@ def scan(
     workers: int | None = None,
     ray: str | None = None,
     timeout_s: float = 600.0,
-    part_rows: int = 1000,
+    part_rows: int = PART_ROWS,
     retry: bool = False,
     shard: str | None = None,
     merge: bool = False,
