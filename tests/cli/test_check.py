@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from cli.commands import Run
-from edgeseal.tflite.graph import new_operator, write_model
-from graphs import model_of, value
+from edgeseal.tflite.graph import new_operator, read_model, write_model
+from graphs import constant, model_of, value
 from tflite.diagnosis.fixtures import FIXTURES
 
 
@@ -168,3 +168,28 @@ def test_device_is_refused_when_it_is_unknown_or_other_options_contradict(
     done = run("check", broken, "--on", "cpu")
     assert done.status == 2
     assert "does not run on this processor" in done.err
+
+
+@pytest.mark.parametrize("given", ["x=1x8x8x3", "1x8x8x3"])
+def test_sizes_are_taken_when_the_file_leaves_them_open(
+    run: Run, tmp_path: Path, given: str
+) -> None:
+    x, y = value("x", (1, 1, 1, 3)), value("y", (1, 1, 1, 3))
+    size = constant("k", np.ones((3, 2, 2, 3), np.float32))
+    layer = new_operator(
+        "CONV_2D", [x, size, constant("b", np.zeros(3, np.float32))], [y],
+        padding=1, strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=1,
+        fusedActivationFunction=0,
+    )  # fmt: skip
+    path = tmp_path / "open.tflite"
+    write_model(model_of([x], [y], [layer]), path)
+    opened = read_model(path)
+    for tensor in (*opened.main.inputs, *opened.main.outputs):
+        tensor.raw.shapeSignature = np.full(4, -1, np.int32)
+    write_model(opened, path, overwrite=True)
+    assert run("check", path).status == 1
+    assert run("check", path, "--input-shape", given).status == 0
+    done = run("profile", path, "--rounds", "1")
+    assert (done.status, "x [1, 1, 1, 3]: --input-shape says them" in done.err) == (1, True)
+    assert run("compare", path, path).status == 1  # no output could be compared
+    assert "got 'x=1xax3'" in run("check", path, "--input-shape", "x=1xax3").err

@@ -90,6 +90,8 @@ def compare(
     )
     error = found.comparison.error
     gate = f"gate: NSR {'unknown' if error is None else error} is above {max_nsr}"
+    if max_nsr is None:
+        gate = "outputs could not be compared: they are not finite, or a file does not run"
     print_result(
         "compare",
         found,

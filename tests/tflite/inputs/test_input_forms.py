@@ -360,6 +360,8 @@ def test_placeholders_are_named_when_a_verb_fails_for_them(tmp_path: Path) -> No
     assert "x [1, 1, 1, 1]: `input_shape` says them" in str(found.refusal)
     with pytest.raises(UsageError, match="`input_shape`"):
         tflite.reduce(path, tmp_path / "reduced.tflite")
+    with pytest.raises(ModelError, match="`input_shape` says them"):
+        tflite.quantize(path, "full-int8", tmp_path / "q.tflite")
     shape = {"x": (1, 4, 4, 6)}
     with pytest.raises(NothingToReduceError):
         tflite.reduce(path, tmp_path / "reduced.tflite", input_shape=shape)

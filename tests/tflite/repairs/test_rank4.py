@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeseal.tflite.graph import Model, Tensor, new_operator
-from edgeseal.tflite.repairs.rank._rank4 import LOWER_RANK
+from edgeseal.tflite.graph import Model, Operator, Tensor, new_operator
+from edgeseal.tflite.repairs.rank._rank4 import _LOWERINGS, LOWER_RANK, unlowerable_reason
 from graphs import constant, kinds, model_of, reshape, run, value
 
 Array = Any
@@ -246,6 +246,14 @@ def test_operator_stays_when_its_merged_axes_are_too_large() -> None:
     model = model_of([x], [y], [new_operator("ABS", [x], [y])])
     assert LOWER_RANK.apply(model) == []
     assert kinds(model) == ["ABS"]
+
+
+@pytest.mark.parametrize("kind", sorted(_LOWERINGS))
+def test_operator_stays_when_it_lacks_operands(kind: str) -> None:
+    x, y = value("x", [1, 1, 2, 2, 2]), value("y", [1, 1, 2, 2, 2])
+    for inputs, outputs in (([x], []), ([], [y]), ([None, x], [y])):
+        operator = Operator(kind, inputs, outputs)
+        assert unlowerable_reason(operator) == "has no operand or no result"
 
 
 def test_nothing_changes_when_lowered_again() -> None:

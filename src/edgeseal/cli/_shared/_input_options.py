@@ -29,6 +29,7 @@ def takes_inputs(verb: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(verb)
     def with_options(*arguments: Any, **options: Any) -> None:
+        options["input_shape"] = _shapes(options["input_shape"])  # a callback would get back a list
         verb(*arguments, **options)
 
     with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -62,7 +63,8 @@ def _shapes(given: Sequence[str] | None) -> dict[str, tuple[int, ...]] | None:
             found[name] = tuple(int(size) for size in sizes.lower().split("x"))
         except ValueError as error:
             raise typer.BadParameter(
-                f"expected NAME=1x224x224x3, sizes with x between, got {text!r}"
+                f"expected NAME=1x224x224x3, sizes with x between, got {text!r}",
+                param_hint="'--input-shape'",
             ) from error
     return found or None
 
@@ -96,12 +98,11 @@ _OPTIONS: dict[str, Any] = {
         ),
     ],
     "input_shape": Annotated[
-        Any,
+        list[str] | None,
         typer.Option(
             "--input-shape",
             metavar="[NAME=]1xHxWx3",
             help="Sizes of an input that the file leaves open; may be repeated.",
-            callback=_shapes,
         ),
     ],
 }

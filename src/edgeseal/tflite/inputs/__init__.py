@@ -1,7 +1,12 @@
 """What models are run on: pictures in the form that an input wants, or drawn values."""
 
 from edgeseal.tflite.inputs._arrays import ARRAY_SUFFIXES, are_arrays, given_inputs, read_arrays
-from edgeseal.tflite.inputs._input_form import InputForm, InputOptions, placeholders
+from edgeseal.tflite.inputs._input_form import (
+    InputForm,
+    InputOptions,
+    placeholder_hint,
+    placeholders,
+)
 from edgeseal.tflite.inputs._model_inputs import (
     ModelInputs,
     model_inputs,
@@ -45,6 +50,7 @@ __all__ = [
     "picture_samples",
     "picture_scale",
     "pink_noise",
+    "placeholder_hint",
     "placeholders",
     "read_arrays",
     "samples_from_arrays",

@@ -15,7 +15,7 @@ from edgeseal.tflite.inputs._picture_scale import PictureScale, state_scale
 from edgeseal.tflite.probe import Prober, numpy_type
 from edgeseal.tflite.workers import Status
 
-__all__ = ["InputForm", "InputOptions", "placeholders"]
+__all__ = ["InputForm", "InputOptions", "placeholder_hint", "placeholders"]
 
 
 class InputOptions(TypedDict, total=False):
@@ -99,6 +99,14 @@ def placeholders(model: Model) -> list[Tensor]:
         ):
             found.append(tensor)
     return found
+
+
+def placeholder_hint(model: Model) -> str:
+    """Return what to say of a model that fails and leaves sizes open; empty if it leaves none."""
+    listed = ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in placeholders(model))
+    if not listed:
+        return ""
+    return f"the file leaves sizes open and states {listed}: `input_shape` says them"
 
 
 def _input(model: Model, name: str) -> Tensor:

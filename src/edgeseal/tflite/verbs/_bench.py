@@ -309,7 +309,10 @@ def bench(
     check_devices(device, browser=browser)
     form = InputForm.of(**inputs)
     with (
-        files_of(paths, form, has_images=images is not None, draws=draws) as (files, names),
+        files_of(paths, form, has_images=images is not None, draws=draws, progress=progress) as (
+            files,
+            names,
+        ),
         progress.busy("measuring") as say,
     ):
         pictures = None if images is None else given_inputs(images)
@@ -335,6 +338,7 @@ def files_of(
     *,
     has_images: bool,
     draws: int | None,
+    progress: Progress,
 ) -> Iterator[tuple[list[ModelFile], dict[str, str]]]:
     """Yield files of one graph as they are to run, and what was given by the name of each.
 
@@ -348,7 +352,7 @@ def files_of(
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     with contextlib.ExitStack() as stack:
         known = [ModelFile.read(path) for path in given]
-        opened = [stack.enter_context(shaped(one.path, one.model, form)) for one in known]
+        opened = [stack.enter_context(shaped(one.path, one.model, form, progress)) for one in known]
         for one in known:
             check_meaning(one.model, one.path)
             check_ends(known[0], one)

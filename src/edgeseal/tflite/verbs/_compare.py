@@ -30,6 +30,7 @@ from edgeseal.tflite.inputs import (
     are_arrays,
     drawn_samples,
     given_inputs,
+    placeholder_hint,
     samples_from_arrays,
     samples_from_pictures,
 )
@@ -59,9 +60,11 @@ class CompareResult:
     @property
     def is_good(self) -> bool:
         """Whether outputs could be compared, and none is further off than the gate lets it be."""
-        error = self.comparison.error
+        found, error = self.comparison, self.comparison.error
+        if self.max_nsr is None and error is None:
+            return not (found.reference_refusal or found.candidate_refusal)
         if self.max_nsr is None:
-            return error is None or error.is_finite
+            return error is not None and error.is_finite
         return error is not None and error.severity <= self.max_nsr
 
     def to_json(self) -> dict[str, object]:
@@ -124,6 +127,9 @@ def compare(
     for file in files:
         check_meaning(file.model, file.path)
         form.apply(file.model)
+        hint = placeholder_hint(file.model)
+        if hint:
+            progress.note(f"{file.path}: {hint}")
     check_ends(*files)
     pictures = None if images is None else given_inputs(images)
     if plot is not None:

@@ -57,7 +57,7 @@ def profile(
     done = itertools.count(1)
     with (
         progress.busy(text) as say,
-        shaped(path, model, form) as file,
+        shaped(path, model, form, progress) as file,
         Prober(timeout_s=timeout_s, threads=threads) as prober,
     ):
         found = profile_model(

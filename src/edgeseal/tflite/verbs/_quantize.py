@@ -13,7 +13,7 @@ from edgeseal._files import check_apart, check_output, replacing
 from edgeseal._progress import SILENT, Progress
 from edgeseal.errors import ModelError, UsageError
 from edgeseal.tflite.graph import Model, read_model, write_model
-from edgeseal.tflite.inputs import InputForm, InputOptions, placeholders
+from edgeseal.tflite.inputs import InputForm, InputOptions, placeholder_hint
 from edgeseal.tflite.probe import Prober, check_comes_back, check_meaning, draw, size_bytes
 from edgeseal.tflite.quantization import (
     CalibrationSource,
@@ -141,13 +141,15 @@ def quantize(
     before_bytes = source.stat().st_size
     if chosen.uses_calibration:
         check_comes_back(source)
+    hint = ""
     try:
         form.apply(model)
+        hint = placeholder_hint(model)  # recipes fix open sizes
         check_fit(model, chosen, ends)
         with learned.opened(model, [chosen], progress) as observed:
             report = quantize_model(model, chosen, calibration=observed, ends=ends)
     except (ModelError, UsageError) as error:
-        raise type(error)(f"{source}: {error}{_hint(model)}") from error
+        raise type(error)("; ".join(filter(None, [f"{source}: {error}", hint]))) from error
     if observed is not None and saved is not None:
         observed.save(saved, overwrite=overwrite)
     with progress.busy(f"trying {output.name}"):
@@ -188,15 +190,8 @@ def _refusal(model: Model, path: Path) -> str | None:
             outcome = ran if ran.status is Status.CRASHED else outcome
     if outcome.status is Status.CRASHED:
         return f"it ends the process ({outcome.message})"
-    return f"{outcome.message}{_hint(model)}" if outcome.is_broken else None
-
-
-def _hint(model: Model) -> str:
-    """Return what to say of a model that fails and leaves sizes open."""
-    listed = ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in placeholders(model))
-    if not listed:
-        return ""
-    return f"; the file leaves sizes open and states {listed}: `input_shape` says them"
+    hint = placeholder_hint(model)
+    return "; ".join(filter(None, [outcome.message, hint])) if outcome.is_broken else None
 
 
 def _shares(shares: Sequence[Share]) -> str:

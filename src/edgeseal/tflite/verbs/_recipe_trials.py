@@ -67,7 +67,10 @@ def opened_trials(
         UsageError: the state belongs to another model, task or calibration.
     """
     check_comes_back(source)
-    with progress.busy("screening the layers") as say, shaped(source, model, form) as file:
+    with (
+        progress.busy("screening the layers") as say,
+        shaped(source, model, form, progress) as file,
+    ):
         inputs = named_inputs(pictures, model) if pictures else bundled_inputs()
         layers = find_layers(model, base, inputs, source=str(source))
         say("reading pictures")

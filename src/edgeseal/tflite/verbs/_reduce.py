@@ -16,7 +16,13 @@ from edgeseal.errors import UsageError
 from edgeseal.pictures import ImageInput
 from edgeseal.tflite.diagnosis import CODES
 from edgeseal.tflite.graph import Model, read_model
-from edgeseal.tflite.inputs import InputForm, InputOptions, given_inputs, placeholders, samples_of
+from edgeseal.tflite.inputs import (
+    InputForm,
+    InputOptions,
+    given_inputs,
+    placeholder_hint,
+    samples_of,
+)
 from edgeseal.tflite.reduction import (
     BugReport,
     NodePlace,
@@ -161,9 +167,9 @@ def _refuse_placeholders(model: Model) -> None:
     Raises:
         UsageError: it leaves sizes open.
     """
-    listed = ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in placeholders(model))
-    if listed:
-        raise UsageError(f"the file leaves sizes open and states {listed}; give `input_shape`")
+    hint = placeholder_hint(model)
+    if hint:
+        raise UsageError(hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ def repair(
     prober = Prober(timeout_s=timeout_s, memory_limit_bytes=bytes_of(memory_limit_mib))
     text = f"repairing {source.name}" + (f" for {device}" if device else "")
     with ExitStack() as stack:
-        file = stack.enter_context(shaped(source, model, form))
+        file = stack.enter_context(shaped(source, model, form, progress))
         samples = samples_of(model, pictures)
         companion = stack.enter_context(_shaped_float(float_model, form))
         say = stack.enter_context(progress.busy(text))

@@ -118,7 +118,9 @@ def bench(
         _refuse_for_peers(checkpoint=checkpoint, calibration=calibration or None)
     form = InputForm.of(**inputs)
     with contextlib.ExitStack() as stack:
-        opened = files_of(paths, form, has_images=images is not None, draws=draws)
+        opened = files_of(
+            paths, form, has_images=images is not None, draws=draws, progress=progress
+        )
         files, names = stack.enter_context(opened)
         info = _description(files[0])
         peers = find_peers([] if with_peers else peer_names) if with_peers or peer_names else []

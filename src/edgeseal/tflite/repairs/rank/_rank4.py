@@ -38,6 +38,8 @@ def unlowerable_reason(operator: Operator) -> str | None:
     """Return why an operator cannot be rewritten to rank 4 or less, or None if it can."""
     if operator.is_custom or operator.kind not in _LOWERINGS:
         return "is not known to work alike in fewer axes"
+    if not operator.outputs or not operator.inputs or operator.inputs[0] is None:
+        return "has no operand or no result"
     for tensor in _operands(operator):
         if tensor.is_variable:
             return f"uses {tensor.name}, which is kept between runs"
