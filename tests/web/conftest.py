@@ -29,7 +29,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     edgeseal.web(export=folder)
     index = folder / "index.html"
     page = index.read_text()
-    first = '<option value="webgpu,wasm-threads,wasm">'
+    first = '<option value="webgpu,webnn,wasm-threads,wasm">'
     assert first in page
     index.write_text(page.replace(first, '<option value="wasm">'))
     return folder

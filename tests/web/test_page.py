@@ -164,13 +164,20 @@ def animation() -> bytes:
     return file.getvalue()
 
 
+def print_picture() -> bytes:
+    file = io.BytesIO()
+    Image.new("CMYK", (8, 8)).save(file, "JPEG")
+    return file.getvalue()
+
+
 def test_a_sentence_is_said_when_files_cannot_be_read(page: Page, tmp_path: Path) -> None:
     files = {
         "text.jpg": (b"hello", "not a picture"),
         "empty.png": (b"", "empty"),
         "cut.png": (png_of(8, 8), "cut short"),
-        "large.png": (png_of(20000, 20000), "400 megapixels"),
+        "large.png": (png_of(10001, 10000), "101 megapixels; this page takes up to 100"),
         "tiff.tif": (b"II*\0" + bytes(40), "TIFF"),
+        "photo.heic": (bytes(4) + b"ftypheic" + bytes(40), "HEIC files; save the picture as JPEG"),
     }
     for name, (content, _) in files.items():
         (tmp_path / name).write_bytes(content)
@@ -185,12 +192,23 @@ def test_a_sentence_is_said_when_files_cannot_be_read(page: Page, tmp_path: Path
     [
         (animation(), "text", "x", "animated"),
         (png_of(8, 8, depth=16), "text", "x", "16 bits"),
+        (print_picture(), "text", "x", "meant for print (CMYK); save it as RGB"),
+        (bytes(4) + b"ftypisom" + bytes(40), "text", "x", "is a video; use the command line"),
         (b"hello", "text", "x", "not a picture"),
         (None, "text", "far too long for this model", "there is room for"),
         (None, "id", "seven", "whole number"),
         (None, "message", "12", "24 hexadecimal digits"),
     ],
-    ids=["animated", "16 bits", "no picture", "long text", "no number", "short message"],
+    ids=[
+        "animated",
+        "16 bits",
+        "print",
+        "video",
+        "no picture",
+        "long text",
+        "no number",
+        "short message",
+    ],
 )
 def test_a_sentence_is_said_when_nothing_can_be_marked(
     page: Page, tmp_path: Path, content: bytes | None, kind: str, typed: str, words: str
@@ -214,9 +232,9 @@ def test_a_wrong_backend_is_refused_and_logits_are_those_of_python(
     photo = photo_paths()[0]
     with served(tmp_path / "site") as url:
         page = Page(chromium, url).open()
-        (gpu, is_right, why), (threads, is_used, _) = page.trials()[:2]
+        (gpu, is_right, why), (nn, is_there, _), (threads, is_used, _) = page.trials()[:3]
         assert (gpu, is_right, threads) == ("webgpu", False, "wasm-threads"), page.trials()
-        assert is_used, page.trials()
+        assert (nn, is_there, is_used) == ("webnn", False, True), page.trials()
         assert "other values" in why or "other bits" in why
         picture = tmp_path / "photo.png"
         with Image.open(photo) as opened:

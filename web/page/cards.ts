@@ -2,12 +2,13 @@
 
 import type { ModelContract } from "../src/contract.ts";
 import { downloadLink, make } from "./dom.ts";
+import type { Choice } from "./models-list.ts";
 import type { Opened, Read, Written } from "./protocol.ts";
 import { detectionToJson, verdictOf } from "./words.ts";
 
 /** A picture that was read: the verdict, and all of it as JSON. */
-export function readCard(file: File, read: Read, model: ModelContract, opened: Opened): HTMLElement {
-  const verdict = verdictOf(read.detection);
+export function readCard(file: File, read: Read, model: ModelContract, opened: Opened, detectors: number): HTMLElement {
+  const verdict = verdictOf(read.detection, model.card, detectors);
   const body = make("div");
   body.append(make("h2", { className: verdict.status, textContent: verdict.title }));
   if (verdict.content !== null) body.append(make("p", { className: "content", textContent: verdict.content }));
@@ -51,8 +52,14 @@ export function failureCard(file: File, message: string): HTMLElement {
   return card;
 }
 
-/** A picture that was marked: before and after, the difference, the file. */
-export function writtenCard(file: File, written: Written, model: ModelContract, opened: Opened): HTMLElement {
+/** A picture that was marked: before and after, the difference, the file, and whether these detectors read it. */
+export function writtenCard(
+  file: File,
+  written: Written,
+  model: ModelContract,
+  opened: Opened,
+  detectors: readonly Choice[],
+): HTMLElement {
   const type = written.file.type.replace("image/", "");
   const isSame = file.type === written.file.type;
   const [, stem, suffix] = /^(.*?)(\.[^.]*)?$/.exec(file.name)!;
@@ -82,6 +89,9 @@ export function writtenCard(file: File, written: Written, model: ModelContract, 
         ? "Saved in the source's format, with what the source says of itself, such as its date, place and colours."
         : `Saved as ${type.toUpperCase()}, since browsers do not write the source's format; what the source says of itself is left out.`,
     }),
+    ...(detectors.some((one) => one.model.card === model.card)
+      ? []
+      : [make("p", { textContent: `Only a detector of ${model.card} reads this mark; this page has none.` })]),
     make("div", { className: "actions" }, link, jsonLink(record, file.name)),
   );
 }

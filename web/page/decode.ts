@@ -77,7 +77,7 @@ function refuseSize(width: number, height: number): void {
   if (width * height <= MAX_PIXELS) return;
   throw new EdgesealError(
     "picture",
-    `The picture has ${Math.round((width * height) / 1e6)} megapixels; this page takes up to ${MAX_PIXELS / 1e6}. Make it smaller, or use the command line.`,
+    `The picture has ${Math.ceil((width * height) / 1e6)} megapixels; this page takes up to ${MAX_PIXELS / 1e6}. Make it smaller, or use the command line.`,
   );
 }
 
@@ -96,6 +96,9 @@ async function decode(file: Blob, facts: PictureFacts): Promise<ImageBitmap> {
 function undecodable(format: PictureFacts["format"]): string {
   if (format === "unknown") {
     return "This is not a picture that the browser knows; choose a JPEG, PNG, WebP, GIF or AVIF file.";
+  }
+  if (format === "video") {
+    return "This is a video; use the command line for it, or choose a picture.";
   }
   if (format === "heic" || format === "tiff") {
     return `This browser cannot read ${format.toUpperCase()} files; save the picture as JPEG or PNG first.`;

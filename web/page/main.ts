@@ -2,7 +2,7 @@
 
 import { PayloadCode } from "../src/payload/code.ts";
 import { capacity } from "../src/payload/payload.ts";
-import type { Backend } from "../src/backends.ts";
+import { BACKEND_NAMES, type Backend } from "../src/backends.ts";
 import { failureCard, readCard, writtenCard } from "./cards.ts";
 import { ModelClient } from "./client.ts";
 import { byId, clear, make, takeFiles, wireTabs } from "./dom.ts";
@@ -23,7 +23,9 @@ class Side {
   ) {}
 
   get choice(): Choice {
-    return this.choices[this.select.selectedIndex]!;
+    const choice = this.choices[this.select.selectedIndex];
+    if (!choice) throw new Error("The page has no model for that; reload it, and if that does not help, export it again with models.");
+    return choice;
   }
 
   offer(choices: readonly Choice[]): void {
@@ -77,8 +79,7 @@ async function showRuns(): Promise<void> {
   const sides = [reading, writing].filter((side) => side.client);
   const lists = await Promise.allSettled(sides.map(async (side) => ({ side, opened: await side.client!.opened })));
   const known = lists.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-  const names = { wasm: "WebAssembly", "wasm-threads": "WebAssembly with threads", webgpu: "WebGPU" };
-  byId("runs-summary").textContent = [...new Set(known.map(({ opened }) => names[opened.backend]))].join(", ") || "nothing";
+  byId("runs-summary").textContent = [...new Set(known.map(({ opened }) => BACKEND_NAMES[opened.backend]))].join(", ") || "nothing";
   byId("trials").replaceChildren(
     ...known.flatMap(({ side, opened }) =>
       opened.trials.map((trial) => {
@@ -112,7 +113,7 @@ async function readPictures(files: readonly File[]): Promise<void> {
     for (const file of files) {
       try {
         const read = await client.ask({ kind: "detect", picture: file, expect });
-        results.append(readCard(file, read, reading.choice.model, opened));
+        results.append(readCard(file, read, reading.choice.model, opened, reading.choices.length));
       } catch (error) {
         results.append(failureCard(file, error instanceof Error ? error.message : String(error)));
       }
@@ -136,7 +137,7 @@ async function writeMark(): Promise<void> {
     };
     clear(byId("marked"));
     const written = await client.ask(request);
-    byId("marked").append(writtenCard(toMark, written, writing.choice.model, opened));
+    byId("marked").append(writtenCard(toMark, written, writing.choice.model, opened, reading.choices));
     say("Marked.");
   });
 }
@@ -178,6 +179,7 @@ async function start(): Promise<void> {
     wire();
     await startOffline();
     const choices = await listModels(document.baseURI);
+    if (choices.length === 0) throw new Error("This site has no models, so that it can neither read nor write; export it again with models.");
     for (const side of [reading, writing]) side.offer(choices);
     byId("tab-read").hidden = reading.choices.length === 0;
     byId("tab-write").hidden = writing.choices.length === 0;

@@ -15,8 +15,12 @@ const KINDS = { text: "Text", id: "Number", hex: "Hexadecimal digits", bits: "Bi
 
 const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
-/** Say what was found; never more than was. */
-export function verdictOf(detection: Detection): Verdict {
+/**
+ * Say what was found; never more than was.
+ *
+ * @param card whose detector read it, of so many on the page.
+ */
+export function verdictOf(detection: Detection, card: string, detectors = 1): Verdict {
   const { reading, match } = detection;
   const sentences = match ? [matchOf(match.matchingBits, detection.bits.length, match.log10PValue)] : [];
   if (reading === null) {
@@ -38,8 +42,9 @@ export function verdictOf(detection: Detection): Verdict {
     return { status: "damaged", title: "Perhaps marked, not readable", content: null, sentences: [note, chance, ...sentences] };
   }
   const note =
-    "No more than chance gives. The picture has no mark of this model, or one that is beyond reading, or one of bits without correction.";
-  return { status: "absent", title: "No mark found", content: null, sentences: [note, ...sentences] };
+    `No more than chance gives. It has no mark of ${card}, or one that is beyond reading, or one of bits without correction.`;
+  const others = detectors > 1 ? ["Marks of other models are read by those; choose one under Options."] : [];
+  return { status: "absent", title: "No mark found", content: null, sentences: [note, ...others, ...sentences] };
 }
 
 /** A probability in words. */

@@ -1,6 +1,6 @@
 /** A model in a thread of its own, so that the page answers while it works. */
 
-import { EdgesealError } from "../src/errors.ts";
+import { EdgesealError, isOutOfMemory } from "../src/errors.ts";
 import { detect, embed, loadDetector, loadEmbedder, type Detector, type Embedder } from "../src/models.ts";
 import { payloadOf } from "../src/payload/payload.ts";
 import type { Pixels } from "../src/pixels.ts";
@@ -76,8 +76,8 @@ function differenceOf(before: Pixels, after: Pixels): Promise<ImageBitmap> {
 
 function failureOf(error: unknown): { fault: EdgesealError["fault"]; message: string } {
   if (error instanceof EdgesealError) return { fault: error.fault, message: error.message };
-  if (error instanceof RangeError) {
-    return { fault: "runtime", message: "The browser has too little memory for that; close other tabs, or take a smaller picture." };
+  if (isOutOfMemory(error)) {
+    return { fault: "runtime", message: "The browser has too little memory for that. Close other tabs and reload, or take a smaller picture." };
   }
   const why = error instanceof Error ? error.message : String(error);
   return { fault: "runtime", message: `Something went wrong that should not: ${why}. Reload the page.` };

@@ -3,11 +3,18 @@
 import type { CompiledModel } from "@litertjs/core";
 
 import type { ModelContract, TensorContract } from "./contract.ts";
-import { EdgesealError } from "./errors.ts";
+import { EdgesealError, isOutOfMemory } from "./errors.ts";
 import { halvesToEven } from "./rounding.ts";
 
-/** What a model can run on: the processor through WebAssembly, one thread or several, or the graphics processor. */
-export type Backend = "wasm" | "wasm-threads" | "webgpu";
+/** What a model can run on: the processor through WebAssembly, one thread or several, the graphics processor, or what the system has for networks. */
+export type Backend = "wasm" | "wasm-threads" | "webgpu" | "webnn";
+
+export const BACKEND_NAMES: Record<Backend, string> = {
+  wasm: "WebAssembly",
+  "wasm-threads": "WebAssembly with threads",
+  webgpu: "WebGPU",
+  webnn: "WebNN",
+};
 
 /** A model on a backend. Values are float32 by the signature's names, whatever the file stores. */
 export interface Session {
@@ -23,17 +30,24 @@ export type OpenSession = (model: ModelContract, file: Uint8Array, backend: Back
  * Return what opens models in LiteRT.js.
  *
  * @param wasmUrl the folder of LiteRT.js' `wasm/` files, with a slash at its end.
+ * @throws EdgesealError if the browser can run none of LiteRT.js' builds.
  */
 export function liteRtSessions(wasmUrl: string): OpenSession {
+  checkWebAssembly();
   return async (model, file, backend) => {
     await checkSupport(backend);
     const litert = await import("@litertjs/core");
     await loadBuild(litert, wasmUrl, backend);
-    const accelerator = backend === "webgpu" ? "webgpu" : "wasm";
-    const compiled = await litert.loadAndCompile(file, { accelerator });
-    if (compiled.options.accelerator !== accelerator || (backend === "webgpu" && !compiled.isFullyAccelerated)) {
+    const accelerator = backend === "wasm-threads" ? "wasm" : backend;
+    const compiled = await compile(litert, model, file, accelerator);
+    try {
+      checkTensors(compiled, model);
+      if (compiled.options.accelerator !== accelerator || (accelerator !== "wasm" && !compiled.isFullyAccelerated)) {
+        throw new EdgesealError("runtime", "it does not take all of the model's operators");
+      }
+    } catch (error) {
       compiled.delete();
-      throw new EdgesealError("runtime", "it does not take all of the model's operators");
+      throw error;
     }
     return new LiteRtSession(litert, compiled, model, backend);
   };
@@ -43,12 +57,16 @@ type LiteRt = typeof import("@litertjs/core");
 
 const THREADED = "litert_wasm_threaded_internal.js";
 
+// A function that makes a vector of 16 bytes, which LiteRT.js' builds are full of.
+const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11];
+const TOO_LITTLE_MEMORY = "the browser gives it too little memory; close other tabs and programs, and reload";
+
 let loaded: { readonly build: string; readonly whole: Promise<unknown> } | null = null;
 
 /** Load the build that suits backend and browser: of nine megabytes each, so one for as much as it can. */
 async function loadBuild(litert: LiteRt, wasmUrl: string, backend: Backend): Promise<void> {
   const threads = backend === "wasm-threads";
-  const jspi = !threads && "gpu" in navigator && "Suspending" in WebAssembly;
+  const jspi = !threads && ("gpu" in navigator || "ml" in navigator) && "Suspending" in WebAssembly;
   const build = `${threads} ${jspi}`;
   if (loaded !== null && loaded.build !== build) {
     await loaded.whole;
@@ -65,22 +83,71 @@ async function loadBuild(litert: LiteRt, wasmUrl: string, backend: Backend): Pro
       loaded = null;
     });
   }
-  await loaded.whole;
+  try {
+    await loaded.whole;
+  } catch (error) {
+    if (isOutOfMemory(error)) throw new EdgesealError("runtime", TOO_LITTLE_MEMORY, { cause: error });
+    throw error;
+  }
+}
+
+async function compile(
+  litert: LiteRt,
+  model: ModelContract,
+  file: Uint8Array,
+  accelerator: "wasm" | "webgpu" | "webnn",
+): Promise<CompiledModel> {
+  try {
+    return await litert.loadAndCompile(file, { accelerator });
+  } catch (error) {
+    if (isOutOfMemory(error)) throw new EdgesealError("runtime", TOO_LITTLE_MEMORY, { cause: error });
+    if (!String(error).includes("load model")) throw error;
+    throw new EdgesealError("model", `${model.file} is broken: it is no model that LiteRT.js can open. Convert, pack and export it again.`, { cause: error });
+  }
+}
+
+/** Refuse a file whose tensors are not those of its contract, such as another card's under its name. */
+function checkTensors(compiled: CompiledModel, model: ModelContract): void {
+  const signature = compiled.signatures[model.signature];
+  const agree = (found: ReturnType<CompiledModel["getInputDetails"]>, wanted: ModelContract["inputs"]) =>
+    found.length === Object.keys(wanted).length &&
+    found.every(({ name, shape }) => wanted[name]?.shape.join() === [...shape].join());
+  if (signature && agree(signature.getInputDetails(), model.inputs) && agree(signature.getOutputDetails(), model.outputs)) return;
+  throw new EdgesealError("model", `${model.file} is another model than its pack says: it takes or gives other tensors. Pack and export it again.`);
+}
+
+function checkWebAssembly(): void {
+  if (typeof WebAssembly !== "object") {
+    throw new EdgesealError("runtime", "This browser has no WebAssembly, or it is switched off. Switch it on, try another browser, or use the command line.");
+  }
+  if (!WebAssembly.validate(Uint8Array.from(SIMD))) {
+    throw new EdgesealError("runtime", "This browser, or its processor, lacks WebAssembly's SIMD, which LiteRT.js needs. Update the browser, try another device, or use the command line.");
+  }
 }
 
 async function checkSupport(backend: Backend): Promise<void> {
-  if (typeof WebAssembly !== "object") {
-    throw new EdgesealError("runtime", "this browser has no WebAssembly, or it is switched off");
-  }
   if (backend === "wasm-threads" && !globalThis.crossOriginIsolated) {
     throw new EdgesealError("runtime", "this page's server does not send the headers that threads need");
   }
+  if (backend === "webnn") await checkWebNn();
   if (backend !== "webgpu") return;
   if (!("gpu" in navigator) || !navigator.gpu) {
     throw new EdgesealError("runtime", "this browser has no WebGPU");
   }
   if ((await navigator.gpu.requestAdapter()) === null) {
     throw new EdgesealError("runtime", "there is no graphics processor that WebGPU can use");
+  }
+}
+
+/** Ask for what LiteRT.js would wait for without an end where there is none. */
+async function checkWebNn(): Promise<void> {
+  if (!("ml" in navigator && "Suspending" in WebAssembly)) {
+    throw new EdgesealError("runtime", "this browser has no WebNN");
+  }
+  try {
+    await (navigator.ml as { createContext(): Promise<unknown> }).createContext();
+  } catch (error) {
+    throw new EdgesealError("runtime", "this device has nothing for networks that WebNN can use", { cause: error });
   }
 }
 

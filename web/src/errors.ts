@@ -13,3 +13,8 @@ export class EdgesealError extends Error {
     this.fault = fault;
   }
 }
+
+/** Whether a browser refused memory, in one of the ways in which it and LiteRT.js say so. */
+export function isOutOfMemory(error: unknown): boolean {
+  return error instanceof RangeError || /out of memory|OOM|allocat/i.test(String(error));
+}

@@ -16,7 +16,7 @@ import { firstRight, type ReadFile, type Trial } from "./self-test.ts";
 export interface LoadOptions {
   /** Which file of the pack; the first of its part if it is not said. */
   readonly file?: string;
-  /** What to try, in this order; WebGPU, then WebAssembly with threads and without if it is not said. */
+  /** What to try, in this order; WebGPU, WebNN, then WebAssembly with threads and without if it is not said. */
   readonly backends?: readonly Backend[];
   /** The folder of LiteRT.js' `wasm/` files; `litert/` beside the page if it is not said. */
   readonly wasmUrl?: string;
@@ -158,7 +158,7 @@ async function load(packUrl: string, part: ModelContract["part"], options: LoadO
   await checkFile(file, contract);
   const readFile: ReadFile = (name) => fetchBytes(packUrl, name);
   const open = options.openSession ?? liteRtSessions(options.wasmUrl ?? "litert/");
-  const backends = options.backends ?? (["webgpu", "wasm-threads", "wasm"] as const);
+  const backends = options.backends ?? (["webgpu", "webnn", "wasm-threads", "wasm"] as const);
   const found = await firstRight(contract, file, pack.tolerances, readFile, open, backends);
   return { contract, backend: found.session.backend, ...found };
 }

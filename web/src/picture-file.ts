@@ -2,7 +2,7 @@
 
 /** Facts from the head of a file; null where the format does not tell. */
 export interface PictureFacts {
-  readonly format: "png" | "jpeg" | "webp" | "gif" | "bmp" | "avif" | "heic" | "tiff" | "unknown";
+  readonly format: "png" | "jpeg" | "webp" | "gif" | "bmp" | "avif" | "heic" | "tiff" | "video" | "unknown";
   readonly width: number | null;
   readonly height: number | null;
   readonly isAnimated: boolean;
@@ -29,9 +29,11 @@ export function inspectPicture(file: Uint8Array): PictureFacts {
     if (!(error instanceof RangeError)) throw error; // cut short
   }
   if (startsWith(file, "ftyp", 4)) {
-    const format = /^(hei|hev|mif1|msf1)/.test(text(file, 8, 4)) ? "heic" : "avif";
-    return { ...NOTHING, format, isAnimated: text(file, 8, 4) === "avis" };
+    const brand = text(file, 8, 4);
+    const format = /^(hei|hev|mif1|msf1)/.test(brand) ? "heic" : /^avi[fs]/.test(brand) ? "avif" : "video";
+    return { ...NOTHING, format, isAnimated: brand === "avis" };
   }
+  if (startsWith(file, "\x1a\x45\xdf\xa3")) return { ...NOTHING, format: "video" }; // WebM and Matroska
   const isTiff = startsWith(file, "II*\0") || startsWith(file, "MM\0*");
   return { ...NOTHING, format: isTiff ? "tiff" : formatOf(file) };
 }

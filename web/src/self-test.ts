@@ -4,7 +4,7 @@
  */
 
 import { fromHex } from "./bits.ts";
-import type { Backend, OpenSession, Session } from "./backends.ts";
+import { BACKEND_NAMES, type Backend, type OpenSession, type Session } from "./backends.ts";
 import type { ModelContract, Tolerances, VectorContract } from "./contract.ts";
 import { EdgesealError } from "./errors.ts";
 
@@ -24,12 +24,11 @@ export interface Trial {
 }
 
 const VECTORS = 2;
-const NAMES: Record<Backend, string> = { wasm: "WebAssembly", "wasm-threads": "WebAssembly with threads", webgpu: "WebGPU" };
 
 /**
  * Try backends in their order; return the first that is right, open, and what came of each.
  *
- * @throws EdgesealError if none is right; its message says why of each.
+ * @throws EdgesealError if none is right, saying why of each, or as soon as the file itself is found broken.
  */
 export async function firstRight(
   model: ModelContract,
@@ -47,7 +46,7 @@ export async function firstRight(
     if (session) return { session, trials };
   }
   const reasons = trials.map((trial) => trial.reason).join(" ");
-  throw new EdgesealError("runtime", `${model.file} cannot be used in this browser. ${reasons}`);
+  throw new EdgesealError("runtime", `${model.file} cannot be used in this browser. ${reasons} Try another browser, or use the command line.`);
 }
 
 interface Vector {
@@ -80,17 +79,21 @@ async function attempt(
       const error = relativeSquaredError(answer, vector.expected);
       worst = Math.max(worst, error);
       if (!(error <= tolerances.relative_squared_error)) {
-        return failed(`${NAMES[backend]} is not used: it runs this model, but computes other values than it must.`, error);
+        return failed(`${BACKEND_NAMES[backend]} is not used: it runs this model, but computes other values than it must.`, error);
       }
       if (model.part === "detector" && !signsAgree(answer, vector.expected, tolerances.sure_logit)) {
-        return failed(`${NAMES[backend]} is not used: it runs this model, but reads other bits than it must.`, error);
+        return failed(`${BACKEND_NAMES[backend]} is not used: it runs this model, but reads other bits than it must.`, error);
       }
     }
-    const reason = `${NAMES[backend]} gave the known answers to ${vectors.length} test pictures.`;
+    const reason = `${BACKEND_NAMES[backend]} gave the known answers to ${vectors.length} test pictures.`;
     return { session, trial: { backend, isRight: true, reason, relativeSquaredError: worst, milliseconds } };
   } catch (error) {
+    if (error instanceof EdgesealError && error.fault === "model") {
+      session?.close();
+      throw error;
+    }
     const why = error instanceof Error ? error.message : String(error);
-    return failed(`${NAMES[backend]} is not used: ${why.replace(/\.$/, "")}.`);
+    return failed(`${BACKEND_NAMES[backend]} is not used: ${why.replace(/\.$/, "")}.`);
   }
 }
 

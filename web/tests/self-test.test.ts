@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Backend, OpenSession } from "../src/backends.ts";
 import type { ModelContract } from "../src/contract.ts";
+import { EdgesealError } from "../src/errors.ts";
 import { firstRight } from "../src/self-test.ts";
 
 const EXPECTED = Float32Array.of(2, -1, 0.01, 3);
@@ -68,6 +69,14 @@ test("a sure bit that flips is refused when the error is small", async () => {
   const loose = { ...tolerances, relative_squared_error: 0.1 };
   const { trials } = await firstRight(model, new Uint8Array(), loose, read, open, ["webgpu", "wasm"]);
   expect(trials[0]!.reason).toMatch(/other bits/);
+});
+
+test("no other backend is tried when the file itself is broken", async () => {
+  const open: OpenSession = async () => {
+    throw new EdgesealError("model", "detector.tflite is broken.");
+  };
+  const found = firstRight(model, new Uint8Array(), tolerances, readFile, open, ["webgpu", "wasm"]);
+  await expect(found).rejects.toThrow(/^detector.tflite is broken\.$/);
 });
 
 test("all reasons are said when none is right", async () => {

@@ -25,10 +25,16 @@ test.each([
 });
 
 test("a mark is said with its content and its errors when it is present", () => {
-  const found = verdictOf(detection({ status: "present", payload: { kind: "id", value: 7n }, correctedErrors: 3 }));
+  const found = verdictOf(detection({ status: "present", payload: { kind: "id", value: 7n }, correctedErrors: 3 }), "reference");
   expect(found.title).toBe("Marked");
   expect(found.content).toBe("7");
   expect(found.sentences.join(" ")).toMatch(/3 of 96 bits were read wrong and corrected \(up to 11 .*less than one time in 10¹²/);
+});
+
+test("models are named when a mark may be another's", () => {
+  const [note, others] = verdictOf(detection({}), "pixelseal", 2).sentences;
+  expect(note).toMatch(/no mark of pixelseal/);
+  expect(others).toMatch(/choose one under Options/);
 });
 
 test.each([
@@ -36,7 +42,7 @@ test.each([
   ["absent", detection({}), /No mark found/],
   ["without contents", detection(null), /Bits were read/],
 ] as const)("no content is claimed when a mark is %s", (_what, given, title) => {
-  const found = verdictOf(given);
+  const found = verdictOf(given, "reference");
   expect(found.title).toMatch(title);
   expect(found.content).toBeNull();
 });
