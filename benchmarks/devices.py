@@ -7,9 +7,11 @@ r"""Every converted file on devices: what is taken, in how many pieces, and how 
     python benchmarks/devices.py --page       # writes its table and its plot into docs/
 
 Adds to ``results/devices.json``, file by file and device by device, so that an interrupted run goes
-on; a row that is there already is kept unless ``--again``. NSR is that of the whole model
-against LiteRT on this processor, the same file, on pink-noise pictures; with ``--one-by-one`` its
-operators are tried too. For ``ethos-u85`` files get integers at their ends.
+on; a row that is there already is kept unless ``--again``. NSR is that of the whole model against
+LiteRT on this processor, the same file, on pink-noise pictures; with ``--one-by-one`` its operators
+are tried too. With ``--float`` a file beside it is the float model, and a device that is as near to
+that as this processor is right, too; both errors then follow in brackets. For ``ethos-u85`` files
+get integers at their ends.
 """
 
 from __future__ import annotations
@@ -56,6 +58,8 @@ class Row:
     nsr: float | None
     signs: float | None
     wrong: int | None
+    float_nsr: float | None = None
+    processor_float_nsr: float | None = None
 
 
 def main() -> None:
@@ -79,6 +83,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("files", type=Path, nargs="*", metavar="FILE.tflite")
     parser.add_argument("--on", action="append", default=[], metavar="DEVICE")
     parser.add_argument("--one-by-one", action="store_true", help="try the operators too")
+    parser.add_argument("--float", action="store_true", help="compare with ..._float32.tflite too")
     parser.add_argument("--again", action="store_true", help="measure what is there already")
     parser.add_argument("--page", action="store_true", help="write docs/devices.md and .svg")
     return parser.parse_args()
@@ -95,15 +100,23 @@ def _measured(
     info = read_info(read_model(path))
     if (info.card, info.part, info.recipe, device) in rows and not arguments.again:
         return None
+    real = path.with_name(f"{info.card}_{info.part}_float32.tflite") if arguments.float else None
     with tempfile.TemporaryDirectory() as folder:
         file = _with_integer_ends(path, folder) if device.startswith("ethos") else path
         try:
-            report = check_on(file, [device], one_by_one=arguments.one_by_one, timeout_s=_TIMEOUT_S)
+            report = check_on(
+                file,
+                [device],
+                float_model=real,
+                one_by_one=arguments.one_by_one,
+                timeout_s=_TIMEOUT_S,
+            )
         except EdgesealError as error:
             print(f"{path.name} on {device}: {error}")
             return None
     (result,) = report.results
     print(f"{path.name}\n{result}", flush=True)
+    float_nsr = [error.nsr for error in result.float_errors or ()] or [None, None]
     return Row(
         card=info.card,
         part=info.part,
@@ -118,6 +131,8 @@ def _measured(
         nsr=None if result.error is None else result.error.nsr,
         signs=result.signs,
         wrong=len(result.wrong) if arguments.one_by_one else None,
+        float_nsr=float_nsr[0],
+        processor_float_nsr=float_nsr[1],
     )
 
 
@@ -170,12 +185,15 @@ def _file(row: Row) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
+    nsr = "" if row.nsr is None else f"{row.nsr:.1e}"
+    if row.float_nsr is not None:
+        nsr += f" ({row.float_nsr:.3f}, {row.processor_float_nsr:.3f})"
     return (
         f"{row.size_bytes / 2**20:.2f}",
         row.verdict,
         str(row.pieces or ""),
         f"{row.refused} of {row.operators}" + (f" ({row.kinds})" if row.kinds else ""),
-        "" if row.nsr is None else f"{row.nsr:.1e}",
+        nsr,
         "" if row.signs is None else f"{row.signs:.4f}",
     )
 

@@ -68,6 +68,7 @@ def test_targets_are_listed_when_there_is_no_such_one(run: Run, square: Path) ->
         (["--macs", 256], "--macs goes with --target ethos-u85"),
         (["--target", "gpu", "--macs", 256], "--macs goes with --target ethos-u85"),
         (["--target", "gpu", "--prepare-only"], "without --target"),
+        (["--float", "x.tflite"], "--float goes with --on"),
         (["--target", "gpu", "--images", "x.png"], "without --target"),
         (["--prepare-only", "--images", "x.png"], "give one of them"),
     ],

@@ -12,6 +12,7 @@ from edgeseal.cli._shared._console import mib, new_table, print_result, print_ta
 from edgeseal.cli._shared._input_options import takes_inputs
 from edgeseal.cli._shared._options import (
     DEVICES,
+    FloatOption,
     ImagesOption,
     JsonOption,
     MemoryLimitOption,
@@ -61,6 +62,7 @@ def check(
             "wrong. May be repeated.",
         ),
     ] = None,
+    float_model: FloatOption = None,
     macs: Annotated[
         int | None,
         typer.Option(
@@ -105,6 +107,7 @@ def check(
         images=images or None,
         targets=targets or None,
         devices=devices or None,
+        float_model=float_model,
         macs=macs,
         prepare_only=prepare_only,
         timeout_s=timeout_s,

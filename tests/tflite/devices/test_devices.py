@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conversions import converted
@@ -25,7 +26,7 @@ from edgeseal.tflite.graph import Model, new_operator, read_model, write_model
 from edgeseal.tflite.quantization import find_recipe, quantize
 from edgeseal.tflite.workers import Status
 from edgeseal.watermark.cards import Part
-from graphs import model_of, value
+from graphs import constant, model_of, value
 from tflite.devices.models import (
     added_matrix,
     boxes_and_scores,
@@ -127,6 +128,47 @@ def test_operator_and_whole_are_wrong_when_a_device_gives_zeros(
         ("ADD", TAKEN_AND_WRONG),
     }
     assert TAKEN_AND_WRONG in CODES
+
+
+@pytest.mark.parametrize(
+    ("step", "factor", "verdict"),
+    [
+        (0.5, -1.0, Verdict.RIGHT),  # as far on the other side
+        (0.5, -1.5, Verdict.WRONG),
+        (2.0, -1.0, Verdict.WRONG),  # the processor itself is nowhere near
+    ],
+)
+def test_device_as_near_to_the_float_model_as_the_processor_is_right(
+    step: float,
+    factor: float,
+    verdict: Verdict,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    odd = worker(
+        tmp_path,
+        "import numpy as np; return DeviceAnswer(Status.RAN, pieces=1, outputs=tuple(("
+        f"(x + {factor} * (np.round(x / {step}) * {step} - x)).astype(x.dtype),)"
+        " for (x,) in request.samples))",
+    )
+    monkeypatch.setattr("edgeseal.tflite.devices._check_on.find_devices", lambda _: [odd])
+    x, q, y = value("x", [1, 256]), value("q", [1, 256], "INT8", step), value("y", [1, 256])
+    operators = [new_operator("QUANTIZE", [x], [q]), new_operator("DEQUANTIZE", [q], [y])]
+    write_model(model_of([x], [y], operators), tmp_path / "quantized.tflite")
+    plain = [value("x", [1, 256]), value("y", [1, 256])]
+    same = new_operator("MUL", [plain[0], constant("one", np.ones(1, np.float32))], plain[1:])
+    write_model(model_of(plain[:1], plain[1:], [same]), tmp_path / "float.tflite")
+    given = tmp_path / "quantized.tflite", ["odd"]
+    (alone,) = check_on(*given, one_by_one=False).results
+    assert alone.verdict is Verdict.WRONG
+    report = check_on(*given, float_model=tmp_path / "float.tflite", one_by_one=False)
+    (result,) = report.results
+    assert result.verdict is verdict
+    assert result.float_errors is not None
+    here, own = (error.nsr for error in result.float_errors)
+    assert here == pytest.approx(factor**2 * (own or 0), rel=1e-3)
+    assert "the processor's own" in str(report)
+    assert report.to_json()["devices"][0]["float_nsr"] == here
 
 
 @needs("gpu", everywhere=True)

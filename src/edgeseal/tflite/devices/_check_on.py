@@ -20,6 +20,7 @@ def check_on(
     path: str | Path,
     devices: Sequence[str],
     *,
+    float_model: str | Path | None = None,
     pictures: Sequence[ImageInput] | None = None,
     one_by_one: bool = True,
     seed: int = 0,
@@ -35,6 +36,8 @@ def check_on(
     Args:
         path: any ``.tflite`` file of fixed shapes.
         devices: names, as :func:`find_device` takes them.
+        float_model: the file that it was made from; a device that is as near to that as this
+            processor is right, too.
         pictures: what to run on, resized to the input; None to draw pink noise, or values from
             the inputs' ranges.
         one_by_one: whether to try operators one by one too.
@@ -43,7 +46,8 @@ def check_on(
         progress: told what is being done.
 
     Raises:
-        UsageError: there is no such device, or something has to be installed for it; says what.
+        UsageError: there is no such device, or something has to be installed for it; says what; or
+            the float model has other inputs or outputs.
         FileError, ModelError: the file cannot be read, or does not run on this processor.
         ProbeError: a process cannot start.
     """
@@ -52,7 +56,8 @@ def check_on(
     model = read_model(path)
     with Prober(timeout_s=timeout_s) as prober:
         progress("running on this processor")
-        examiner = Examiner(model, path, prober, pictures=pictures, seed=seed)
+        other = None if float_model is None else (read_model(float_model), Path(float_model))
+        examiner = Examiner(model, path, prober, float_model=other, pictures=pictures, seed=seed)
         results = []
         for device in chosen:
             with DeviceSession(device, timeout_s=timeout_s) as session:

@@ -67,6 +67,8 @@ class DeviceResult:
         tried: operators that were tried one by one.
         wrong: those that are taken and wrong.
         at_fault: positions of operators that are refused or wrong, as far as known.
+        float_errors: of the output that is farthest from a float model, of the device and of the
+            processor; None if not run, or without such a model.
     """
 
     device: str
@@ -81,6 +83,7 @@ class DeviceResult:
     tried: int
     wrong: tuple[WrongOperator, ...]
     at_fault: tuple[int, ...] = ()
+    float_errors: tuple[TensorError, TensorError] | None = None
 
     @property
     def is_good(self) -> bool:
@@ -131,6 +134,9 @@ class DeviceResult:
             signs = "" if self.signs is None else f", signs {self.signs:.4f}"
             limit = f"limit {MOST_NSR:g}"
             yield f"  whole model against the processor: NSR {self.error} ({limit}){signs}"
+        if self.float_errors is not None:
+            here, own = self.float_errors
+            yield f"  against the float model: NSR {here}, the processor's own {own}"
         if self.tried:
             yield f"  {len(self.wrong)} of {self.tried} operators wrong, each on its own values"
         for line in [*map(str, self.wrong), *map(str, self.refusals)][:_SHOWN]:
@@ -152,6 +158,8 @@ class DeviceResult:
             "pieces": self.pieces,
             "nsr": None if self.error is None else self.error.nsr,
             "signs": self.signs,
+            "float_nsr": None if self.float_errors is None else self.float_errors[0].nsr,
+            "processor_float_nsr": None if self.float_errors is None else self.float_errors[1].nsr,
             "refusals": [
                 {"kind": r.kind, "reason": r.reason, "count": r.count, "numbers": [*r.numbers]}
                 for r in self.refusals

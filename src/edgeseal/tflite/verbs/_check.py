@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ def check(
     images: ImageInput | Iterable[ImageInput] | None = None,
     targets: None = None,
     devices: None = None,
+    float_model: None = None,
     macs: int | None = None,
     prepare_only: bool = False,
     timeout_s: float | None = None,
@@ -80,6 +82,7 @@ def check(
     images: ImageInput | Iterable[ImageInput] | None = None,
     targets: Sequence[str],
     devices: None = None,
+    float_model: None = None,
     macs: int | None = None,
     prepare_only: bool = False,
     timeout_s: float | None = None,
@@ -97,6 +100,7 @@ def check(
     images: ImageInput | Iterable[ImageInput] | None = None,
     targets: None = None,
     devices: Sequence[str],
+    float_model: str | Path | None = None,
     macs: int | None = None,
     prepare_only: bool = False,
     timeout_s: float | None = None,
@@ -113,6 +117,7 @@ def check(
     images: ImageInput | Iterable[ImageInput] | None = None,
     targets: Sequence[str] | None = None,
     devices: Sequence[str] | None = None,
+    float_model: str | Path | None = None,
     macs: int | None = None,
     prepare_only: bool = False,
     timeout_s: float | None = None,
@@ -132,6 +137,8 @@ def check(
         targets: instead, say which operators these take: ``cpu``, ``gpu``, ``npu``, ``ethos-u85``.
         devices: instead, let these compile and run it, and compare what they compute: ``cpu``,
             ``gpu``, ``qualcomm``, ``qualcomm:SOC``, ``arm`` or ``arm:CPU``.
+        float_model: with ``devices``, the file that it was made from: one that is as near to that
+            as this processor is right, too, where both round differently.
         macs: size of the Ethos-U85, in multiply-accumulates per cycle; 256 if None.
         prepare_only: prepare the operators without running them.
         timeout_s: longest time for one trial; default: 60, on devices 600.
@@ -155,7 +162,9 @@ def check(
                 "`devices` run the file: leave `targets`, `prepare_only` and `memory_limit_mib` out"
             )
         limit_s = _DEVICE_TIMEOUT_S if timeout_s is None else timeout_s
-        return _on_devices(path, devices, images, seed, limit_s, progress, inputs)
+        return _on_devices(path, devices, float_model, images, seed, limit_s, progress, inputs)
+    if float_model is not None:
+        raise UsageError("`float_model` goes with `devices`; `edgeseal compare` compares two files")
     form = InputForm.of(**inputs)
     model = read_model(path)
     limit_s = _TIMEOUT_S if timeout_s is None else timeout_s
@@ -198,6 +207,7 @@ def _on_targets(
 def _on_devices(
     path: Path,
     devices: Sequence[str],
+    float_model: str | Path | None,
     images: ImageInput | Iterable[ImageInput] | None,
     seed: int,
     timeout_s: float,
@@ -209,16 +219,29 @@ def _on_devices(
     form = InputForm.of(**inputs)
     pictures = None if images is None else given_pictures(images)
     text = f"checking {path.name} on {', '.join(names)}"
-    with progress.busy(text) as say, shaped(path, read_model(path), form) as file:
+    with (
+        progress.busy(text) as say,
+        shaped(path, read_model(path), form) as file,
+        _float_file(float_model, form) as real,
+    ):
         found = check_on(
             file,
             names,
+            float_model=real,
             pictures=pictures,
             seed=seed,
             timeout_s=timeout_s,
             progress=lambda what: say(f"{text}: {what}"),
         )
     return dataclasses.replace(found, path=path)
+
+
+def _float_file(
+    path: str | Path | None, form: InputForm
+) -> contextlib.AbstractContextManager[Path | None]:
+    if path is None:
+        return contextlib.nullcontext()
+    return shaped(Path(path), read_model(path), form)
 
 
 def _check_arguments(
