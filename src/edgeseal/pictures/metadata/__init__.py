@@ -4,8 +4,17 @@ Everything is copied as it is, segment by segment and chunk by chunk, into the f
 made of the marked pixels. What only one format can hold goes nowhere else, and its name is said.
 """
 
+from edgeseal.pictures.metadata._boxes import C2PA_UUID, XMP_UUID, boxes
 from edgeseal.pictures.metadata._metadata import Metadata, Piece
 from edgeseal.pictures.metadata._read import read_metadata
 from edgeseal.pictures.metadata._write import write_metadata
 
-__all__ = ["Metadata", "Piece", "read_metadata", "write_metadata"]
+__all__ = [
+    "C2PA_UUID",
+    "XMP_UUID",
+    "Metadata",
+    "Piece",
+    "boxes",
+    "read_metadata",
+    "write_metadata",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO
 
-from edgeseal.pictures.metadata._jp2 import boxes
+from edgeseal.pictures.metadata._boxes import C2PA_UUID, boxes
 from edgeseal.pictures.metadata._metadata import lost_depth
 
 __all__ = ["avif_extras"]
@@ -17,7 +17,6 @@ _KINDS = {
     b"clli": "content light level (clli)",
     b"mdcv": "mastering display (mdcv)",
 }
-_C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _SRGB_LIKE = {(1, 13), (2, 2), (1, 2), (2, 13)}
 
 
@@ -29,7 +28,7 @@ def avif_extras(file: IO[bytes]) -> list[str]:
         if kind == b"meta":
             head = file.read(min(end - start, _MOST))
         elif kind == b"uuid":
-            is_signed = is_signed or file.read(len(_C2PA)) == _C2PA
+            is_signed = is_signed or file.read(len(C2PA_UUID)) == C2PA_UUID
     found = list(dict.fromkeys(name for kind, name in _KINDS.items() if kind in head))
     place = head.find(b"colrnclx")
     if 0 <= place <= len(head) - 12:

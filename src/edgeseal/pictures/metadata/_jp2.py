@@ -6,14 +6,13 @@ import struct
 from collections.abc import Iterator
 from typing import IO
 
+from edgeseal.pictures.metadata._boxes import C2PA_UUID, XMP_UUID, boxes
 from edgeseal.pictures.metadata._exif import EXIF_PREFIX
 from edgeseal.pictures.metadata._metadata import Metadata, Piece, lost_depth
 
-__all__ = ["boxes", "read_jp2", "write_jp2"]
+__all__ = ["read_jp2", "write_jp2"]
 
-_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF = b"JpgTiffExif->JP2"
-_C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _KEPT = (b"uuid", b"xml ", b"uinf", b"jumb", b"asoc")
 _MOST = 1 << 28
 _METRE_INCHES = 0.0254
@@ -38,11 +37,11 @@ def read_jp2(file: IO[bytes]) -> Metadata:
                     dpi = _dpi(data) or dpi
         elif kind in _KEPT:
             data = _read(file, start, end)
-            if kind == b"uuid" and data.startswith(_XMP):
+            if kind == b"uuid" and data.startswith(XMP_UUID):
                 xmp = data[16:]
             elif kind == b"uuid" and data.startswith(_EXIF):
                 exif = data[16:].removeprefix(EXIF_PREFIX)
-            elif data.startswith(_C2PA) or (kind == b"jumb" and b"c2pa" in data):
+            elif data.startswith(C2PA_UUID) or (kind == b"jumb" and b"c2pa" in data):
                 dropped.append("C2PA manifest")
             else:
                 blocks.append(Piece(kind, data, f"box {kind.decode().strip()}"))
@@ -71,7 +70,7 @@ def _extras(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
     if metadata.exif:
         yield b"uuid", _EXIF + metadata.exif
     if metadata.xmp:
-        yield b"uuid", _XMP + metadata.xmp
+        yield b"uuid", XMP_UUID + metadata.xmp
     if metadata.container == "JPEG2000":
         for block in metadata.blocks:
             yield block.kind, block.data
@@ -107,24 +106,6 @@ def _dpi(data: bytes) -> tuple[float, float] | None:
         across / across_part * 10.0**across_power * _METRE_INCHES,
         down / down_part * 10.0**down_power * _METRE_INCHES,
     )
-
-
-def boxes(file: IO[bytes], start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield each box: its kind, and where its content begins and ends."""
-    while start + 8 <= end:
-        file.seek(start)
-        size, kind = struct.unpack(">I4s", file.read(8))
-        head = 8
-        if size == 1:
-            wide = file.read(8)
-            if len(wide) < 8:
-                return
-            size, head = struct.unpack(">Q", wide)[0], 16
-        stop = end if size == 0 else start + size
-        if stop > end or stop < start + head:
-            return
-        yield kind, start + head, stop
-        start = stop
 
 
 def _read(file: IO[bytes], start: int, end: int) -> bytes:

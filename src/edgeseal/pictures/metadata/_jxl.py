@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import IO
 
-from edgeseal.pictures.metadata._jp2 import boxes
+from edgeseal.pictures.metadata._boxes import boxes
 from edgeseal.pictures.metadata._metadata import Metadata
 
 __all__ = ["with_boxes"]

@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ Report = Callable[[int, int | None], None]
 """Called with the number of frames done and, where it is known, that of all."""
 
 _AHEAD = 4  # frames between the stages
+_LONGEST_S = Fraction(10**7)  # of a video: beyond, a number in the file is wrong
 _LOW_BITS = 40_000  # a frame; docs/video.md has the measurement
 
 
@@ -55,8 +57,8 @@ class VideoEmbedding:
         codec: the encoder.
         pix_fmt: the pixel format.
         bits_per_pixel: what the encoded frames take.
-        dropped: what of the source was left out: streams of data that players do not show, and
-            notes on light that the encoder cannot write.
+        dropped: what of the source was left out: streams of data that players do not show, notes
+            that the encoder cannot write, tags that the format does not have, a C2PA manifest.
     """
 
     message: Message
@@ -233,28 +235,50 @@ def _transcode(
     report: Report | None,
 ) -> tuple[VideoWriter, Any]:
     """Decode, mark and encode in three threads; return the closed file and the first frame."""
-    decoded = ahead(reader.items(strict=True), _AHEAD)
+    beside = reader.beside
+    items = reader.items(strict=True)
+    decoded = ahead(_timed(items, beside.ends_s) if beside.ends_s else items, _AHEAD)
     with contextlib.closing(decoded):
         early, first = _until_first_frame(decoded, reader)
-        writer = VideoWriter(path, reader, first, encoding, name=name)
+        writer = VideoWriter(path, reader, first, encoding, name=name, has_keys=beside.has_keys)
         try:
             marked = ahead(_marked(decoded, first, marker, writer.pix_fmt, reader.path), _AHEAD)
             with contextlib.closing(marked):
                 for packet in early:
                     writer.write(packet)
                 _write_all(marked, writer, reader.expected_frames, report)
-            writer.finish()
+            writer.finish(beside)
         except BaseException:
             writer.abandon()
             raise
     return writer, first
 
 
+def _timed(items: Generator[Any], ends_s: Fraction) -> Generator[Any]:
+    """Yield items of MP4, their frames lasting until the next, the last one until a time.
+
+    The durations there are those between stored frames, which need not be in the order shown.
+    """
+    last: Any = None
+    for item in items:
+        if not isinstance(item, import_av().VideoFrame):
+            yield item
+            continue
+        if last is not None:
+            last.duration = max(1, item.pts - last.pts)
+            yield last
+        last = item
+    if last is not None:
+        end = math.floor(min(ends_s, _LONGEST_S) / last.time_base)
+        last.duration = max(last.duration, end - last.pts)
+        yield last
+
+
 def _until_first_frame(decoded: Generator[Any], reader: VideoReader) -> tuple[list[Any], Any]:
     early: list[Any] = []
     for item in decoded:
         if isinstance(item, import_av().VideoFrame):
-            if has_alpha(item):
+            if has_alpha(item) or reader.has_hidden_alpha:
                 raise VideoError(
                     f"{reader.path}: has transparency ({item.format.name}), which would be lost; "
                     "convert it to an opaque video first"

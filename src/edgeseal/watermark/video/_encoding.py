@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from edgeseal.errors import UsageError
+from edgeseal.watermark.video._losses import colour_share
 from edgeseal.watermark.video._video_files import import_av
 
 __all__ = ["Encoding"]
@@ -34,6 +35,8 @@ _OWN_PARAMETERS = {
     "libsvtav1": "svtav1-params",
 }
 _PRESETS = ("libx264", "libx265", "libsvtav1")
+_SAMPLING = {"420": (0.5, 0.5), "422": (0.5, 1.0), "444": (1.0, 1.0)}  # columns, rows with colour
+_DEPTHS = {"12le": 10, "10le": 8, "": 0}  # for more bits than
 _EVEN_ONLY = ("libx264", "libx265", "libsvtav1", "mpeg4", "wmv2")  # where chroma is halved
 
 
@@ -120,8 +123,9 @@ class Encoding:
     def pix_fmt_for(self, codec: str, frame: Any) -> str:
         """Return the pixel format to encode frames like one in.
 
-        The source's, where the encoder takes it; but a watermark has colour where the source is
-        grey, and an odd size needs colour at full resolution with most encoders.
+        The source's, where the encoder takes it, else one that loses the least; but a watermark
+        has colour where the source is grey, and an odd size needs colour at full resolution with
+        most encoders.
 
         Raises:
             UsageError: the encoder does not take the format that was asked for.
@@ -134,11 +138,23 @@ class Encoding:
                     f"pix_fmt: {codec} does not take {self.pix_fmt!r}; it takes {', '.join(known)}"
                 )
             return self.pix_fmt
-        deep = any(component.bits > 8 for component in frame.format.components)
-        is_odd = (frame.width % 2 or frame.height % 2) and codec in _EVEN_ONLY
-        full = ["yuv444p10le", "yuv444p"] if deep else ["yuv444p"]
-        half = ["yuv420p10le", "yuv420p"] if deep else ["yuv420p"]
-        is_grey = len(frame.format.components) < 3
-        same = [] if is_grey else [frame.format.name]
-        wanted = full if is_odd else [*same, *half, *full]
+        wanted = list(_formats(frame.format, is_odd=self._needs_even(codec, frame)))
         return next((name for name in wanted if name in known), known[0] if known else wanted[0])
+
+    @staticmethod
+    def _needs_even(codec: str, frame: Any) -> bool:
+        return bool(frame.width % 2 or frame.height % 2) and codec in _EVEN_ONLY
+
+
+def _formats(form: Any, *, is_odd: bool) -> Iterator[str]:
+    """Yield formats for frames of one, the best first: all its bits, all its colour."""
+    is_grey = len(form.components) < 3
+    if not is_odd and not is_grey:
+        yield form.name
+    bits = max(component.bits for component in form.components)
+    columns, rows = colour_share(form)
+    enough = [n for n, share in _SAMPLING.items() if columns <= share[0] and rows <= share[1]]
+    kinds = ["444"] if is_odd else [*enough, *(n for n in reversed(_SAMPLING) if n not in enough)]
+    for suffix in [depth for depth, least in _DEPTHS.items() if bits > least]:
+        for kind in kinds:
+            yield f"yuv{kind}p{suffix}"

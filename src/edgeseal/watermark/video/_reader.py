@@ -12,6 +12,7 @@ from typing import Any
 
 from edgeseal._closing import Closing
 from edgeseal.errors import FileError, VideoError
+from edgeseal.watermark.video._beside import Beside, read_beside
 from edgeseal.watermark.video._orientation import UPRIGHT
 from edgeseal.watermark.video._pixels import orientation
 from edgeseal.watermark.video._video_files import import_av, reading
@@ -34,6 +35,7 @@ class VideoReader(Closing):
         frames: number of frames decoded so far.
         is_whole: whether everything was read, to the end and without a fault.
         held: what makes frames upright; known from the first frame on.
+        notes: kinds of side data of the first frame, in PyAV's words.
         problem: what is missing or damaged, once everything was read; None if nothing.
     """
 
@@ -49,6 +51,7 @@ class VideoReader(Closing):
         self.frames = 0
         self.is_whole = False
         self.held = UPRIGHT
+        self.notes: tuple[str, ...] = ()
         self.problem: str | None = None
         self._busy = threading.Lock()
         self._is_closed = False
@@ -84,6 +87,19 @@ class VideoReader(Closing):
             return int(self.stream.frames)
         rate, lasts = self.stream.average_rate, self._promised()
         return max(1, round(lasts * rate)) if rate and lasts else None
+
+    @property
+    def has_hidden_alpha(self) -> bool:
+        """Whether the file says that there is transparency, which FFmpeg's decoder leaves out."""
+        return any(k.lower() == "alpha_mode" and v == "1" for k, v in self.stream.metadata.items())
+
+    @property
+    def beside(self) -> Beside:
+        """What lies in an MP4 or QuickTime file beside its streams; nothing in other files."""
+        if "mov" not in self.container.format.name:
+            return Beside()
+        with reading(self.path):
+            return read_beside(self.path, self.stream.id)
 
     def suits_reordering(self) -> bool:
         """Say whether frames can be stored in another order than they are shown in.
@@ -169,6 +185,7 @@ class VideoReader(Closing):
                 self.problem = self.problem or f"damaged at frame {self.frames}"
             if not self.frames:  # once: PyAV never frees a frame whose notes were looked at
                 self.held = orientation(frame)
+                self.notes = tuple(note.type.name for note in frame.side_data)
             self.frames += 1
             self._fill_in_time(frame)
             yield frame

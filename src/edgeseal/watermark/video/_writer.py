@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from edgeseal.errors import VideoError
+from edgeseal.watermark.video._beside import ISO_SUFFIXES, Beside
 from edgeseal.watermark.video._encoding import Encoding
 from edgeseal.watermark.video._light import Light
+from edgeseal.watermark.video._losses import OWN_TAGS, lost_notes, lost_pixels, lost_tags
 from edgeseal.watermark.video._pixels import display_matrix
 from edgeseal.watermark.video._reader import VideoReader
 from edgeseal.watermark.video._video_files import import_av
 
 __all__ = ["VideoWriter"]
 
-# what the muxer writes itself
-_OWN_TAGS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
 _NOT_SHOWN = ("data", "unknown")
-_INDEX_FIRST = (".mp4", ".m4v", ".mov")
-_WITHOUT_ORDER = (
-    ".avi",
-    ".mxf",
-    ".wmv",
-)  # they note one time for a frame, not also that of decoding it
+# they note one time for a frame, not also that of decoding it, or begin with the latter
+_WITHOUT_ORDER = (".avi", ".flv", ".mpeg", ".mpg", ".mxf", ".wmv")
+_ALL = 48  # FFmpeg's mark of a stream that nobody wants: chapters, which are copied as such
 _REORDER = ("libx264", "libx265")
 _HOLD_FIELDS = ("libx264", "mpeg4")
 _BITS_PER_PIXEL = 0.4
@@ -38,13 +36,20 @@ class VideoWriter:
     Attributes:
         pix_fmt: the pixel format to give frames in.
         dropped: what of the source is left out: streams of data that players do not show, such as a
-            camera's sensor readings, which few formats take; and notes on light that the encoder
-            cannot write.
+            camera's sensor readings, which few formats take; what the encoder or the pixel format
+            does not hold; and once the file is closed, tags that are not in it.
         size_bytes: what the encoded frames take so far.
     """
 
     def __init__(
-        self, path: Path, reader: VideoReader, first: Any, encoding: Encoding, *, name: Path
+        self,
+        path: Path,
+        reader: VideoReader,
+        first: Any,
+        encoding: Encoding,
+        *,
+        name: Path,
+        has_keys: bool = False,
     ) -> None:
         """Open the file and describe its streams.
 
@@ -54,14 +59,16 @@ class VideoWriter:
             first: its first frame.
             encoding: options of the encoder.
             name: what messages call the file.
+            has_keys: whether tags are QuickTime's keys, in formats that have such.
 
         Raises:
             UsageError: options that the encoder does not have.
             VideoError: the format does not exist, or cannot hold a stream of the source.
         """
-        self._name = name
+        self._path, self._name, self._reader = path, name, reader
         self.size_bytes = 0
         self._lasts: dict[int, int] = {}  # of the frames that are being encoded
+        self._waiting: dict[int, list[Any]] = {}  # packets that have no time yet, by stream
         self._codec = encoding.codec_for(name.suffix, reader.codec)
         self.pix_fmt = encoding.pix_fmt_for(self._codec, first)
         self._check_fields(first)
@@ -69,10 +76,15 @@ class VideoWriter:
         options = encoding.options(
             self._codec, (first.width, first.height), light.parameters(self._codec)
         )
-        self.dropped: tuple[str, ...] = tuple(light.dropped(self._codec))
-        flags = {"movflags": "+faststart"} if name.suffix.lower() in _INDEX_FIRST else {}
+        self.dropped: tuple[str, ...] = (
+            *light.dropped(self._codec),
+            *lost_notes(reader.notes, self._codec),
+            *lost_pixels(first.format, self.pix_fmt),
+        )
+        flags = "+faststart+use_metadata_tags" if has_keys else "+faststart"
+        options_of = {"movflags": flags} if name.suffix.lower() in ISO_SUFFIXES else {}
         with self._writing():
-            self._container: Any = import_av().open(str(path), "w", options=flags)
+            self._container: Any = import_av().open(str(path), "w", options=options_of)
         try:
             self._stream = self._picture(reader, first, options)
             self._copies = self._other_streams(reader)
@@ -94,20 +106,25 @@ class VideoWriter:
             if isinstance(item, import_av().VideoFrame):
                 self._encode(item)
             elif item.stream.index in self._copies:
-                item.stream = self._copies[item.stream.index]
-                if item.dts is None:  # a cover
-                    item.pts = item.dts = item.pts or 0
-                self._container.mux_one(item)
+                self._copy(item)
 
-    def finish(self) -> None:
-        """Encode what is under way and close the file.
+    def finish(self, beside: Beside) -> None:
+        """Encode what is under way, close the file and append what lies beside the streams.
 
         Raises:
             VideoError, OSError: as :meth:`write`.
         """
         with self._writing():
             self._encode(None)
+            for packet in itertools.chain.from_iterable(self._waiting.values()):
+                packet.dts = packet.pts = packet.pts or 0
+                self._container.mux_one(packet)
             self._container.close()
+        streams = {index: copy.index for index, copy in self._copies.items()}
+        streams[self._reader.stream.index] = self._stream.index
+        tags = lost_tags(self._reader.container, self._path, streams)
+        boxes = beside.write(self._path, self._name.suffix)
+        self.dropped = (*self.dropped, *beside.dropped, *boxes, *tags)
 
     def abandon(self) -> None:
         """Close a file that is of no use."""
@@ -139,6 +156,20 @@ class VideoWriter:
             self.size_bytes += packet.size
         self._container.mux(packets)
 
+    def _copy(self, packet: Any) -> None:
+        """Write a packet; one that has no time of decoding, when the next one has."""
+        is_cover = packet.stream.disposition & import_av().stream.Disposition.attached_pic
+        packet.stream = self._copies[packet.stream.index]
+        if is_cover and packet.dts is None:
+            packet.pts = packet.dts = packet.pts or 0
+        waiting = self._waiting.setdefault(packet.stream.index, [])
+        waiting.append(packet)
+        if packet.dts is not None:
+            for before, one in enumerate(reversed(waiting)):
+                one.dts = packet.dts - before * max(1, one.duration or 1)
+            self._container.mux(waiting)
+            waiting.clear()
+
     def _check_fields(self, first: Any) -> None:
         if first.interlaced_frame and self._codec not in _HOLD_FIELDS:
             raise VideoError(
@@ -159,7 +190,8 @@ class VideoWriter:
         context.flags |= kinds.frame_duration
         if first.interlaced_frame:
             context.flags |= kinds.interlaced_dct | kinds.interlaced_me
-        if self._codec == "libx265" and self._name.suffix.lower() in _INDEX_FIRST:
+            context.field_order = source.codec_context.field_order
+        if self._codec == "libx265" and self._name.suffix.lower() in ISO_SUFFIXES:
             context.codec_tag = "hvc1"  # Apple's players know no other
         if self._keeps_order(reader):
             context.max_b_frames = 0
@@ -191,7 +223,10 @@ class VideoWriter:
         for stream in reader.container.streams:
             if stream.index == reader.stream.index:
                 continue
-            if stream.type in _NOT_SHOWN:
+            if int(stream.discard) == _ALL and reader.container.chapters():
+                continue
+            is_empty = stream.type == "video" and not stream.codec_context.width
+            if stream.type in _NOT_SHOWN or is_empty:
                 dropped.append(f"stream {stream.index} ({stream.type})")
                 continue
             try:
@@ -208,7 +243,7 @@ class VideoWriter:
 
     def _describe(self, reader: VideoReader) -> None:
         source = reader.container
-        tags = {k: v for k, v in source.metadata.items() if k.lower() not in _OWN_TAGS}
+        tags = {k: v for k, v in source.metadata.items() if k.lower() not in OWN_TAGS}
         self._container.metadata.update(tags)
         chapters = source.chapters()
         if chapters:
@@ -216,7 +251,9 @@ class VideoWriter:
 
 
 def _copy_tags(source: Any, stream: Any) -> None:
-    tags = {k: v for k, v in source.metadata.items() if k.lower() not in _OWN_TAGS}
+    tags = {k: v for k, v in source.metadata.items() if k.lower() not in OWN_TAGS}
+    if "name" in tags:  # what MP4's reader calls what its writer takes as the title
+        tags.setdefault("title", tags["name"])
     stream.metadata.update(tags)
     stream.disposition = source.disposition
 
