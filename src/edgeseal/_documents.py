@@ -63,6 +63,8 @@ def parse_json(text: str | bytes, *, allow_nan: bool = False) -> Any:
         raise DocumentError(_TOO_DEEP) from None
     except DocumentError:
         raise
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"no text in UTF-8 at byte {error.start}") from error
     except ValueError as error:
         raise DocumentError(str(error)) from error
     check_bounds(value)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from cli.commands import Run
+from edgeseal.tflite.graph import new_operator, write_model
+from graphs import constant, model_of, value
 
 
 def test_winner_is_made_again_byte_for_byte_when_its_recipe_is_used(
@@ -113,3 +116,16 @@ def test_quantized_model_is_refused_when_there_is_nothing_to_tune(
     error = run("tune", quantized, "--max-drop", "1", "-o", output).refused()
     assert "is quantized already" in error
     assert "is quantized already" in run("sensitivity", quantized).refused()
+
+
+def test_the_option_for_arrays_is_named_when_a_model_takes_no_picture(
+    run: Run, tmp_path: Path
+) -> None:
+    x, y = value("x", (1, 64)), value("y", (1, 16))
+    weights = constant("w", np.random.default_rng(0).normal(size=(16, 64)).astype(np.float32))
+    layer = new_operator("FULLY_CONNECTED", [x, weights, None], [y], fusedActivationFunction=0)
+    write_model(model_of([x], [y], [layer]), tmp_path / "vector.tflite")
+    done = run("sensitivity", tmp_path / "vector.tflite")
+    assert done.status == 2
+    assert "give files of arrays (.npy, .npz) as --images" in done.err
+    assert not list(tmp_path.glob("*.part"))

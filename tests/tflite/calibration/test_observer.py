@@ -144,6 +144,15 @@ def test_refusal_is_in_litert_s_words_when_the_model_cannot_be_prepared() -> Non
         Calibration.on(model).observe(model)
 
 
+def test_refusal_says_read_when_the_file_means_nothing() -> None:
+    x, y = value("x", [1, 4, 4, 3]), value("y", [1, 4, 4, 3])
+    short = constant("c", np.zeros(3, np.float32))
+    short.shape = (1, 4, 4, 3)  # of more values than there are
+    model = model_of([x], [y], [new_operator("ADD", [x, short], [y], fusedActivationFunction=0)])
+    with pytest.raises(RuntimeRefusalError, match="cannot read the float model"):
+        Calibration.on(model).observe(model)
+
+
 def test_refusal_says_run_when_the_model_fails_while_running() -> None:
     x, y = value("x", [1, 4, 4, 3]), value("y", [1, 4, 4, 3])
     index = value("index", [1, 4, 4, 3], "INT32")

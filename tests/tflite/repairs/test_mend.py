@@ -333,10 +333,16 @@ def damaged_layer(damage: str) -> Model:
         operator.outputs.clear()
     elif damage == "scales":
         x.quantization = Quantization(np.ones(3, np.float32), np.zeros(3, np.int64))
+    elif damage == "options":  # of another kind
+        x, y = value("x", (1, 2, 3)), value("y", (1, 4, 3))
+        operator = new_operator(
+            "CONV_2D", [constant("w", np.ones((1, 4, 2), np.int8), 0.1), x], [y], padding=1
+        )
+        operator.kind = "BATCH_MATMUL"
     return model_of([x], [y], [operator])
 
 
-@pytest.mark.parametrize("damage", ["operands", "results", "scales"])
+@pytest.mark.parametrize("damage", ["operands", "results", "scales", "options"])
 def test_nothing_raises_when_an_operator_is_damaged(damage: str, tmp_path: Path) -> None:
     write_model(damaged_layer(damage), tmp_path / "broken.tflite")
     assert not repair_file(tmp_path / "broken.tflite").is_good

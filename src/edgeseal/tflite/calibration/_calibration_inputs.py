@@ -20,6 +20,9 @@ from edgeseal.tflite.inputs import PictureScale, known_scale, picture_input, pic
 __all__ = ["CalibrationInputs", "bundled_inputs", "inputs_from"]
 
 _BUNDLED_VIEWS = 2
+_ADVICE = (
+    "give files of arrays (.npy, .npz) as `calibration`, or use a recipe that needs no calibration"
+)
 _MIN_SIDE = 32  # of a view, in pixels
 
 Arrays = dict[str, NDArray[Any]]
@@ -34,12 +37,14 @@ class CalibrationInputs:
         views: per picture: the whole one, then crops drawn at random.
         seed: for crops and messages.
         is_bundled: whether these are the package's own photographs.
+        advice: what to do where the model takes no pictures.
     """
 
     pictures: tuple[Path, ...]
     views: int = 1
     seed: int = 0
     is_bundled: bool = False
+    advice: str = _ADVICE
 
     def __len__(self) -> int:
         """Return the number of inputs."""
@@ -55,7 +60,7 @@ class CalibrationInputs:
             UsageError: the model takes no picture, or something that is neither picture nor bits.
             FileError, ImageError: the picture cannot be read.
         """
-        picture, messages = _roles(model)
+        picture, messages = _roles(model, self.advice)
         rng = np.random.default_rng((self.seed, index))
         path, view = self.pictures[index // self.views], index % self.views
         found: dict[Tensor, NDArray[Any]] = {
@@ -87,9 +92,11 @@ class CalibrationInputs:
         return picture_samples([picture], tensor, scale)[0][tensor.name]
 
 
-def bundled_inputs(*, views: int = _BUNDLED_VIEWS, seed: int = 0) -> CalibrationInputs:
+def bundled_inputs(
+    *, views: int = _BUNDLED_VIEWS, seed: int = 0, advice: str = _ADVICE
+) -> CalibrationInputs:
     """Return the package's photographs as inputs."""
-    return CalibrationInputs(tuple(photo_paths()), views, seed, is_bundled=True)
+    return CalibrationInputs(tuple(photo_paths()), views, seed, is_bundled=True, advice=advice)
 
 
 def inputs_from(paths: Sequence[Path], *, seed: int = 0) -> CalibrationInputs:
@@ -107,7 +114,7 @@ def inputs_from(paths: Sequence[Path], *, seed: int = 0) -> CalibrationInputs:
     return CalibrationInputs(found, seed=seed)
 
 
-def _roles(model: Model) -> tuple[Tensor, list[Tensor]]:
+def _roles(model: Model, advice: str) -> tuple[Tensor, list[Tensor]]:
     """Return the input for the picture and those for messages."""
     try:
         picture = picture_input(model)
@@ -115,8 +122,7 @@ def _roles(model: Model) -> tuple[Tensor, list[Tensor]]:
         listed = ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in model.main.inputs)
         raise UsageError(
             "calibration needs pictures, and the model has no single input for one (shape [1, H, "
-            f"W, 3 or 1] or [1, 3 or 1, H, W]); its inputs are: {listed or 'none'}; give files of "
-            "arrays (.npy, .npz) as `calibration`, or use a recipe that needs no calibration"
+            f"W, 3 or 1] or [1, 3 or 1, H, W]); its inputs are: {listed or 'none'}; {advice}"
         ) from error
     if picture.dtype != "FLOAT32":
         raise ModelError(
@@ -129,8 +135,7 @@ def _roles(model: Model) -> tuple[Tensor, list[Tensor]]:
         listed = ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in odd or [picture])
         raise UsageError(
             "calibration gives a model one picture of a fixed size and messages FLOAT32 [1, bits]; "
-            f"this one also takes: {listed}; give files of arrays (.npy, .npz) as `calibration`, "
-            "or use a recipe that needs no calibration"
+            f"this one also takes: {listed}; {advice}"
         )
     return picture, others
 

@@ -96,7 +96,10 @@ class _Runner:
         )
         write_model(watching, path)
         with native_output_held_back(stdout=False, show_on_failure=False):
-            self._interpreter = Interpreter(model_path=str(path), num_threads=_THREADS)
+            # what nothing read before may be damaged, too: LiteRT looks at what is watched
+            self._interpreter = self._attempt(
+                "read", lambda: Interpreter(model_path=str(path), num_threads=_THREADS)
+            )
             self._attempt("prepare", self._interpreter.allocate_tensors)
         self._input_details = self._interpreter.get_input_details()
         self._output_details = self._interpreter.get_output_details()
@@ -118,9 +121,9 @@ class _Runner:
                 yield tensor, values
 
     @staticmethod
-    def _attempt(verb: str, action: Callable[[], object]) -> None:
+    def _attempt(verb: str, action: Callable[[], Any]) -> Any:
         try:
-            action()
+            return action()
         except (RuntimeError, ValueError) as error:
             raise RuntimeRefusalError(
                 f"LiteRT cannot {verb} the float model to calibrate it: {str(error).strip()}; see "

@@ -46,7 +46,7 @@ from edgeseal.tflite.graph._option_text import OptionText, describe_options
 from edgeseal.tflite.graph._output_parts import Part, output_parts
 from edgeseal.tflite.graph._paired_ends import check_ends, paired_ends
 from edgeseal.tflite.graph._read_model import deserialize, read_model
-from edgeseal.tflite.graph._schema import enum_names, new_operator
+from edgeseal.tflite.graph._schema import enum_names, has_own_options, new_operator
 from edgeseal.tflite.graph._tensor import Blockwise, Buffer, ExternalBuffer, Quantization, Tensor
 from edgeseal.tflite.graph._write_model import serialize, write_model
 
@@ -86,6 +86,7 @@ __all__ = [
     "enum_names",
     "find_modules",
     "float32_constant",
+    "has_own_options",
     "int32_constant",
     "new_arithmetic",
     "new_concatenation",

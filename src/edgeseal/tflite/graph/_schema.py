@@ -19,6 +19,7 @@ __all__ = [
     "TYPE_CODES",
     "TYPE_NAMES",
     "enum_names",
+    "has_own_options",
     "new_operator",
     "schema",
     "subgraph_fields",
@@ -112,6 +113,14 @@ def _option_table(kind: str) -> Any:
     if name is None:
         raise ValueError(f"operators {kind} have no options")
     return getattr(schema, name)()
+
+
+def has_own_options(operator: Operator) -> bool:
+    """Whether options are those of the operator's kind, or none; others are damage."""
+    own = _option_names().get(operator.kind.replace("_", "").lower())
+    if operator.options is None or operator.is_custom or own is None:
+        return True
+    return type(operator.options).__name__ == own
 
 
 @functools.cache

@@ -20,6 +20,8 @@ __all__ = ["MAX_PICTURES", "TaskOf", "opened_trials", "task_pictures"]
 
 MAX_PICTURES = 24
 
+_ADVICE = "give files of arrays (.npy, .npz) as `images`"
+
 TaskOf: TypeAlias = Callable[[Model], Task]
 """Makes the task that a float model is measured on, once everything else was found to be right."""
 
@@ -71,7 +73,7 @@ def opened_trials(
         progress.busy("screening the layers") as say,
         shaped(source, model, form, progress) as file,
     ):
-        inputs = named_inputs(pictures, model) if pictures else bundled_inputs()
+        inputs = named_inputs(pictures, model) if pictures else bundled_inputs(advice=_ADVICE)
         layers = find_layers(model, base, inputs, source=str(source))
         say("reading pictures")
         chosen = plain_task(model, inputs) if task is None else task(model)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from edgeseal.tflite.graph import has_own_options
 from edgeseal.tflite.repairs.mend._float_islands import COMPUTE_IN_FLOAT
 from edgeseal.tflite.repairs.mend._integer_edges import UNIFY_TYPES
 from edgeseal.tflite.repairs.mend._measure_candidate import CandidateMeasurement
@@ -78,7 +79,9 @@ def choose(sites: Sequence[Site], trial: Callable[[Site], Trials], prefer: Prefe
 def candidates(
     site: Site, tiers: Sequence[Sequence[OperatorRewrite]] = MEND
 ) -> Iterator[tuple[OperatorRewrite, Replacement]]:
-    """Return every way to mend an operator, and the rewrite that it is of."""
+    """Return every way to mend an operator, and the rewrite that it is of; none if damaged."""
+    if not has_own_options(site.operator):
+        return
     for tier in tiers:
         for rewrite in tier:
             yield from ((rewrite, candidate) for candidate in rewrite.find(site))
