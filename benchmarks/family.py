@@ -261,7 +261,9 @@ def _write_page() -> None:
         "and NSR of an embedder's watermark ([what they are](metrics.md)). *PSNR* is that between "
         "the pictures marked by either embedder, at a strength that leaves the float one "
         f"{_PSNR_DB:.0f} dB; "
-        "*bits* is what the float detector reads from the marked pictures.",
+        "*bits* is what the float detector reads from the marked pictures. Rows of "
+        "`weight-int8` are from before its errors cancelled by channel: "
+        "[before and after](../benchmarks/results/weight_int8.txt).",
         "",
         "| card | part | recipe | MiB | x float32 | error | sign | PSNR (dB) | bits |",
         "|---|---|---|---|---|---|---|---|---|",
