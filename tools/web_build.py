@@ -43,6 +43,9 @@ Copyright (c) the Edgeseal authors.
 
 {mit}
 
+Mediabunny (parts of assets/worker.js), version {mediabunny}, unchanged; its source is
+https://github.com/Vanilagy/mediabunny, Mozilla Public License 2.0: https://mozilla.org/MPL/2.0/
+
 LiteRT.js (litert/, and parts of assets/worker.js and device.js), version {version}:
 https://github.com/google-ai-edge/LiteRT, copyright Google LLC, Apache License 2.0, unchanged.
 
@@ -73,7 +76,9 @@ def main() -> None:
     _write_pair(models)
     mit = (ROOT / "LICENSE").read_text()
     apache = (WEB / "node_modules" / "typescript" / "LICENSE.txt").read_text()  # the same text
-    licences = _LICENCES.format(mit=mit, apache=apache, version=version)
+    demuxer = WEB / "node_modules" / "mediabunny" / "package.json"
+    mediabunny = json.loads(demuxer.read_text())["version"]
+    licences = _LICENCES.format(mit=mit, apache=apache, version=version, mediabunny=mediabunny)
     (PAGE / "licences.txt").write_text(licences)
     record = {"sources_sha256": sources_sha256(), "litertjs": version}
     RECORD.write_text(json.dumps(record, indent=1) + "\n")

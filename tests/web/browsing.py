@@ -16,6 +16,9 @@ from selenium.webdriver.common.by import By
 from edgeseal.watermark.web._serve import server_of
 from patience import wait_until
 
+MODELS = Path("models", "0", "models")
+"""Where a site has the models of its first pack."""
+
 OPTIONS = (
     "--headless=new",
     "--no-sandbox",  # containers have no other one

@@ -10,7 +10,7 @@ from selenium import webdriver
 
 import edgeseal
 from tflite.view.browser import start_browser
-from web.browsing import OPTIONS, Page, served
+from web.browsing import MODELS, OPTIONS, Page, served
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +46,13 @@ def page(chromium: webdriver.Chrome, address: str) -> Page:
     """The page of the bundled pair; opened anew where another test went to another site."""
     found = Page(chromium, address)
     return found if chromium.current_url.startswith(address) else found.open()
+
+
+@pytest.fixture(scope="session")
+def detector(site: Path) -> edgeseal.LiteRTDetector:
+    return edgeseal.load_detector(site / MODELS / "reference_detector_dynamic-int8.tflite")
+
+
+@pytest.fixture(scope="session")
+def embedder(site: Path) -> edgeseal.LiteRTEmbedder:
+    return edgeseal.load_embedder(site / MODELS / "reference_embedder_float32.tflite")

@@ -14,9 +14,8 @@ from selenium import webdriver
 from edgeseal.data import photo_paths
 from patience import wait_until
 from tflite.view.browser import start_browser
-from web.browsing import OPTIONS, Page, served
+from web.browsing import MODELS, OPTIONS, Page, served
 
-MODELS = Path("models", "0", "models")
 DETECTOR = MODELS / "reference_detector_dynamic-int8.tflite"
 EMBEDDER = MODELS / "reference_embedder_float32.tflite"
 NO_SIMD = "WebAssembly.validate = () => false;"

@@ -18,21 +18,10 @@ from edgeseal.data import photo_paths
 from edgeseal.tflite.graph import write_model
 from edgeseal.watermark.payload import Payload
 from pairs import make_carriers, table_detector_model, write_pair
-from web.browsing import Page, served
+from web.browsing import MODELS, Page, served
 
-MODELS = Path("models", "0", "models")
 AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 _ORIENTATION, _MAKE = 0x0112, 0x010F
-
-
-@pytest.fixture(scope="module")
-def detector(site: Path) -> edgeseal.LiteRTDetector:
-    return edgeseal.load_detector(site / MODELS / "reference_detector_dynamic-int8.tflite")
-
-
-@pytest.fixture(scope="module")
-def embedder(site: Path) -> edgeseal.LiteRTEmbedder:
-    return edgeseal.load_embedder(site / MODELS / "reference_embedder_float32.tflite")
 
 
 def test_marks_of_python_are_read_in_the_page(
@@ -193,7 +182,12 @@ def test_a_sentence_is_said_when_files_cannot_be_read(page: Page, tmp_path: Path
         (animation(), "text", "x", "animated"),
         (png_of(8, 8, depth=16), "text", "x", "16 bits"),
         (print_picture(), "text", "x", "meant for print (CMYK); save it as RGB"),
-        (bytes(4) + b"ftypisom" + bytes(40), "text", "x", "is a video; use the command line"),
+        (
+            bytes(4) + b"ftypisom" + bytes(40),
+            "text",
+            "x",
+            "is a video; only the command line marks videos",
+        ),
         (b"hello", "text", "x", "not a picture"),
         (None, "text", "far too long for this model", "there is room for"),
         (None, "id", "seven", "whole number"),

@@ -12,7 +12,7 @@ export function readCard(file: File, read: Read, model: ModelContract, opened: O
   const body = make("div");
   body.append(make("h2", { className: verdict.status, textContent: verdict.title }));
   if (verdict.content !== null) body.append(make("p", { className: "content", textContent: verdict.content }));
-  for (const sentence of verdict.sentences) body.append(make("p", { textContent: sentence }));
+  for (const sentence of [...verdict.sentences, ...framesOf(read)]) body.append(make("p", { textContent: sentence }));
   body.append(
     make("p", { className: "file", textContent: `${file.name}, ${read.width} x ${read.height} pixels` }),
     make(
@@ -31,12 +31,20 @@ export function readCard(file: File, read: Read, model: ModelContract, opened: O
     backend: opened.backend,
     trials: opened.trials,
     detection: detectionToJson(read.detection),
+    ...(read.video && { frames: read.video.frames, stopped_early: read.video.stoppedEarly, problem: read.video.problem }),
   };
   body.append(make("div", { className: "actions" }, jsonLink(record, file.name)));
-  const card = make("article", { className: "card reading" }, preview(file), body);
+  const card = make("article", read.video ? { className: "card" } : { className: "card reading" }, ...(read.video ? [] : [preview(file)]), body);
   card.dataset["status"] = verdict.status;
   card.dataset["record"] = JSON.stringify(record);
   return card;
+}
+
+/** How much of a video was read. */
+function framesOf({ video }: Read): string[] {
+  if (!video) return [];
+  const frames = `${video.frames} frame${video.frames === 1 ? " was read" : "s were read together"}`;
+  return [`${frames}${video.stoppedEarly ? ", enough to be certain" : ""}.`, ...(video.problem === null ? [] : [video.problem])];
 }
 
 /** A picture that cannot be read: why. */

@@ -4,7 +4,7 @@ import { EdgesealError } from "../src/errors.ts";
 import ModelWorker from "./worker.ts?worker";
 import type { Answers, Numbered, OpenRequest, Opened, Reply, Request } from "./protocol.ts";
 
-type Waiting = { resolve(answer: never): void; reject(error: EdgesealError): void };
+type Waiting = { resolve(answer: never): void; reject(error: EdgesealError): void; onFrame: ((done: number) => void) | undefined };
 
 /** One model; what is asked of it waits until it is open. */
 export class ModelClient {
@@ -20,25 +20,26 @@ export class ModelClient {
     this.opened.catch(() => undefined); // whoever asks hears of it
   }
 
-  async ask<R extends Request>(request: R): Promise<Answers[R["kind"]]> {
+  async ask<R extends Request>(request: R, onFrame?: (done: number) => void): Promise<Answers[R["kind"]]> {
     await this.opened;
-    return this.#ask(request);
+    return this.#ask(request, onFrame);
   }
 
   close(): void {
     this.#worker.terminate();
   }
 
-  #ask<R extends Request>(request: R): Promise<Answers[R["kind"]]> {
+  #ask<R extends Request>(request: R, onFrame?: (done: number) => void): Promise<Answers[R["kind"]]> {
     const id = this.#count++;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      this.#waiting.set(id, { resolve, reject, onFrame });
       this.#worker.postMessage({ id, request } satisfies Numbered);
     });
   }
 
   #hear(reply: Reply): void {
     const waiting = this.#waiting.get(reply.id);
+    if ("frames" in reply) return waiting?.onFrame?.(reply.frames);
     this.#waiting.delete(reply.id);
     if ("failure" in reply) {
       waiting?.reject(new EdgesealError(reply.failure.fault, reply.failure.message));

@@ -73,7 +73,8 @@ function refuse(facts: PictureFacts, size: number, oneFrame: boolean): void {
   }
 }
 
-function refuseSize(width: number, height: number): void {
+/** Refuse what would need too much memory. */
+export function refuseSize(width: number, height: number): void {
   if (width * height <= MAX_PIXELS) return;
   throw new EdgesealError(
     "picture",
@@ -98,7 +99,7 @@ function undecodable(format: PictureFacts["format"]): string {
     return "This is not a picture that the browser knows; choose a JPEG, PNG, WebP, GIF or AVIF file.";
   }
   if (format === "video") {
-    return "This is a video; use the command line for it, or choose a picture.";
+    return "This is a video; only the command line marks videos. Choose a picture, or use that.";
   }
   if (format === "heic" || format === "tiff") {
     return `This browser cannot read ${format.toUpperCase()} files; save the picture as JPEG or PNG first.`;

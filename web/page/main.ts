@@ -112,7 +112,8 @@ async function readPictures(files: readonly File[]): Promise<void> {
     clear(results);
     for (const file of files) {
       try {
-        const read = await client.ask({ kind: "detect", picture: file, expect });
+        const onFrame = (done: number) => say(`Reading ${file.name}: ${done} frames …`);
+        const read = await client.ask({ kind: "detect", picture: file, expect }, onFrame);
         results.append(readCard(file, read, reading.choice.model, opened, reading.choices.length));
       } catch (error) {
         results.append(failureCard(file, error instanceof Error ? error.message : String(error)));

@@ -37,6 +37,8 @@ export interface Read {
   readonly detection: Detection;
   readonly width: number;
   readonly height: number;
+  /** Of a video: how much of it was read. */
+  readonly video: { readonly frames: number; readonly stoppedEarly: boolean; readonly problem: string | null } | null;
 }
 
 export interface Written {
@@ -57,5 +59,6 @@ export interface Answers {
 export type Request = OpenRequest | DetectRequest | EmbedRequest;
 export type Numbered = { readonly id: number; readonly request: Request };
 export type Reply =
+  | { readonly id: number; readonly frames: number } // of a video, read so far
   | { readonly id: number; readonly answer: Answers[keyof Answers] }
   | { readonly id: number; readonly failure: { readonly fault: Fault; readonly message: string } };

@@ -4,7 +4,9 @@ import { EdgesealError, isOutOfMemory } from "../src/errors.ts";
 import { detect, embed, loadDetector, loadEmbedder, type Detector, type Embedder } from "../src/models.ts";
 import { payloadOf } from "../src/payload/payload.ts";
 import type { Pixels } from "../src/pixels.ts";
+import { detectVideo } from "../src/video.ts";
 import { decodePicture, encodeAs } from "./decode.ts";
+import { Frames, isVideo } from "./frames.ts";
 import type { Answers, DetectRequest, EmbedRequest, Numbered, OpenRequest, Reply, Request } from "./protocol.ts";
 
 const PREVIEW = 1600; // pixels of the longer side
@@ -16,7 +18,7 @@ let embedder: Embedder | null = null;
 self.onmessage = async ({ data }: MessageEvent<Numbered>) => {
   const { id, request } = data;
   try {
-    const answer = await answerTo(request);
+    const answer = await answerTo(request, (frames) => self.postMessage({ id, frames } satisfies Reply));
     const moved = "difference" in answer ? [answer.difference] : [];
     self.postMessage({ id, answer } satisfies Reply, { transfer: moved });
   } catch (error) {
@@ -24,9 +26,9 @@ self.onmessage = async ({ data }: MessageEvent<Numbered>) => {
   }
 };
 
-async function answerTo(request: Request): Promise<Answers[keyof Answers]> {
+async function answerTo(request: Request, onFrame: (done: number) => void): Promise<Answers[keyof Answers]> {
   if (request.kind === "open") return open(request);
-  return request.kind === "detect" ? read(request) : write(request);
+  return request.kind === "detect" ? read(request, onFrame) : write(request);
 }
 
 async function open(request: OpenRequest): Promise<Answers["open"]> {
@@ -39,10 +41,16 @@ async function open(request: OpenRequest): Promise<Answers["open"]> {
   return { backend: embedder.backend, trials: embedder.trials };
 }
 
-async function read({ picture, expect }: DetectRequest): Promise<Answers["detect"]> {
+async function read({ picture, expect }: DetectRequest, onFrame: (done: number) => void): Promise<Answers["detect"]> {
+  const options = expect === null ? {} : { expect };
+  if (await isVideo(picture)) {
+    const shown = new Frames(picture);
+    const { frames, stoppedEarly, ...detection } = await detectVideo(detector!, shown, { ...options, onFrame });
+    const { problem, width, height } = shown;
+    return { detection, width, height, video: { frames, stoppedEarly, problem } };
+  }
   const pixels = await decodePicture(picture, false);
-  const detection = await detect(detector!, pixels, expect === null ? {} : { expect });
-  return { detection, width: pixels.width, height: pixels.height };
+  return { detection: await detect(detector!, pixels, options), width: pixels.width, height: pixels.height, video: null };
 }
 
 async function write(request: EmbedRequest): Promise<Answers["embed"]> {

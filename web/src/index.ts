@@ -24,3 +24,4 @@ export type { Pixels, Plane } from "./pixels.ts";
 export { log10PValue } from "./pvalue.ts";
 export { resizePixels, resizePlane } from "./resize.ts";
 export type { Trial } from "./self-test.ts";
+export { detectVideo, type VideoDetection } from "./video.ts";

@@ -99,18 +99,34 @@ export async function detect(
   picture: Pixels,
   { expect, fpr = DEFAULT_FPR }: { expect?: string | Bits; fpr?: number } = {},
 ): Promise<Detection> {
-  const { contract, session, code } = detector;
-  const expected = expect === undefined ? null : toBits(expect, contract.bits, code);
+  const expected = expect === undefined ? null : toBits(expect, detector.contract.bits, detector.code);
+  return detectionOf(detector, await logitsOf(detector, picture), expected, fpr);
+}
+
+/** Run the model on a picture; return one logit for each bit of the message. */
+export async function logitsOf({ contract, session }: Detector, picture: Pixels): Promise<Float32Array> {
   const side = sideOf(contract);
   const outputs = await session.run({ image: resizePixels(picture, side, side).data });
-  const logits = finite(outputs["logits"]!, contract).slice(contract.read!.first_bit);
+  return finite(outputs["logits"]!, contract).slice(contract.read!.first_bit);
+}
+
+/** Say what logits mean, at a share of the rate; a payload's p-value counts the other looks. */
+export function detectionOf(
+  { code }: Detector,
+  logits: Float32Array,
+  expected: Bits | null,
+  fpr: number,
+  share = 1,
+  hasReading = true,
+): Detection {
   const bits = Uint8Array.from(logits, (logit) => Number(logit > 0));
   const matching = expected && matchingBits(bits, expected);
+  const reading = hasReading && code ? code.read(logits, fpr * share) : null;
   return {
     bits,
     hex: toHex(bits),
     logits,
-    reading: code && code.read(logits, fpr),
+    reading: reading && { ...reading, fpr, log10PValue: Math.min(0, reading.log10PValue - Math.log10(share)) },
     match: matching === null ? null : { matchingBits: matching, log10PValue: log10PValue(matching, bits.length) },
   };
 }
@@ -136,7 +152,7 @@ export async function embed(
   return { ...blend(picture, delta, contract.mark!, strength), bits, hex: toHex(bits) };
 }
 
-function toBits(message: MessageInput, count: number, code: PayloadCode | null): Bits {
+export function toBits(message: MessageInput, count: number, code: PayloadCode | null): Bits {
   if (typeof message === "string") return fromHex(message, count);
   if (message instanceof Uint8Array) {
     if (message.length === count) return message;
