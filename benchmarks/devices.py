@@ -10,7 +10,7 @@ Adds to ``results/devices.json``, file by file and device by device, so that an 
 on; a row that is there already is kept unless ``--again``. NSR is that of the whole model against
 LiteRT on this processor, the same file, on pink-noise pictures; with ``--one-by-one`` its operators
 are tried too. With ``--float`` a file beside it is the float model, and a device that is as near to
-that as this processor is right, too; both errors then follow in brackets. For ``ethos-u85`` files
+that as this processor is right, too; the last column then has both errors. For ``ethos-u85`` files
 get integers at their ends.
 """
 
@@ -144,8 +144,8 @@ def _with_integer_ends(path: Path, folder: str) -> Path:
 
 
 def _page(rows: dict[tuple[str, ...], Row]) -> str:
-    heads = f"| {' | '.join(_KEY)} | MiB | verdict | pieces | refused | NSR | signs |"
-    lines = [heads, "|" + "---|" * (len(_KEY) + 6)]
+    heads = f"| {' | '.join(_KEY)} | MiB | verdict | pieces | refused | NSR | signs | to float |"
+    lines = [heads, "|" + "---|" * (len(_KEY) + 7)]
     alike: dict[tuple[str, ...], list[str]] = {}  # devices by all that is said of them
     for key in sorted(rows):
         *file, device = key
@@ -185,16 +185,14 @@ def _file(row: Row) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    nsr = "" if row.nsr is None else f"{row.nsr:.1e}"
-    if row.float_nsr is not None:
-        nsr += f" ({row.float_nsr:.3f}, {row.processor_float_nsr:.3f})"
     return (
         f"{row.size_bytes / 2**20:.2f}",
         row.verdict,
         str(row.pieces or ""),
         f"{row.refused} of {row.operators}" + (f" ({row.kinds})" if row.kinds else ""),
-        nsr,
+        "" if row.nsr is None else f"{row.nsr:.1e}",
         "" if row.signs is None else f"{row.signs:.4f}",
+        "" if row.float_nsr is None else f"{row.float_nsr:.3f}, {row.processor_float_nsr:.3f}",
     )
 
 
