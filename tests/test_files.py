@@ -249,3 +249,9 @@ def test_text_alone_is_one_name() -> None:
     assert listed("abc") == ["abc"]
     assert listed(Path("abc")) == [Path("abc")]
     assert listed(name for name in ("a", "b")) == ["a", "b"]
+
+
+def test_checksum_is_refused_when_a_pipe_would_be_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileError, match="is a pipe or a device"):
+        sha256_of(tmp_path / "pipe")

@@ -234,10 +234,11 @@ def sha256_of(path: Path) -> str:
     """Return a file's SHA-256 as 64 hexadecimal digits.
 
     Raises:
-        OSError: it cannot be read.
+        FileError: as :func:`open_regular`.
+        OSError: it cannot be read to its end.
     """
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()

@@ -50,6 +50,13 @@ def test_patterns_are_matched_when_no_file_has_the_name(
     assert names(pattern) == expected
 
 
+def test_pattern_names_a_file_once_when_links_lead_back(tree: Path) -> None:
+    (tree / "deep" / "round").symlink_to(tree)
+    (tree / "other.png").symlink_to(tree / "b.png")
+    expected = ["[x].png", "b.png", "deep/c.png", "deep/deeper/d.png", "other.png"]
+    assert names("**/*.png") == expected
+
+
 def test_pattern_is_refused_when_nothing_fits(tree: Path) -> None:
     with pytest.raises(FileError, match=r"\*\.webp: no file fits"):
         find_sources(["*.webp"])

@@ -245,5 +245,9 @@ def _matches(pattern: str) -> list[Path]:
     if not found:
         raise FileError(f"{pattern}: no file fits this pattern; quote it if it is a name")
     # what a pattern names is not searched again: `**` lists the folders with all that is in them
+    if "**" not in pattern:
+        return found
     files = [path for path in found if not path.is_dir()]
-    return files if "**" in pattern else found
+    real = {folder: folder.resolve() for folder in {path.parent for path in files}}
+    files.sort(key=lambda path: -len(path.parts))  # `**` follows links round and round: once each
+    return sorted({(real[path.parent], path.name): path for path in files}.values())
