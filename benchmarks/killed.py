@@ -173,7 +173,10 @@ def _verbs(detector: Path, embedder: Path) -> dict[str, tuple[list[str], Outputs
         "embed": ([*marks, over], {f"marked/{name}": _picture for name in files}),
         "lean": (["lean", model, "-o", "l.tflite", over], {"l.tflite": read_model}),
         "page": (["inspect", model, "--html", "i.html", over], {"i.html": _text}),
-        "quantize": (["quantize", model, "-o", "q.tflite", over], {"q.tflite": read_model}),
+        "quantize": (
+            ["quantize", model, "--recipe", "dynamic-int8", "-o", "q.tflite", over],
+            {"q.tflite": read_model},
+        ),
         "full": (
             [
                 "quantize",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -126,3 +128,17 @@ def _is_alive(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_worker_ends_when_the_tool_is_killed_in_the_middle_of_a_request() -> None:
+    script = "from edgeseal.tflite.workers._worker_process import serve; serve(lambda _: None)"
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=pipe,
+        stdout=pipe,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as worker:
+        worker.communicate(pickle.dumps([1] * 1000)[:-20], timeout=HANG_S)
+    assert worker.returncode in (0, -signal.SIGKILL)

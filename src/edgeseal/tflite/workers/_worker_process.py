@@ -144,7 +144,7 @@ def _reply(stream: IO[bytes], message: object) -> None:
 
 
 def _read_requests(stream: IO[bytes], requests: queue.SimpleQueue[Any]) -> None:
-    with contextlib.suppress(EOFError):
+    with contextlib.suppress(Exception):  # a request of which a killed tool wrote a part is no EOF
         while True:
             requests.put(pickle.load(stream))
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
