@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from edgeseal.pictures.metadata._avif import avif_extras
+from edgeseal.pictures.metadata._boxes import XMP_UUID
 from edgeseal.pictures.metadata._exif import true_exif
 from edgeseal.pictures.metadata._photoshop import true_resources
 from edgeseal.pictures.metadata._webp import read_webp
@@ -69,6 +70,19 @@ def test_xmp_of_png_is_kept_when_it_has_ten_megabytes(
     embedder.embed(data, MESSAGE).save(tmp_path / "x.png")
     found = dict(files.chunks((tmp_path / "x.png").read_bytes()))
     assert found[b"iTXt"] == b"XML:com.adobe.xmp" + bytes(5) + HUGE
+
+
+def test_xmp_of_jpeg_2000_is_kept_when_it_has_ten_megabytes(
+    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    plain = whole(photo, "JPEG2000")
+    data = files.with_boxes(plain, (b"uuid", XMP_UUID + HUGE), (b"xml ", b"<small/>"))
+    marked = embedder.embed(data, MESSAGE)
+    np.testing.assert_array_equal(marked.image, embedder.embed(plain, MESSAGE).image)
+    assert marked.save(tmp_path / "x.jp2").dropped == ()
+    found = files.boxes((tmp_path / "x.jp2").read_bytes())
+    assert (b"uuid", XMP_UUID + HUGE) in found
+    assert (b"xml ", b"<small/>") in found
 
 
 def test_name_is_said_when_xmp_is_too_long_for_the_format(
