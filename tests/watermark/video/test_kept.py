@@ -181,6 +181,26 @@ def test_frames_come_in_order_when_an_avi_stores_them_otherwise(
         assert np.diff([float(time) for time in stored]) == pytest.approx(0.04, abs=1e-3)
 
 
+@pytest.mark.parametrize("source", ["sound.avi", "sound.mp4"])
+def test_sound_has_its_times_when_an_avi_is_marked(
+    source: str, clip: Clip, embedder: LiteRTEmbedder, tmp_path: Path
+) -> None:
+    plain = clip(source, codec="mpeg4", sound=True, frames=4)
+    embed_video(embedder, plain, tmp_path / "marked.avi", HELLO)
+    was, is_now = sounds(plain), sounds(tmp_path / "marked.avi")
+    assert [data for _, data in was] == [data for _, data in is_now]
+    begins = [times[0][0] for times in (was, is_now)]  # AVI has no times before 0
+    for (before, _), (after, _) in zip(was, is_now, strict=True):
+        assert after - begins[1] == pytest.approx(before - begins[0], abs=1e-3)
+
+
+def sounds(path: Path) -> list[tuple[float, bytes]]:
+    """Return the times and bytes of a file's packets of sound."""
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(audio=0) if packet.size]
+        return [(float(p.pts * p.time_base), bytes(p)) for p in packets]
+
+
 def pictures(path: Path) -> list[np.ndarray[Any, np.dtype[np.float64]]]:
     with av.open(str(path)) as container:
         return [f.to_ndarray(format="rgb24").astype(float) for f in container.decode(video=0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 from collections.abc import Iterator
 from fractions import Fraction
@@ -230,7 +231,8 @@ class VideoWriter:
                 dropped.append(f"stream {stream.index} ({stream.type})")
                 continue
             try:
-                copies[stream.index] = self._container.add_stream_from_template(stream)
+                description = self._description(stream)
+                copies[stream.index] = self._container.add_stream_from_template(description)
             except (import_av().error.FFmpegError, ValueError) as error:
                 codec = stream.codec_context.name if stream.codec_context else "unknown"
                 raise VideoError(
@@ -240,6 +242,26 @@ class VideoWriter:
             _copy_tags(stream, copies[stream.index])
         self.dropped = (*dropped, *self.dropped)
         return copies
+
+    def _description(self, stream: Any) -> Any:
+        """Return what to describe a copy of a stream by: itself, or what Matroska makes of it.
+
+        FFmpeg's reader of AVI says of AAC that it comes in blocks of one size, and its writer then
+        counts time by them.
+        """
+        is_timed_by_blocks = stream.type == "audio" and stream.codec_context.name == "aac"
+        if self._name.suffix.lower() != ".avi" or not is_timed_by_blocks:
+            return stream
+        file = io.BytesIO()
+        with import_av().open(str(self._reader.path)) as source:
+            packets = source.demux(source.streams[stream.index])
+            first = next((packet for packet in packets if packet.size), None)
+            if first is None:
+                return stream
+            with import_av().open(file, "w", format="matroska") as container:
+                first.stream = container.add_stream_from_template(stream)
+                container.mux_one(first)  # which tells how long all are
+        return import_av().open(io.BytesIO(file.getvalue())).streams[0]
 
     def _describe(self, reader: VideoReader) -> None:
         source = reader.container
