@@ -6,6 +6,7 @@ r"""A corpus through `edgeseal scan`: its parts by time, its memory, and what ki
     python benchmarks/scan.py memory DETECTOR PICTURE [--items 1000 100000]
     python benchmarks/scan.py killed DETECTOR FOLDER [--count 20] [--seed 0]
     python benchmarks/scan.py ray DETECTOR FOLDER [--pictures 2000] [--rounds 3]
+    python benchmarks/scan.py nodes DETECTOR FOLDER [--pictures 2000]
 
 `time`: milliseconds a picture on one core for reading the file, decoding it, resizing it and the
 model, each alone and in turn; then whole scans with one worker and with one for each core, without
@@ -14,7 +15,8 @@ files of so many members, all of them one picture. `killed`: scans that are kill
 (the whole of it, or one worker) and run again until they end, against one that was left alone.
 Exits with 1 if rows differ. `ray`: so many pictures, those of a folder again and again, read by
 worker processes, by the same number of actors on a Ray cluster on this machine, and by Ray Data, in
-turn; with the start of workers, without that of the cluster.
+turn; with the start of workers, without that of the cluster. `nodes`: the same on clusters of one
+node, of two and so on, as many as this machine has cores, each node with room for one actor.
 """
 
 from __future__ import annotations
@@ -52,8 +54,8 @@ _LIMIT_S = 600.0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     verbs = parser.add_subparsers(required=True)
-    for name, work in {"time": _time, "memory": _memory, "killed": _killed, "ray": _ray}.items():
-        verb = verbs.add_parser(name)
+    for work in (_time, _memory, _killed, _ray, _nodes):
+        verb = verbs.add_parser(work.__name__.removeprefix("_"))
         verb.add_argument("detector", type=Path)
         verb.add_argument("source", type=Path)
         verb.set_defaults(work=work)
@@ -206,8 +208,7 @@ def _killed(arguments: argparse.Namespace) -> None:
 
 
 def _ray(arguments: argparse.Namespace) -> None:
-    paths = find_pictures(arguments.source)
-    given = [(str(n), str(paths[n % len(paths)])) for n in range(arguments.pictures)]
+    given = _repeated(arguments)
     reading = Reading.with_model(arguments.detector)
     with ray_workers("local") as (start, workers):
 
@@ -233,6 +234,33 @@ def _ray(arguments: argparse.Namespace) -> None:
         ratio = min(seconds) / min(times["processes"])
         ms = 1e3 * min(seconds) / len(given)
         print(f"{name}: {ms:.2f} ms a picture, {ratio:.2f} of processes ({workers} workers)")
+
+
+def _nodes(arguments: argparse.Namespace) -> None:
+    from ray.cluster_utils import Cluster
+
+    reading = Reading.with_model(arguments.detector)
+    times: list[float] = []
+    for count in range(1, cores() + 1):
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+        for _ in range(count - 1):
+            cluster.add_node(num_cpus=1)
+        with ray_workers(cluster.address) as (start, workers):
+            assert workers == count
+            items = (Item(*names) for names in _repeated(arguments))
+            began = time.perf_counter()
+            rows = read_items(reading, items, workers=count, timeout_s=_LIMIT_S, start=start)
+            assert all(row.error is None for row in rows)
+            times.append(time.perf_counter() - began)
+        cluster.shutdown()
+        ms, share = 1e3 * times[-1] / arguments.pictures, times[0] / times[-1] / count
+        print(f"{count} nodes: {ms:.2f} ms a picture, {share:.2f} of {count} times one")
+
+
+def _repeated(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    """Return names and paths of so many pictures, those of the folder again and again."""
+    paths = find_pictures(arguments.source)
+    return [(str(n), str(paths[n % len(paths)])) for n in range(arguments.pictures)]
 
 
 def _by_ray_data(reading: Reading, given: list[tuple[str, str]], workers: int) -> list[str]:
