@@ -220,25 +220,29 @@ def open_regular(path: Path) -> IO[bytes]:
         FileError: there is no such file, it cannot be read, or is a folder, a pipe or a device.
     """
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise FileError(f"{path}: is a folder; give a file")
-        if not stat.S_ISREG(mode):
-            raise FileError(f"{path}: is a pipe or a device, no regular file; give a file")
-        return path.open("rb")
+        return _open_regular(path)
     except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
         raise FileError(f"{path}: cannot be read ({_reason(error)})") from error
+
+
+def _open_regular(path: Path) -> IO[bytes]:
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise FileError(f"{path}: is a folder; give a file")
+    if not stat.S_ISREG(mode):
+        raise FileError(f"{path}: is a pipe or a device, no regular file; give a file")
+    return path.open("rb")
 
 
 def sha256_of(path: Path) -> str:
     """Return a file's SHA-256 as 64 hexadecimal digits.
 
     Raises:
-        FileError: as :func:`open_regular`.
-        OSError: it cannot be read to its end.
+        FileError: it is a folder, a pipe or a device.
+        OSError: it cannot be read.
     """
     digest = hashlib.sha256()
-    with open_regular(path) as file:
+    with _open_regular(path) as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
