@@ -72,17 +72,19 @@ def test_xmp_of_png_is_kept_when_it_has_ten_megabytes(
     assert found[b"iTXt"] == b"XML:com.adobe.xmp" + bytes(5) + HUGE
 
 
-def test_xmp_of_jpeg_2000_is_kept_when_it_has_ten_megabytes(
-    embedder: LiteRTEmbedder, photo: NDArray[np.uint8], tmp_path: Path
+@pytest.mark.parametrize("others", [(b"<small/>",), (b"<!--" + b"x" * 900_000 + b"-->",) * 12])
+def test_boxes_of_jpeg_2000_are_kept_when_they_have_ten_megabytes(
+    others: tuple[bytes, ...], embedder: LiteRTEmbedder, photo: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     plain = whole(photo, "JPEG2000")
-    data = files.with_boxes(plain, (b"uuid", XMP_UUID + HUGE), (b"xml ", b"<small/>"))
+    given = XMP_UUID + (HUGE if len(others) == 1 else files.XMP)
+    data = files.with_boxes(plain, (b"uuid", given), *((b"xml ", text) for text in others))
     marked = embedder.embed(data, MESSAGE)
     np.testing.assert_array_equal(marked.image, embedder.embed(plain, MESSAGE).image)
     assert marked.save(tmp_path / "x.jp2").dropped == ()
     found = files.boxes((tmp_path / "x.jp2").read_bytes())
-    assert (b"uuid", XMP_UUID + HUGE) in found
-    assert (b"xml ", b"<small/>") in found
+    assert (b"uuid", given) in found
+    assert [data for kind, data in found if kind == b"xml "] == [*others]
 
 
 def test_name_is_said_when_xmp_is_too_long_for_the_format(

@@ -28,7 +28,7 @@ from edgeseal.pictures._decoded import Picture, copy_pixels
 from edgeseal.pictures._plugins import PLUGIN_SUFFIXES, plugin_suffixes, register_plugins
 from edgeseal.pictures._png16 import is_deep, read_deep
 from edgeseal.pictures.metadata import read_metadata
-from edgeseal.pictures.metadata._jp2 import without_large_boxes
+from edgeseal.pictures.metadata._jp2 import without_many_boxes
 from edgeseal.pictures.metadata._png import without_obstacles
 
 __all__ = [
@@ -211,7 +211,7 @@ def _open(file: IO[bytes]) -> Image.Image:
     Pillow's limit is a module variable, lower than ours, and partly a mere warning; it is back
     before anything is decoded.
     """
-    file = without_large_boxes(without_obstacles(file))
+    file = without_many_boxes(without_obstacles(file))
     with _pillow_limit:
         before = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # warns above, raises at twice: both are refused

@@ -11,12 +11,12 @@ from edgeseal.pictures.metadata._boxes import C2PA_UUID, XMP_UUID, boxes
 from edgeseal.pictures.metadata._exif import EXIF_PREFIX
 from edgeseal.pictures.metadata._metadata import Metadata, Piece, lost_depth
 
-__all__ = ["read_jp2", "without_large_boxes", "write_jp2"]
+__all__ = ["read_jp2", "without_many_boxes", "write_jp2"]
 
 _EXIF = b"JpgTiffExif->JP2"
 _KEPT = (b"uuid", b"xml ", b"uinf", b"jumb", b"asoc")
 _MOST = 1 << 28
-_MOST_DECODED = 1 << 20  # bytes of a box that is no pixels; Pillow gives up behind 8 MB of them
+_MOST_DECODED = 1 << 20  # bytes of boxes that are no pixels; Pillow gives up behind 8 MB of them
 _SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 _METRE_INCHES = 0.0254
 
@@ -53,21 +53,25 @@ def read_jp2(file: IO[bytes]) -> Metadata:
     ).without(*dropped)
 
 
-def without_large_boxes(file: IO[bytes]) -> IO[bytes]:
-    """Return a JPEG 2000 file without metadata that Pillow cannot pass; else the same file."""
+def without_many_boxes(file: IO[bytes]) -> IO[bytes]:
+    """Return a JPEG 2000 file without more metadata than Pillow can pass; else the same file."""
     is_one = file.read(len(_SIGNATURE)) == _SIGNATURE
     size = file.seek(0, 2) if is_one else 0
-    pieces, place, begin = [], 0, 0  # what stays, and where the box and the next piece begin
-    for kind, start, end in boxes(file, 0, size):
-        if kind in _KEPT and end - start > _MOST_DECODED:
-            pieces.append(_read(file, begin, place))
-            begin = end
+    found, place = [], 0  # boxes of metadata with their heads, and where the next box begins
+    for kind, _, end in boxes(file, 0, size):
+        if kind in _KEPT:
+            found.append((place, end))
         place = end
     file.seek(0)
-    if not pieces:
+    if sum(end - start for start, end in found) <= _MOST_DECODED:
         return file
-    pieces.append(_read(file, begin, size))
-    return io.BytesIO(b"".join(pieces))
+    rest = io.BytesIO()
+    for start, end in found:
+        rest.write(file.read(start - file.tell()))
+        file.seek(end)
+    rest.write(file.read())
+    rest.seek(0)
+    return rest
 
 
 def write_jp2(encoded: IO[bytes], target: IO[bytes], metadata: Metadata) -> list[str]:

@@ -61,10 +61,9 @@ class CompareResult:
     def is_good(self) -> bool:
         """Whether outputs could be compared, and none is further off than the gate lets it be."""
         found, error = self.comparison, self.comparison.error
-        if self.max_nsr is None and error is None:
-            return not (found.reference_refusal or found.candidate_refusal)
         if self.max_nsr is None:
-            return error is not None and error.is_finite
+            is_run = not (found.reference_refusal or found.candidate_refusal)
+            return is_run if error is None else error.is_finite
         return error is not None and error.severity <= self.max_nsr
 
     def to_json(self) -> dict[str, object]:
